@@ -1,0 +1,48 @@
+// Every maximum in the system, and how the maxima relate. A full queue refuses; it never grows.
+#ifndef LOCKSTEP_FRAMEWORK_BASE_LIMITS_H_
+#define LOCKSTEP_FRAMEWORK_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lockstep::limits {
+
+// A client request, as etcd (1.5 MiB), and the gRPC frame that carries it.
+inline constexpr size_t kRequestBytesMax = 1'572'864;
+inline constexpr size_t kGrpcMessageBytesMax = kRequestBytesMax + 512 * 1024;
+
+// One Raft entry: a request and its envelope.
+inline constexpr size_t kEntryBytesMax = kGrpcMessageBytesMax + 64 * 1024;
+// Payload bytes of one append message; a single larger entry still travels alone.
+inline constexpr size_t kAppendBytesMax = 1024 * 1024;
+// Appended but not yet acknowledged bytes and messages per follower.
+inline constexpr size_t kInflightBytesMax = 16 * 1024 * 1024;
+inline constexpr size_t kInflightMessagesMax = 256;
+// One frame between peers.
+inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
+// Bytes waiting to be written to one peer; beyond it messages are dropped, as a network would.
+inline constexpr size_t kPeerQueueBytesMax = 32 * 1024 * 1024;
+
+// Proposals accepted by one group and not yet applied; beyond either, refuse ("too many requests").
+inline constexpr size_t kPendingProposalsMax = 10'000;
+inline constexpr size_t kPendingProposalBytesMax = 64 * 1024 * 1024;
+// Committed entries handed to one apply batch.
+inline constexpr size_t kApplyBatchEntriesMax = 1024;
+inline constexpr size_t kApplyBatchBytesMax = 4 * 1024 * 1024;
+
+// Log bytes kept for one shard before a flush of the state is asked for.
+inline constexpr size_t kLogBytesRetained = 24 * 1024 * 1024;
+
+// Concurrent client connections of a node, calls of one connection, bytes queued to one client.
+inline constexpr size_t kClientConnectionsMax = 4096;
+inline constexpr uint32_t kConcurrentStreamsMax = 4096;
+inline constexpr size_t kClientQueueBytesMax = 8 * 1024 * 1024;
+
+static_assert(kEntryBytesMax > kGrpcMessageBytesMax, "an entry holds any request");
+static_assert(kPeerFrameBytesMax > kEntryBytesMax + kAppendBytesMax, "a frame holds any append");
+static_assert(kPeerQueueBytesMax > 2 * kPeerFrameBytesMax, "a peer queue holds any frame");
+static_assert(kInflightBytesMax > kAppendBytesMax, "replication can be pipelined");
+
+}  // namespace lockstep::limits
+
+#endif  // LOCKSTEP_FRAMEWORK_BASE_LIMITS_H_
