@@ -12,8 +12,8 @@ namespace {
 
 constexpr size_t kWriteBytes = 1024 * 1024;
 constexpr size_t kReadBytes = 256 * 1024;
-constexpr std::string_view kTemporarySuffix = ".tmp";
-constexpr std::string_view kSuffix = ".snap";
+constexpr char kTemporarySuffix[] = ".tmp";
+constexpr char kSuffix[] = ".snap";
 
 std::string GroupPrefix(GroupId group) { return absl::StrCat("g", group.value(), "-"); }
 
@@ -55,7 +55,7 @@ absl::StatusOr<wire::Frame> SnapshotReader::ReadFrame(Fiber& fiber) {
     ASSIGN_OR_RETURN(const size_t n, file_->Read(fiber, offset_, absl::MakeSpan(buffer)));
     if (n == 0) return absl::DataLossError(absl::StrCat("snapshot ", path_, " is cut short"));
     offset_ += n;
-    decoder_.Feed(absl::string_view(buffer.data(), n));
+    decoder_.Feed(std::string_view(buffer.data(), n));
   }
 }
 
@@ -118,7 +118,7 @@ absl::Status SnapshotStore::RemoveUpTo(Fiber& fiber, GroupId group, raft::Index 
     std::string_view middle = name;
     if (!middle.starts_with(prefix) || !middle.ends_with(kSuffix)) continue;
     middle.remove_prefix(prefix.size());
-    middle.remove_suffix(kSuffix.size());
+    middle.remove_suffix(sizeof(kSuffix) - 1);
     uint64_t at = 0;
     if (!absl::SimpleAtoi(absl::string_view(middle.data(), middle.size()), &at)) continue;
     if (at <= index.value()) {

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "framework/raft/types.h"
 #include "framework/runtime/disk.h"
+#include "framework/wire/codec.h"
 #include "framework/wire/frames.h"
 
 namespace lockstep::replica {
