@@ -16,6 +16,9 @@ namespace {
 
 using machine::Column;
 
+// Waiting for a store that pushes back.
+constexpr Duration kStoreRetryPause = Milliseconds(2);
+
 }  // namespace
 
 // One batch, as the state machine sees it.
@@ -127,12 +130,12 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
   sessions_.FinishBatch(*store);
   const std::string meta = wire::EncodeSnapshotMeta(reached);
   if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
-    RETURN_IF_ERROR(parts_.store.Commit(fiber, std::move(store)));
+    RETURN_IF_ERROR(Commit(fiber, std::move(store)));
     fiber.SleepFor(Milliseconds(5));
     store = parts_.store.Begin();
   }
   store->Put(Column::kSystem, kAppliedKey, meta);
-  RETURN_IF_ERROR(parts_.store.Commit(fiber, std::move(store)));
+  RETURN_IF_ERROR(Commit(fiber, std::move(store)));
   applied_ = std::move(reached);
   for (const auto& [index, event] : context.published()) parts_.sink.OnPublished(index, event);
   parts_.sink.OnBatchApplied(applied_.index, std::move(requests));
@@ -161,11 +164,27 @@ absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::E
   return request;
 }
 
+absl::Status Applier::Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store) {
+  for (;;) {
+    absl::Status status = parts_.store.Commit(fiber, std::move(store));
+    if (!absl::IsResourceExhausted(status)) return status;
+    fiber.SleepFor(kStoreRetryPause);
+  }
+}
+
+absl::Status Applier::ClearStore(Fiber& fiber) {
+  for (;;) {
+    absl::Status status = parts_.store.Clear(fiber);
+    if (!absl::IsResourceExhausted(status)) return status;
+    fiber.SleepFor(kStoreRetryPause);
+  }
+}
+
 absl::Status Applier::InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta) {
   ASSIGN_OR_RETURN(auto reader, parts_.snapshots.Read(fiber, parts_.group, meta.index));
   ASSIGN_OR_RETURN(const wire::SnapshotBegin begin, reader->ReadBegin(fiber));
   CHECK_EQ(begin.meta.index, meta.index) << "a staged snapshot under a wrong name";
-  RETURN_IF_ERROR(parts_.store.Clear(fiber));
+  RETURN_IF_ERROR(ClearStore(fiber));
   RETURN_IF_ERROR(WriteRows(fiber, *reader, begin.meta));
   return LoadState(fiber);
 }
@@ -178,14 +197,14 @@ absl::Status Applier::WriteRows(Fiber& fiber, SnapshotReader& reader,
     if (!chunk) {
       // Last, in a transaction of its own: with this row the installation is complete.
       store->Put(Column::kSystem, kAppliedKey, wire::EncodeSnapshotMeta(meta));
-      return parts_.store.Commit(fiber, std::move(store));
+      return Commit(fiber, std::move(store));
     }
     for (const wire::SnapshotRow& row : chunk->rows) {
       const auto column = static_cast<Column>(row.column);
       if (column == Column::kSystem && row.key == kAppliedKey) continue;
       store->Put(column, row.key, row.value);
     }
-    RETURN_IF_ERROR(parts_.store.Commit(fiber, std::move(store)));
+    RETURN_IF_ERROR(Commit(fiber, std::move(store)));
   }
 }
 

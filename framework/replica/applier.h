@@ -86,6 +86,8 @@ class Applier final {
   absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
                                               Context& context);
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);
+  absl::Status Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store);
+  absl::Status ClearStore(Fiber& fiber);
   absl::Status LoadState(Fiber& fiber);
   absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);
 

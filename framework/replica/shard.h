@@ -54,6 +54,7 @@ class Shard final : private PeerHandler, private PeerLink {
   // Null if it is not here.
   Replica* group(GroupId id);
   const Log& log() const { return *log_; }
+  runtime::Environment& environment() { return environment_; }
 
  private:
   Shard(runtime::Environment& environment, machine::OrderedStore& store, ShardOptions options,
