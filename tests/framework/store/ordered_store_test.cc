@@ -2,10 +2,12 @@
 #include "framework/machine/ordered_store.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/env.h>
 
 #include <string>
 
 #include "framework/store/memory_store.h"
+#include "framework/store/rocks_store.h"
 #include "tests/framework/store/store_testing.h"
 
 namespace lockstep::store {
@@ -36,7 +38,29 @@ class OrderedStoreTest : public testing::Test {
   }
 };
 
-using Kinds = testing::Types<Memory>;
+struct Rocks {
+  static std::unique_ptr<OrderedStore> Open(Fiber& fiber, RocksProfile profile) {
+    RocksStoreOptions options;
+    options.env = rocksdb::Env::Default();
+    options.path = FreshDirectory();
+    options.profile = profile;
+    auto store = RocksStore::Open(fiber, options);
+    CHECK_OK(store.status());
+    return *std::move(store);
+  }
+};
+struct RocksLight {
+  static std::unique_ptr<OrderedStore> Open(Fiber& fiber) {
+    return Rocks::Open(fiber, RocksProfile::kLight);
+  }
+};
+struct RocksProduction {
+  static std::unique_ptr<OrderedStore> Open(Fiber& fiber) {
+    return Rocks::Open(fiber, RocksProfile::kProduction);
+  }
+};
+
+using Kinds = testing::Types<Memory, RocksLight, RocksProduction>;
 TYPED_TEST_SUITE(OrderedStoreTest, Kinds);
 
 TYPED_TEST(OrderedStoreTest, CommittedChangesAreReadBack) {

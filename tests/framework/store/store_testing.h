@@ -33,6 +33,9 @@ inline void RunInFiber(const std::function<void(Fiber&)>& body) {
   }
 }
 
+// A path that does not exist yet, in a directory of this process that is removed at its end.
+std::string FreshDirectory();
+
 inline constexpr machine::Column kAllColumns[] = {
     machine::Column::kSystem, machine::Column::kPrimary, machine::Column::kHistory,
     machine::Column::kIndex};
