@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -103,8 +104,8 @@ class Log final {
   Stats stats() const;
   // Bytes of the group's records in segments that it keeps from being dropped.
   uint64_t BytesRetained(GroupId group) const;
-  // The group whose old entries keep the oldest segment (0: none does).
-  GroupId OldestNeededBy() const;
+  // The group whose old entries keep the oldest segment, if any does.
+  std::optional<GroupId> OldestNeededBy() const;
   // Queued and not yet durable.
   size_t queued_writes() const;
   // The writer is waiting for space: refuse new commands.
