@@ -48,6 +48,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
   NodeId node_;
 };
 
+Oracle::Oracle() = default;
 Oracle::~Oracle() = default;
 
 replica::ReplicaObserver& Oracle::ObserverOf(NodeId node) {

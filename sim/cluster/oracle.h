@@ -28,7 +28,7 @@ struct AppliedFact final {
 // invariants after every step; and whatever other oracles are attached. Owned by the Cluster.
 class Oracle final {
  public:
-  Oracle() = default;
+  Oracle();
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
   ~Oracle();
