@@ -1,5 +1,6 @@
 #include "framework/replica/effect_runner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "framework/base/check.h"
@@ -23,8 +24,7 @@ void EffectRunner::Run(raft::Effects effects) {
     waiting_applies_.push_back({written, std::move(effects.install_snapshot), {}});
   }
   if (!effects.committed.empty()) {
-    const raft::WriteId after = WriteCovering(effects.committed.back().index);
-    waiting_applies_.push_back({after, std::nullopt, std::move(effects.committed)});
+    waiting_applies_.push_back({raft::WriteId(0), std::nullopt, std::move(effects.committed)});
   }
   ReleaseWaiting();
   // 5. Everybody else.
@@ -35,30 +35,29 @@ void EffectRunner::Run(raft::Effects effects) {
     parts_.listener.OnSnapshotWanted(follower);
   }
   for (const raft::Event& event : effects.events) parts_.listener.OnEvent(event);
+  if (mutant::Enabled(mutant::Id::kM16ApplyBeforeSync) && durable_ < issued_) {
+    durable_ = issued_;
+    ReleaseWaiting();
+    Run(parts_.raft.Persisted(issued_));
+  }
 }
 
 void EffectRunner::OnDurable(raft::WriteId id) {
-  CHECK_GE(id, durable_) << "the log reported a write durable twice";
-  durable_ = id;
-  while (!outstanding_.empty() && outstanding_.front().id <= id) outstanding_.pop_front();
+  CHECK_LE(id, issued_);
+  durable_ = std::max(durable_, id);
   if (parts_.observer != nullptr) parts_.observer->OnDurable(parts_.group, id);
   ReleaseWaiting();
   Run(parts_.raft.Persisted(id));
 }
 
 void EffectRunner::StartPersist(raft::Persist persist) {
-  CHECK_GT(persist.id, durable_);
-  if (!outstanding_.empty()) CHECK_GT(persist.id, outstanding_.back().id);
-  const raft::Index first = persist.entries.empty() ? raft::Index(0) : persist.entries[0].index;
-  outstanding_.push_back({persist.id, first});
+  CHECK_GT(persist.id, issued_);
+  issued_ = persist.id;
   if (mutant::Enabled(mutant::Id::kM17HardStateNotPersisted) && persist.entries.empty() &&
       !persist.snapshot) {
     persist.hard_state.reset();
   }
-  const raft::WriteId id = persist.id;
   parts_.log.Append(parts_.group, std::move(persist));
-  // Believed before it is true: nothing waits for the disk any more.
-  if (mutant::Enabled(mutant::Id::kM16ApplyBeforeSync)) durable_ = id;
 }
 
 void EffectRunner::Send(raft::Message message) {
@@ -77,14 +76,6 @@ void EffectRunner::ReleaseWaiting() {
     if (next.install) parts_.applier.EnqueueInstall(*next.install);
     if (!next.entries.empty()) parts_.applier.Enqueue(std::move(next.entries));
   }
-}
-
-raft::WriteId EffectRunner::WriteCovering(raft::Index index) const {
-  raft::WriteId after;
-  for (const Write& write : outstanding_) {
-    if (write.first_index != raft::Index(0) && write.first_index <= index) after = write.id;
-  }
-  return after;
 }
 
 }  // namespace lockstep::replica

@@ -5,8 +5,8 @@
 //
 // Invariants:
 //   1. A message bound to write w leaves only after the log reported w (or a later write) durable.
-//   2. Nothing is applied before this node's own log holds it durably: the state, once flushed,
-//      never runs ahead of the log.
+//   2. Nothing is applied before this node's own log holds it durably (the core hands over no other
+//      entries; snapshots wait here): the state, once flushed, never runs ahead of the log.
 //   3. Messages, entries and snapshots keep the order in which the core produced them.
 // Owned by the Replica; nothing here suspends.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_EFFECT_RUNNER_H_
@@ -61,11 +61,6 @@ class EffectRunner final : public LogClient {
   void OnDurable(raft::WriteId id) override;
 
  private:
-  // One outstanding write and the entries in it.
-  struct Write {
-    raft::WriteId id;
-    raft::Index first_index;  // 0: no entries
-  };
   // Something for the applier, once write `after` is durable.
   struct Apply {
     raft::WriteId after;
@@ -76,12 +71,10 @@ class EffectRunner final : public LogClient {
   void StartPersist(raft::Persist persist);
   void Send(raft::Message message);
   void ReleaseWaiting();
-  // The newest outstanding write that holds an entry at or below `index`.
-  raft::WriteId WriteCovering(raft::Index index) const;
 
   Parts parts_;
   raft::WriteId durable_;
-  std::deque<Write> outstanding_;
+  raft::WriteId issued_;
   std::deque<raft::MessageAfter> waiting_messages_;
   std::deque<Apply> waiting_applies_;
 };

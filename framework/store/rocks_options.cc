@@ -10,10 +10,13 @@
 
 #include <algorithm>
 
+#include "framework/base/check.h"
+
 namespace lockstep::store {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
 
 // RocksDB's threads would write the log, so it cannot go to a Trace; errors surface in health().
 class SilentLogger final : public rocksdb::Logger {
@@ -76,7 +79,7 @@ rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
   to.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(write_buffer);
   // A few memtables may wait for their flush before writes are refused.
   to.max_write_buffer_number = 4;
-  to.arena_block_size = 256 * 1024;
+  to.arena_block_size = std::min(size_t{256} * 1024, write_buffer / 8);
   to.memtable_prefix_bloom_size_ratio = 0.02;
   to.memtable_whole_key_filtering = true;
   to.level0_file_num_compaction_trigger = 4;
@@ -106,8 +109,8 @@ rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
 rocksdb::Options LightOptions(const RocksStoreOptions& from) {
   rocksdb::Options to = CommonOptions(from);
   to.write_buffer_size = from.write_buffer_bytes != 0 ? from.write_buffer_bytes : kMiB;
+  to.arena_block_size = std::min(size_t{32} * 1024, to.write_buffer_size / 8);
   to.max_write_buffer_number = 64;
-  to.arena_block_size = 32 * 1024;
   to.level0_file_num_compaction_trigger = 4;
   to.level0_slowdown_writes_trigger = 1 << 20;
   to.level0_stop_writes_trigger = 1 << 20;
@@ -131,6 +134,8 @@ rocksdb::Options LightOptions(const RocksStoreOptions& from) {
 }  // namespace
 
 rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
+  // An arena's block must be a small part of the buffer: a fresh memtable is never full.
+  if (options.write_buffer_bytes != 0) CHECK_GE(options.write_buffer_bytes, kWriteBufferBytesMin);
   return options.profile == RocksProfile::kProduction ? ProductionOptions(options)
                                                       : LightOptions(options);
 }

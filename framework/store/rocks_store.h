@@ -37,7 +37,7 @@ struct RocksStoreOptions final {
   RocksProfile profile = RocksProfile::kProduction;
   // Zero: what the profile says.
   size_t cache_bytes = 0;         // blocks read from files
-  size_t write_buffer_bytes = 0;  // changes in memory before a flush starts by itself
+  size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB
 };
 
 // Opens the database, or creates it. Suspends if there is an Offload, blocks if there is none.
