@@ -27,11 +27,11 @@ using DiskOpener =
     std::function<absl::StatusOr<std::unique_ptr<runtime::Disk>>(ShardId, runtime::Offload&)>;
 
 struct NodeOptions final {
-  NodeId node;
+  NodeId node{};
   uint32_t shard_count = 1;
-  fiber::Scheduler::Options scheduler;
-  ThreadOffload::Options offload;
-  JsonTrace::Options trace;
+  fiber::Scheduler::Options scheduler{};
+  ThreadOffload::Options offload{};
+  JsonTrace::Options trace{};
 };
 
 // Everything of one shard. Owned by a NodeRuntime, outlives all that runs on the shard.

@@ -1,0 +1,275 @@
+// Elections: time, ballots, votes, and handing leadership over [Raft 5.2, 5.4.1; thesis 3.10, 9.6].
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "framework/base/check.h"
+#include "framework/raft/configuration.h"
+#include "framework/raft/core.h"
+
+namespace lockstep::raft {
+
+// --- time
+// -------------------------------------------------------------------------------------------
+
+void Raft::Core::Tick() {
+  std::visit([this](auto& role) { Tick(role); }, role_);
+}
+
+void Raft::Core::Tick(Follower& follower) {
+  TickReads(follower);
+  TickElection();
+}
+
+void Raft::Core::Tick(Candidate&) { TickElection(); }
+
+void Raft::Core::TickElection() {
+  CHECK(!std::holds_alternative<Leader>(role_));
+  if (++election_elapsed_ < election_timeout_) return;
+  if (auto* follower = std::get_if<Follower>(&role_)) SetLeader(*follower, NodeId(0));
+  if (!CanCampaign()) {
+    ResetElectionTimer();
+    return;
+  }
+  StartPreVote();
+}
+
+void Raft::Core::Tick(Leader& leader) {
+  if (++leader.quorum_elapsed >= options_.election_ticks) {
+    leader.quorum_elapsed = 0;
+    // [thesis 6.2] Somebody else may lead by now, and clients should look for him.
+    if (!QuorumActive(leader)) {
+      BecomeFollower(hard_.term, NodeId(0));
+      return;
+    }
+    for (auto& [id, progress] : leader.peers) progress.set_recently_active(false);
+  }
+  if (leader.transfer_target != NodeId(0) && ++leader.transfer_elapsed >= options_.election_ticks) {
+    leader.transfer_target = NodeId(0);
+  }
+  if (++leader.heartbeat_elapsed >= options_.heartbeat_ticks) {
+    leader.heartbeat_elapsed = 0;
+    for (const auto& [id, progress] : leader.peers) SendHeartbeat(leader, id, progress);
+  }
+}
+
+bool Raft::Core::QuorumActive(const Leader& leader) const {
+  const auto active = [&](NodeId voter) -> std::optional<bool> {
+    if (voter == options_.self) return true;
+    const auto peer = leader.peers.find(voter);
+    CHECK(peer != leader.peers.end());
+    return peer->second.recently_active();
+  };
+  return Outcome(configuration_, active) == VoteOutcome::kWon;
+}
+
+void Raft::Core::LostLeader(NodeId leader) {
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || leader == NodeId(0) || follower->leader != leader) return;
+  // Without a known leader this node grants pre-votes as well.
+  SetLeader(*follower, NodeId(0));
+  const Ticks range = std::max<Ticks>(options_.lost_leader_ticks, 1);
+  const auto jitter = static_cast<Ticks>(random_.Below(range));
+  election_timeout_ = std::min(election_timeout_, election_elapsed_ + 1 + jitter);
+}
+
+// --- campaigning
+// ------------------------------------------------------------------------------------
+
+bool Raft::Core::CanCampaign() const {
+  if (!IsVoter(configuration_, options_.self)) return false;
+  // A snapshot is being installed.
+  if (log_.applied() < log_.snapshot().index) return false;
+  // A configuration that is committed and not yet applied here: the election would count by an old
+  // one, which the rest may have left two steps behind.
+  return !log_.HasConfigurationBetween(log_.applied(), log_.commit());
+}
+
+void Raft::Core::Campaign() {
+  if (std::holds_alternative<Leader>(role_) || !CanCampaign()) return;
+  if (auto* follower = std::get_if<Follower>(&role_)) SetLeader(*follower, NodeId(0));
+  StartPreVote();
+}
+
+// [thesis 9.6] Asks whether an election could be won before a term is spent on it.
+void Raft::Core::StartPreVote() {
+  CHECK(CanCampaign());
+  role_ = Candidate{Ballot::kPreVote, Votes(configuration_), WriteId(0)};
+  ResetElectionTimer();
+  const VoteRequest request = MakeVoteRequest(Ballot::kPreVote);
+  for (NodeId voter : Members(configuration_)) {
+    if (voter == options_.self || !IsVoter(configuration_, voter)) continue;
+    effects_.send_now.push_back(Message{options_.self, voter, hard_.term + 1, request});
+  }
+  std::get<Candidate>(role_).votes.Grant(options_.self);
+  CountVotes();
+}
+
+// [Raft 5.2] The own vote is counted, and the others are asked, only once the vote and the log that
+// it boasts of are durable. Otherwise, after a crash, this node could vote for another in the same
+// term, or lead it with a log shorter than the one its voters agreed to.
+void Raft::Core::StartElection(Ballot ballot) {
+  CHECK(ballot != Ballot::kPreVote);
+  CHECK(CanCampaign());
+  hard_.term += 1;
+  hard_.vote = options_.self;
+  role_ = Candidate{ballot, Votes(configuration_), writes_.next()};
+  ResetElectionTimer();
+  const VoteRequest request = MakeVoteRequest(ballot);
+  for (NodeId voter : Members(configuration_)) {
+    if (voter == options_.self || !IsVoter(configuration_, voter)) continue;
+    SendAfterPersist(voter, request);
+  }
+}
+
+void Raft::Core::On(Candidate& candidate, const Envelope& envelope, VoteReply& reply) {
+  const bool pre_vote = candidate.ballot == Ballot::kPreVote;
+  if (reply.pre_vote != pre_vote) return;
+  // Permission for a term that we meanwhile went past.
+  if (pre_vote && reply.granted && envelope.term != hard_.term + 1) return;
+  if (reply.granted) {
+    candidate.votes.Grant(envelope.from);
+  } else {
+    candidate.votes.Refuse(envelope.from);
+  }
+  CountVotes();
+  LearnCommit(reply.commit, reply.commit_term);
+}
+
+VoteRequest Raft::Core::MakeVoteRequest(Ballot ballot) const {
+  VoteRequest request;
+  request.pre_vote = ballot == Ballot::kPreVote;
+  request.leader_transfer = ballot == Ballot::kTransfer;
+  request.last_index = log_.last_index();
+  request.last_term = log_.last_term();
+  request.commit = log_.commit();
+  request.commit_term = log_.TermAt(log_.commit());
+  return request;
+}
+
+VoteReply Raft::Core::MakeVoteReply(const VoteRequest& request, bool granted) const {
+  return VoteReply{request.pre_vote, granted, log_.commit(), log_.TermAt(log_.commit())};
+}
+
+// By log matching, whoever has the entry that is known to be committed has everything before it.
+void Raft::Core::LearnCommit(Index commit, Term commit_term) {
+  if (std::holds_alternative<Leader>(role_)) return;  // counts for itself
+  if (commit <= log_.commit() || !log_.Matches(commit, commit_term)) return;
+  log_.CommitTo(commit);
+  CHECK_EQ(log_.commit(), commit);
+  // What is to be applied may change who votes.
+  if (std::holds_alternative<Candidate>(role_) && !CanCampaign()) {
+    BecomeFollower(hard_.term, NodeId(0));
+  }
+}
+
+void Raft::Core::CountVotes() {
+  const auto& candidate = std::get<Candidate>(role_);
+  switch (candidate.votes.Outcome()) {
+    case VoteOutcome::kPending:
+      return;
+    case VoteOutcome::kLost:
+      BecomeFollower(hard_.term, NodeId(0));
+      return;
+    case VoteOutcome::kWon:
+      if (candidate.ballot == Ballot::kPreVote) {
+        StartElection(Ballot::kElection);
+      } else {
+        BecomeLeader();
+      }
+      return;
+  }
+}
+
+void Raft::Core::BecomeLeader() {
+  CHECK(role() == Role::kCandidate);
+  CHECK_EQ(hard_.vote, options_.self);
+  Leader fresh;
+  fresh.noop = log_.last_index() + 1;
+  // Anything before may be a change of configuration. And with the no-op applied, an entry of the
+  // own term is committed, without which a change would be unsafe [Ongaro, raft-dev 2015].
+  fresh.pending_configuration = fresh.noop;
+  fresh.uncommitted_bytes = log_.BytesBetween(log_.commit(), log_.last_index());
+  role_ = std::move(fresh);
+  auto& leader = std::get<Leader>(role_);
+  UpdatePeers(leader);
+  for (auto& [id, progress] : leader.peers) progress.set_recently_active(false);
+  // [Raft 8] The no-op commits what earlier terms left behind.
+  Entry noop;
+  noop.kind = EntryKind::kNoop;
+  std::vector<Entry> entries;
+  entries.push_back(std::move(noop));
+  AppendAsLeader(leader, std::move(entries));
+  CHECK_EQ(log_.last_index(), leader.noop);
+  SendAppendsToAll(leader);
+}
+
+// --- voting
+// -----------------------------------------------------------------------------------------
+
+bool Raft::Core::HasLiveLeader() const {
+  if (std::holds_alternative<Leader>(role_)) return true;  // else it would have stepped down
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower != nullptr && follower->leader != NodeId(0) &&
+         election_elapsed_ < options_.election_ticks;
+}
+
+bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request) const {
+  CHECK_GE(envelope.term, hard_.term);
+  // [Raft 5.4.1] The election restriction.
+  if (!log_.IsAtMost(request.last_index, request.last_term)) return false;
+  if (request.pre_vote && envelope.term > hard_.term) return true;
+  if (hard_.vote == NodeId(0)) return leader() == NodeId(0);
+  return hard_.vote == envelope.from;
+}
+
+// A node votes even if it believes to be a learner or outside: it may have become a voter in a
+// configuration that it has not applied yet, and its vote may be needed to get there.
+void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& request) {
+  const bool granted = MayVoteFor(envelope, request);
+  if (request.pre_vote) {
+    const Term term = granted ? envelope.term : std::max(hard_.term, envelope.term - 1);
+    Message reply{options_.self, envelope.from, term, MakeVoteReply(request, granted)};
+    effects_.send_now.push_back(std::move(reply));
+    LearnCommit(request.commit, request.commit_term);
+    return;
+  }
+  CHECK_EQ(envelope.term, hard_.term);
+  if (granted) {
+    hard_.vote = envelope.from;
+    ResetElectionTimer();
+  }
+  SendAfterPersist(envelope.from, MakeVoteReply(request, granted));
+  LearnCommit(request.commit, request.commit_term);
+}
+
+// --- leadership transfer
+// ----------------------------------------------------------------------------
+
+void Raft::Core::TransferLeadership(NodeId target) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || target == options_.self) return;
+  if (!IsVoter(configuration_, target) || leader->transfer_target == target) return;
+  leader->transfer_target = target;
+  leader->transfer_elapsed = 0;
+  const auto peer = leader->peers.find(target);
+  CHECK(peer != leader->peers.end());
+  SendAppends(target, peer->second);
+  ContinueTransfer(*leader, target);
+}
+
+void Raft::Core::ContinueTransfer(Leader& leader, NodeId peer) {
+  if (leader.transfer_target != peer) return;
+  const auto progress = leader.peers.find(peer);
+  CHECK(progress != leader.peers.end());
+  if (progress->second.match() == log_.last_index()) SendNow(peer, TimeoutNow{});
+}
+
+void Raft::Core::On(Follower& follower, const Envelope& envelope, TimeoutNow&) {
+  if (follower.leader != envelope.from || !CanCampaign()) return;
+  SetLeader(follower, NodeId(0));
+  StartElection(Ballot::kTransfer);
+}
+
+}  // namespace lockstep::raft

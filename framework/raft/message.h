@@ -1,0 +1,100 @@
+// What replicas say to each other. docs/protocol.md has a row for each.
+#ifndef LOCKSTEP_FRAMEWORK_RAFT_MESSAGE_H_
+#define LOCKSTEP_FRAMEWORK_RAFT_MESSAGE_H_
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "framework/raft/entry.h"
+#include "framework/raft/types.h"
+
+namespace lockstep::raft {
+
+// [Raft 5.2, thesis 9.6] Candidate or pre-candidate to every voter. For a pre-vote the message's
+// term is the one that the sender would campaign in; it has not adopted it.
+//
+// Both directions tell how far the sender knows the log to be committed. A configuration is in force
+// only when applied, so a voter that missed the news of one may need votes of nodes that already
+// left, hold longer logs and refuse, and will not campaign themselves. The news ends the deadlock.
+struct VoteRequest final {
+  bool pre_vote = false;
+  bool leader_transfer = false;  // the old leader asked for this: ignore its lease
+  Index last_index;
+  Term last_term;
+  Index commit;
+  Term commit_term;  // of the entry at `commit`
+};
+
+struct VoteReply final {
+  bool pre_vote = false;
+  bool granted = false;
+  Index commit;
+  Term commit_term;  // of the entry at `commit`
+};
+
+// [Raft 5.3] Leader to one follower. Without entries: a probe, or news of `commit`.
+struct AppendRequest final {
+  Index prev_index;
+  Term prev_term;
+  Index commit;
+  std::vector<Entry> entries;  // contiguous from prev_index + 1
+};
+
+struct AppendReply final {
+  bool rejected = false;
+  // Accepted: the follower's log matches the leader's up to here and is durable to here.
+  // Rejected: the prev_index that was refused.
+  Index index;
+  // Rejected only: where the follower's log may still match, to skip whole terms at once.
+  Index hint_index;
+  Term hint_term;
+};
+
+// Leader to one follower. `commit` never exceeds what the follower is known to match. `read`
+// identifies the newest ReadIndex round, 0 for none.
+struct Heartbeat final {
+  Index commit;
+  uint64_t read = 0;
+};
+
+struct HeartbeatReply final {
+  uint64_t read = 0;
+};
+
+// Leader's driver to a follower's core, after the snapshot's data has been received and is durable
+// at the follower (its driver makes this message then).
+struct InstallSnapshot final {
+  SnapshotMeta meta;
+};
+
+// [thesis 3.10] Leader to the follower that shall campaign at once.
+struct TimeoutNow final {};
+
+// [Raft 8, thesis 6.4] A follower asks the leader for an index at which a read is linearizable.
+struct ReadIndexRequest final {
+  ReadId id;
+};
+
+struct ReadIndexReply final {
+  ReadId id;
+  Index index;
+  bool rejected = false;  // not leader, or not yet able to tell: ask again
+};
+
+using MessageBody = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat,
+                                 HeartbeatReply, InstallSnapshot, TimeoutNow, ReadIndexRequest,
+                                 ReadIndexReply>;
+
+struct Message final {
+  NodeId from;
+  NodeId to;
+  // The sender's. But pre-vote requests and granted pre-votes speak of the next term, and refused
+  // ones of the candidate's if that is higher, so that it listens.
+  Term term;
+  MessageBody body;
+};
+
+}  // namespace lockstep::raft
+
+#endif  // LOCKSTEP_FRAMEWORK_RAFT_MESSAGE_H_

@@ -1,0 +1,328 @@
+// The term rule, the dispatch to roles, and the making of effects.
+#include "framework/raft/raft.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "framework/base/check.h"
+#include "framework/base/mutant.h"
+#include "framework/raft/configuration.h"
+#include "framework/raft/core.h"
+
+namespace lockstep::raft {
+namespace {
+
+// Messages that only the leader of their term sends.
+bool IsFromLeader(const MessageBody& body) {
+  return std::holds_alternative<AppendRequest>(body) || std::holds_alternative<Heartbeat>(body) ||
+         std::holds_alternative<InstallSnapshot>(body);
+}
+
+// Pre-votes speak of a term that nobody has adopted yet.
+bool IsAboutNextTerm(const MessageBody& body) {
+  if (const auto* request = std::get_if<VoteRequest>(&body)) return request->pre_vote;
+  if (const auto* reply = std::get_if<VoteReply>(&body)) return reply->pre_vote && reply->granted;
+  return false;
+}
+
+}  // namespace
+
+Raft::Core::Core(const Options& options, InitialState initial)
+    : options_(options),
+      hard_(initial.hard_state),
+      saved_(initial.hard_state),
+      log_(std::move(initial.snapshot), std::move(initial.entries), initial.hard_state.commit,
+           initial.applied),
+      writes_(log_.last_index()),
+      configuration_(std::move(initial.configuration)),
+      random_(options.random_seed),
+      reported_role_{Role::kFollower, hard_.term},
+      reported_leader_{NodeId(0), hard_.term} {
+  CHECK_NE(options_.self, NodeId(0));
+  CHECK_GT(options_.heartbeat_ticks, 0u);
+  CHECK_GT(options_.election_ticks, options_.heartbeat_ticks);
+  CHECK_GT(options_.append_bytes_max, 0u);
+  CHECK_GE(hard_.term, log_.last_term());
+  CheckConfiguration(configuration_);
+  ResetElectionTimer();
+}
+
+void Raft::Core::Step(Message message) {
+  if (message.to != options_.self || message.from == options_.self) return;
+  if (!ApplyTermRule(message)) return;
+  Dispatch(Envelope{message.from, message.term}, message.body);
+}
+
+bool Raft::Core::ApplyTermRule(const Message& message) {
+  const auto* vote = std::get_if<VoteRequest>(&message.body);
+  if (vote != nullptr && vote->pre_vote && mutant::Enabled(mutant::Id::kM45PreVoteResetsTimer)) {
+    ResetElectionTimer();
+  }
+  if (message.term < hard_.term) {
+    AnswerStale(message);
+    return mutant::Enabled(mutant::Id::kM13VoteCountedAcrossTerms) &&
+           std::holds_alternative<VoteReply>(message.body);
+  }
+  if (message.term > hard_.term) {
+    // [Raft 6, thesis 4.2.3] A server that hears a leader does not let others depose it. It does
+    // not even answer, so that a candidate that was cut off cannot spread its term.
+    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader()) return false;
+    // [Raft 5.1]
+    if (!IsAboutNextTerm(message.body)) BecomeFollower(message.term, NodeId(0));
+  }
+  if (!IsFromLeader(message.body)) return true;
+  if (std::holds_alternative<Candidate>(role_)) BecomeFollower(message.term, message.from);
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    CHECK(follower->leader == NodeId(0) || follower->leader == message.from)
+        << "two leaders in term " << message.term;
+    SetLeader(*follower, message.from);
+    ResetElectionTimer();
+  }
+  return true;
+}
+
+void Raft::Core::AnswerStale(const Message& message) {
+  CHECK_LT(message.term, hard_.term);
+  // [Raft 5.1] The sender learns the newer term from any answer. Without one, a leader of an old
+  // term whose followers all moved on, or a pre-candidate, would never catch up.
+  if (IsFromLeader(message.body)) {
+    AppendReply reply;
+    reply.rejected = true;
+    SendAfterPersist(message.from, reply);
+  } else if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
+    SendAfterPersist(message.from, MakeVoteReply(*request, false));
+  } else if (const auto* read = std::get_if<ReadIndexRequest>(&message.body)) {
+    RefuseRead(Envelope{message.from, message.term}, *read);
+  }
+}
+
+void Raft::Core::Dispatch(const Envelope& envelope, MessageBody& body) {
+  std::visit([&](auto& role, auto& content) { On(role, envelope, content); }, role_, body);
+}
+
+void Raft::Core::BecomeFollower(Term term, NodeId leader) {
+  CHECK_GE(term, hard_.term);
+  CHECK_NE(leader, options_.self);
+  // Failed in the old term, where who asked still listens.
+  if (auto* old = std::get_if<Leader>(&role_)) FailReads(*old);
+  if (term > hard_.term) {
+    hard_.term = term;
+    hard_.vote = NodeId(0);
+  }
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    SetLeader(*follower, leader);
+    return;
+  }
+  role_ = Follower{leader, {}};
+  ResetElectionTimer();
+}
+
+void Raft::Core::SetLeader(Follower& follower, NodeId leader) {
+  CHECK_NE(leader, options_.self);
+  if (follower.leader == leader) return;
+  FailReads(follower);
+  follower.leader = leader;
+}
+
+void Raft::Core::ResetElectionTimer() {
+  election_elapsed_ = 0;
+  const auto jitter = static_cast<Ticks>(random_.Below(options_.election_ticks));
+  election_timeout_ = options_.election_ticks + jitter;
+}
+
+void Raft::Core::SendNow(NodeId to, MessageBody body) {
+  CHECK_NE(to, options_.self);
+  effects_.send_now.push_back(Message{options_.self, to, hard_.term, std::move(body)});
+}
+
+void Raft::Core::SendAfterPersist(NodeId to, MessageBody body) {
+  CHECK_NE(to, options_.self);
+  Message message{options_.self, to, hard_.term, std::move(body)};
+  effects_.send_after_persist.push_back(MessageAfter{WriteId(0), std::move(message)});
+}
+
+Effects Raft::Core::TakeEffects() {
+  IssueWrite();
+  BindToWrites();
+  // Only what is durable here: a state machine that is ahead of its own log could not restart.
+  effects_.committed = log_.HandOver(writes_.durable(), options_.committed_bytes_max);
+  ReportChanges();
+  return std::exchange(effects_, Effects());
+}
+
+void Raft::Core::IssueWrite() {
+  hard_.commit = log_.commit();
+  UnsavedLog unsaved = log_.TakeUnsaved();
+  const bool ballot_changed = hard_.term != saved_.term || hard_.vote != saved_.vote;
+  const bool log_changed = unsaved.snapshot.has_value() || !unsaved.entries.empty();
+  if (!ballot_changed && !log_changed) return;
+  Persist persist;
+  if (unsaved.snapshot.has_value()) {
+    persist.id = writes_.IssueSnapshot(unsaved.snapshot->index, log_.last_index());
+  } else if (log_changed) {
+    persist.id = writes_.IssueEntries(unsaved.entries.front().index, log_.last_index());
+  } else {
+    persist.id = writes_.IssueHardState();
+  }
+  persist.snapshot = std::move(unsaved.snapshot);
+  persist.entries = std::move(unsaved.entries);
+  if (hard_ != saved_) persist.hard_state = hard_;
+  saved_ = hard_;
+  CHECK(!effects_.persist.has_value());
+  effects_.persist = std::move(persist);
+}
+
+void Raft::Core::BindToWrites() {
+  // What a reply says may rest on any earlier write, so it waits for the newest one under way.
+  const WriteId after = writes_.newest_outstanding();
+  for (MessageAfter& message : effects_.send_after_persist) {
+    CHECK_EQ(message.after, WriteId(0));
+    message.after = after;
+  }
+}
+
+void Raft::Core::ReportChanges() {
+  if (role() != reported_role_.role) {
+    reported_role_ = RoleChanged{role(), hard_.term};
+    effects_.events.emplace_back(reported_role_);
+  }
+  const bool other_term = hard_.term != reported_leader_.term && leader() != NodeId(0);
+  if (leader() != reported_leader_.leader || other_term) {
+    reported_leader_ = LeaderChanged{leader(), hard_.term};
+    effects_.events.emplace_back(reported_leader_);
+  }
+}
+
+void Raft::Core::Persisted(WriteId id) {
+  const WriteId before = writes_.persisted();
+  writes_.Persisted(id);
+  if (writes_.persisted() == before) return;
+  if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (candidate->ballot != Ballot::kPreVote && writes_.persisted() >= candidate->own_vote) {
+      candidate->votes.Grant(options_.self);
+      CountVotes();
+    }
+  } else if (auto* leader = std::get_if<Leader>(&role_)) {
+    AdvanceCommitAndTell(*leader);
+  }
+}
+
+void Raft::Core::Applied(Index index) {
+  const Index before = log_.applied();
+  if (index <= before) return;
+  log_.AppliedTo(index);
+  for (Index i = std::max(before + 1, log_.first_index()); i <= index; ++i) {
+    const Entry& entry = log_.At(i);
+    if (entry.kind == EntryKind::kConfiguration) ApplyConfiguration(entry.configuration, i);
+  }
+  if (auto* leader = std::get_if<Leader>(&role_)) LeaveJointIfDue(*leader);
+}
+
+Role Raft::Core::role() const {
+  if (std::holds_alternative<Leader>(role_)) return Role::kLeader;
+  if (std::holds_alternative<Follower>(role_)) return Role::kFollower;
+  return std::get<Candidate>(role_).ballot == Ballot::kPreVote ? Role::kPreCandidate
+                                                               : Role::kCandidate;
+}
+
+NodeId Raft::Core::leader() const {
+  if (std::holds_alternative<Leader>(role_)) return options_.self;
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower != nullptr ? follower->leader : NodeId(0);
+}
+
+std::vector<PeerStatus> Raft::Core::Peers() const {
+  std::vector<PeerStatus> peers;
+  const auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return peers;
+  for (const auto& [id, progress] : leader->peers) {
+    PeerStatus status;
+    status.id = id;
+    status.match = progress.match();
+    status.next = progress.next();
+    status.is_learner = IsLearner(configuration_, id);
+    status.recently_active = progress.recently_active();
+    status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
+    peers.push_back(status);
+  }
+  return peers;
+}
+
+// --- the public face
+// --------------------------------------------------------------------------------
+
+Raft::Raft(const Options& options, InitialState initial)
+    : core_(std::make_unique<Core>(options, std::move(initial))) {}
+Raft::~Raft() = default;
+
+Effects Raft::Step(Message message) {
+  core_->Step(std::move(message));
+  return core_->TakeEffects();
+}
+Effects Raft::Tick() {
+  core_->Tick();
+  return core_->TakeEffects();
+}
+Effects Raft::Propose(std::vector<Proposal> proposals) {
+  core_->Propose(std::move(proposals));
+  return core_->TakeEffects();
+}
+Effects Raft::ProposeConfiguration(const Configuration& target, int64_t timestamp_ns) {
+  core_->ProposeConfiguration(target, timestamp_ns);
+  return core_->TakeEffects();
+}
+Effects Raft::Read(ReadId id) {
+  core_->Read(id);
+  return core_->TakeEffects();
+}
+Effects Raft::Persisted(WriteId id) {
+  core_->Persisted(id);
+  return core_->TakeEffects();
+}
+Effects Raft::Applied(Index index) {
+  core_->Applied(index);
+  return core_->TakeEffects();
+}
+Effects Raft::SnapshotSent(NodeId to, Index meta_index, bool ok) {
+  core_->SnapshotSent(to, meta_index, ok);
+  return core_->TakeEffects();
+}
+Effects Raft::Unreachable(NodeId peer) {
+  core_->Unreachable(peer);
+  return core_->TakeEffects();
+}
+Effects Raft::LostLeader(NodeId leader) {
+  core_->LostLeader(leader);
+  return core_->TakeEffects();
+}
+Effects Raft::Campaign() {
+  core_->Campaign();
+  return core_->TakeEffects();
+}
+Effects Raft::TransferLeadership(NodeId target) {
+  core_->TransferLeadership(target);
+  return core_->TakeEffects();
+}
+void Raft::Compact(const SnapshotMeta& snapshot) { core_->Compact(snapshot); }
+
+Role Raft::role() const { return core_->role(); }
+Term Raft::term() const { return core_->hard().term; }
+NodeId Raft::leader() const { return core_->leader(); }
+NodeId Raft::vote() const { return core_->hard().vote; }
+Index Raft::commit() const { return core_->log().commit(); }
+Index Raft::applied() const { return core_->log().applied(); }
+Index Raft::first_index() const { return core_->log().first_index(); }
+Index Raft::last_index() const { return core_->log().last_index(); }
+Term Raft::TermAt(Index index) const { return core_->log().TermAt(index); }
+const Entry& Raft::EntryAt(Index index) const { return core_->log().At(index); }
+const SnapshotMeta& Raft::snapshot() const { return core_->log().snapshot(); }
+const Configuration& Raft::configuration() const { return core_->configuration(); }
+std::vector<PeerStatus> Raft::Peers() const { return core_->Peers(); }
+size_t Raft::log_bytes() const { return core_->log().bytes(); }
+HardState Raft::hard_state() const {
+  return HardState{core_->hard().term, core_->hard().vote, core_->log().commit()};
+}
+void Raft::CheckInvariants() const { core_->CheckInvariants(); }
+
+}  // namespace lockstep::raft

@@ -1,0 +1,59 @@
+// Snapshots: dropping the log's beginning, and followers that need what was dropped [Raft 7].
+#include <utility>
+#include <variant>
+
+#include "framework/base/check.h"
+#include "framework/raft/configuration.h"
+#include "framework/raft/core.h"
+
+namespace lockstep::raft {
+
+void Raft::Core::Compact(const SnapshotMeta& snapshot) {
+  CHECK_LE(snapshot.index, log_.applied());
+  CheckConfiguration(snapshot.configuration);
+  log_.Compact(snapshot);
+}
+
+void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& request) {
+  const SnapshotMeta& meta = request.meta;
+  if (meta.index == Index(0) || meta.term == Term(0) || meta.term > envelope.term) return;
+  AppendReply reply;
+  if (meta.index <= log_.commit()) {
+    reply.index = log_.commit();  // late: we have all that and more
+  } else if (log_.Matches(meta.index, meta.term)) {
+    // [Raft 7] The log already leads up to it; what follows it stays.
+    log_.CommitTo(meta.index);
+    reply.index = meta.index;
+  } else {
+    CheckConfiguration(meta.configuration);
+    log_.Restore(meta);
+    configuration_ = meta.configuration;
+    effects_.install_snapshot = meta;
+    effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
+    reply.index = meta.index;
+  }
+  CHECK_LE(reply.index, log_.last_index());
+  SendAfterPersist(envelope.from, reply);
+}
+
+void Raft::Core::AskForSnapshot(NodeId to, Progress& progress) {
+  CHECK_LE(progress.next(), log_.snapshot().index);
+  // A silent follower would not take it. It is asked for when it answers again.
+  if (!progress.recently_active()) {
+    progress.Hold();
+    return;
+  }
+  progress.BecomeSnapshot(log_.snapshot().index);
+  effects_.send_snapshot_to.push_back(to);
+}
+
+void Raft::Core::SnapshotSent(NodeId to, Index meta_index, bool ok) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return;
+  const auto found = leader->peers.find(to);
+  if (found == leader->peers.end()) return;
+  if (ok) CHECK_GT(meta_index, Index(0));
+  found->second.SnapshotDone(ok ? meta_index : Index(0));
+}
+
+}  // namespace lockstep::raft
