@@ -150,8 +150,9 @@ class OpenStore final : public machine::OrderedStore {
   // The sum over the columns.
   uint64_t Property(const std::string& name) const;
   absl::Status BackgroundError() const;
+  // Never RESOURCE_EXHAUSTED, whatever the cause was: trying again is no use.
   absl::Status RefusalToWrite();
-  absl::Status Fail(absl::Status status);
+  void Fail(absl::Status status);
 
   const std::unique_ptr<Database> database_;
   const RocksReader reader_;
@@ -219,7 +220,8 @@ absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill
   options.no_slowdown = true;
   const rocksdb::Status status = database_->db->Write(options, &batch_);
   if (status.ok() || status.IsIncomplete()) return FromRocks(status);
-  return Fail(FromRocks(status));
+  Fail(FromRocks(status));
+  return RefusalToWrite();
 }
 
 absl::Status OpenStore::StartFlush() {
@@ -231,7 +233,10 @@ absl::Status OpenStore::StartFlush() {
   options.allow_write_stall = true;
   const RocksReader::Handles& handles = database_->handles;
   const rocksdb::Status status = database_->db->Flush(options, {handles.begin(), handles.end()});
-  if (!status.ok()) return Fail(FromRocks(status));
+  if (!status.ok()) {
+    Fail(FromRocks(status));
+    return RefusalToWrite();
+  }
   flush_asked_ = latest;
   return absl::OkStatus();
 }
@@ -273,22 +278,21 @@ absl::Status OpenStore::BackgroundError() const {
 
 absl::Status OpenStore::RefusalToWrite() {
   if (failed_.ok()) {
-    if (absl::Status error = BackgroundError(); !error.ok()) (void)Fail(std::move(error));
+    if (absl::Status error = BackgroundError(); !error.ok()) Fail(std::move(error));
   }
   if (failed_.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("store has failed and must be reopened: ", failed_.message()));
 }
 
-absl::Status OpenStore::Fail(absl::Status status) {
+void OpenStore::Fail(absl::Status status) {
   CHECK(!status.ok());
   CHECK(failed_.ok());
-  failed_ = status;
+  failed_ = std::move(status);
   if (trace_ != nullptr) {
-    const std::string text = status.ToString();
+    const std::string text = failed_.ToString();
     trace_->Emit(runtime::TraceLevel::kError, "store.failed", {{"error", std::string_view(text)}});
   }
-  return status;
 }
 
 }  // namespace
