@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
 #include "framework/store/rocks_reader.h"
 #include "framework/store/rocks_transaction.h"
@@ -51,14 +52,20 @@ struct Database final {
     }
   }
 
+  std::unique_ptr<rocksdb::Env> env;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   RocksReader::Handles handles{};
 };
 
-// Blocks. Creating all columns at once costs one OPTIONS file; creating them as missing ones in
-// Open costs one each. A crash in between leaves missing ones, which Open then creates.
+// Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
+// missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
+// creates. A simulated env refuses OPTIONS files itself, so the light profile needs no wrapper.
 rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
-  const rocksdb::Options rocks = ToRocksOptions(options);
+  rocksdb::Options rocks = ToRocksOptions(options);
+  if (options.profile == RocksProfile::kProduction) {
+    database.env = WithoutOptionsFiles(*options.env);
+    rocks.env = database.env.get();
+  }
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
