@@ -58,7 +58,12 @@ struct ServerCallbacks final {
     ServerCall* call = CallOf(session, frame->hd.stream_id);
     if (call == nullptr) return 0;
     call->header_bytes_ += name_bytes + value_bytes + 32;
-    if (call->header_bytes_ > kHeaderBytesMax) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (name_bytes == 0 || call->header_bytes_ > kHeaderBytesMax) {
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    const bool is_wanted = nghttp2_check_header_value(value, value_bytes) != 0 &&
+                           (name[0] == ':' || nghttp2_check_header_name(name, name_bytes) != 0);
+    if (!is_wanted) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       Of(user).OnHeader(*call, Text(name, name_bytes), Text(value, value_bytes));
     }
@@ -124,6 +129,9 @@ struct ServerCallbacks final {
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnSent);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_no_auto_window_update(option, 1);
+    // Its rules for headers refuse the authority that etcd's Go client sends, "#initially=[...]".
+    // What matters of them is in OnHeader and OnHeadersEnd.
+    nghttp2_option_set_no_http_messaging(option, 1);
     // Its own limit reads the machine's clock; ours is in OnReset.
     nghttp2_option_set_stream_reset_rate_limit(option, std::numeric_limits<uint64_t>::max(), 0);
     nghttp2_session* session = nullptr;

@@ -115,6 +115,9 @@ class Raft::Core final {
   }
   void OnVoteRequest(const Envelope& envelope, const VoteRequest& request);
   void On(Candidate& candidate, const Envelope& envelope, VoteReply& reply);
+  void LearnCommit(Index commit, Term commit_term);
+  VoteRequest MakeVoteRequest(Ballot ballot) const;
+  VoteReply MakeVoteReply(const VoteRequest& request, bool granted) const;
   void On(Follower& follower, const Envelope& envelope, TimeoutNow& request);
   void Tick(Follower& follower);
   void Tick(Candidate& candidate);

@@ -91,7 +91,7 @@ void Raft::Core::AnswerStale(const Message& message) {
     reply.rejected = true;
     SendAfterPersist(message.from, reply);
   } else if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
-    SendAfterPersist(message.from, VoteReply{request->pre_vote, false});
+    SendAfterPersist(message.from, MakeVoteReply(*request, false));
   } else if (const auto* read = std::get_if<ReadIndexRequest>(&message.body)) {
     RefuseRead(Envelope{message.from, message.term}, *read);
   }

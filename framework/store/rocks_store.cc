@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
@@ -25,6 +26,9 @@ using machine::Column;
 
 constexpr Duration kFlushPollMin = Milliseconds(1);
 constexpr Duration kFlushPollMax = Milliseconds(16);
+
+// A batch that grew beyond this is given back.
+constexpr size_t kBatchBytesKept = size_t{8} << 20;
 
 // In the order of machine::Column.
 const std::vector<std::string>& ColumnNames() {
@@ -139,8 +143,8 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status health() const override { return failed_.ok() ? BackgroundError() : failed_; }
 
   const RocksReader& reader() const { return reader_; }
-  // All or nothing. Never waits.
-  absl::Status Write(rocksdb::WriteBatch& batch);
+  // Writes what `fill` puts into the batch, all or nothing. Never waits.
+  absl::Status Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill);
 
  private:
   // The sum over the columns.
@@ -153,6 +157,7 @@ class OpenStore final : public machine::OrderedStore {
   const RocksReader reader_;
   runtime::Trace* const trace_;
   absl::Status failed_;
+  rocksdb::WriteBatch batch_;  // reused: a fresh one costs page faults
   rocksdb::SequenceNumber flush_asked_ = 0;
   std::map<GroupId, bool> has_transaction_;  // nodes do not move
 };
@@ -172,9 +177,7 @@ class RocksGroup final : public machine::GroupStore {
     const auto* const ours = dynamic_cast<const RocksTransaction*>(transaction.get());
     CHECK(ours != nullptr);
     CHECK_EQ(ours->prefix(), prefix_);
-    rocksdb::WriteBatch batch;
-    ours->AppendTo(batch);
-    RETURN_IF_ERROR(store_.Write(batch));
+    RETURN_IF_ERROR(store_.Write([&](rocksdb::WriteBatch& batch) { ours->AppendTo(batch); }));
     transaction.reset();
     return absl::OkStatus();
   }
@@ -193,24 +196,28 @@ class RocksGroup final : public machine::GroupStore {
 absl::Status RocksGroup::Clear(Fiber&) {
   CHECK(!has_transaction_);
   const std::string end = PrefixEnd(prefix_);
-  rocksdb::WriteBatch batch;
-  for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
-    CHECK(batch.DeleteRange(store_.reader().handle(static_cast<Column>(slot)), prefix_, end).ok());
-  }
-  return store_.Write(batch);
+  return store_.Write([&](rocksdb::WriteBatch& batch) {
+    for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
+      rocksdb::ColumnFamilyHandle* const column = store_.reader().handle(static_cast<Column>(slot));
+      CHECK(batch.DeleteRange(column, prefix_, end).ok());
+    }
+  });
 }
 
 std::unique_ptr<machine::GroupStore> OpenStore::Group(GroupId group) {
   return std::make_unique<RocksGroup>(*this, group, has_transaction_[group]);
 }
 
-absl::Status OpenStore::Write(rocksdb::WriteBatch& batch) {
+absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill) {
   RETURN_IF_ERROR(RefusalToWrite());
-  if (batch.Count() == 0) return absl::OkStatus();
+  if (batch_.Data().capacity() > kBatchBytesKept) batch_ = rocksdb::WriteBatch();
+  batch_.Clear();
+  fill(batch_);
+  if (batch_.Count() == 0) return absl::OkStatus();
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   options.no_slowdown = true;
-  const rocksdb::Status status = database_->db->Write(options, &batch);
+  const rocksdb::Status status = database_->db->Write(options, &batch_);
   if (status.ok() || status.IsIncomplete()) return FromRocks(status);
   return Fail(FromRocks(status));
 }

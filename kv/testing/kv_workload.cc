@@ -100,7 +100,7 @@ etcdserverpb::PutRequest KvWorkload::Put() {
 etcdserverpb::DeleteRangeRequest KvWorkload::DeleteRange() {
   etcdserverpb::DeleteRangeRequest request;
   request.set_key(Key());
-  if (Chance(50)) request.set_range_end(RangeEnd(request.key()));
+  if (Chance(20)) request.set_range_end(RangeEnd(request.key()));
   request.set_prev_kv(Chance(30));
   return request;
 }

@@ -30,7 +30,7 @@ class KvWorkload final {
     int txn_percent = 20;
     int delete_percent = 10;
     // Of 1000 requests. A hash reads everything.
-    int compact_permille = 3;
+    int compact_permille = 6;
     int hash_permille = 2;
     // Malformed requests too: empty keys, unknown options, leases that nobody granted.
     bool with_bad_requests = true;

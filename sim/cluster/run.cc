@@ -19,8 +19,9 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
                      ? options.shards
                      : static_cast<uint32_t>(world.draws().Range("shape.shards", 0, 1, 2, 1));
   // Small logs make rotation, truncation and snapshots everyday events.
+  // (Whole pages.)
   shape.log_segment_bytes =
-      world.draws().LogUniform("shape.segment", 0, 16 * 1024, 1024 * 1024, 256 * 1024);
+      4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
   shape.log_bytes_retained =
       world.draws().LogUniform("shape.retained", 0, 4 * 1024, 512 * 1024, 128 * 1024);
   return shape;
