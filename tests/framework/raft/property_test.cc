@@ -10,11 +10,11 @@
 namespace lockstep::raft::testing {
 namespace {
 
-void PlayAndCheck(uint64_t voters, bool changes_members) {
+void PlayAndCheck(uint64_t voters, Schedule::Members members) {
   const auto seed = *rc::gen::inRange<uint64_t>(0, 1000);
   const auto words = *rc::gen::scale(
       20.0, rc::gen::container<std::vector<uint32_t>>(rc::gen::inRange<uint32_t>(0, 1u << 30)));
-  Schedule schedule(voters, seed, changes_members);
+  Schedule schedule(voters, seed, members);
   for (uint32_t word : words) {
     schedule.Play(word);
     if (!schedule.safety().violation().empty()) break;
@@ -24,9 +24,15 @@ void PlayAndCheck(uint64_t voters, bool changes_members) {
   RC_ASSERT(schedule.safety().violation() == "");
 }
 
-RC_GTEST_PROP(RaftProperty, ThreeNodesAreSafeAndRecover, ()) { PlayAndCheck(3, false); }
-RC_GTEST_PROP(RaftProperty, FiveNodesAreSafeAndRecover, ()) { PlayAndCheck(5, false); }
-RC_GTEST_PROP(RaftProperty, FiveNodesAreSafeWhileMembersChange, ()) { PlayAndCheck(5, true); }
+RC_GTEST_PROP(RaftProperty, ThreeNodesAreSafeAndRecover, ()) {
+  PlayAndCheck(3, Schedule::Members::kFixed);
+}
+RC_GTEST_PROP(RaftProperty, FiveNodesAreSafeAndRecover, ()) {
+  PlayAndCheck(5, Schedule::Members::kFixed);
+}
+RC_GTEST_PROP(RaftProperty, FiveNodesAreSafeWhileMembersChange, ()) {
+  PlayAndCheck(5, Schedule::Members::kChanging);
+}
 
 }  // namespace
 }  // namespace lockstep::raft::testing

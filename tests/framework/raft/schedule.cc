@@ -19,8 +19,8 @@ void SmallLimits(Options& options) {
 
 }  // namespace
 
-Schedule::Schedule(uint64_t voters, uint64_t seed, bool changes_members)
-    : cluster_(voters, seed, SmallLimits), safety_(cluster_), changes_members_(changes_members) {}
+Schedule::Schedule(uint64_t voters, uint64_t seed, Members members)
+    : cluster_(voters, seed, SmallLimits), safety_(cluster_), members_(members) {}
 
 void Schedule::Play(uint32_t word) {
   base::SequentialRandom random(word);
@@ -90,7 +90,7 @@ void Schedule::PlayLeader(base::SequentialRandom& random) {
       cluster_.Handle(id, cluster_.raft(id).Unreachable(N(other)));
     } else if (kind == 16) {
       cluster_.Handle(id, cluster_.raft(id).SnapshotSent(N(other), Index(1), false));
-    } else if (changes_members_) {
+    } else if (members_ == Members::kChanging) {
       ChangeMembers(id, random);
     }
   }

@@ -15,7 +15,9 @@ namespace lockstep::raft::testing {
 // crash and restart from what is durable, leadership moves, members change.
 class Schedule final {
  public:
-  Schedule(uint64_t voters, uint64_t seed, bool changes_members);
+  enum class Members { kFixed, kChanging };
+
+  Schedule(uint64_t voters, uint64_t seed, Members members);
 
   // Plays one event; equal words mean the same kind of event.
   void Play(uint32_t word);
@@ -34,7 +36,7 @@ class Schedule final {
 
   Cluster cluster_;
   Safety safety_;
-  bool changes_members_;
+  Members members_;
   uint64_t reads_ = 0;
   uint64_t commands_ = 0;
 };
