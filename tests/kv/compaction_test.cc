@@ -99,6 +99,20 @@ TEST(KvCompaction, SecondOneContinuesAnUnfinishedSweep) {
   EXPECT_TRUE(kv.machine.CheckInvariants().ok());
 }
 
+TEST(KvCompaction, HashAtANegativeRevisionIsThatOfNothing) {
+  TestKv empty;
+  TestKv full;
+  full.Put("a", "1");
+  full.Delete("a");
+  const auto hash = [](TestKv& kv, int64_t revision) {
+    etcdserverpb::HashKVRequest request;
+    request.set_revision(revision);
+    return kv.Call<etcdserverpb::HashKVResponse>(CommandKind::kHashKv, request, true).response;
+  };
+  EXPECT_EQ(hash(full, -1).hash(), hash(empty, 0).hash());
+  EXPECT_NE(hash(full, 0).hash(), hash(empty, 0).hash());
+}
+
 TEST(KvCompaction, HashDoesNotDependOnTheSweep) {
   TestKv swept;
   TestKv unswept;
