@@ -83,11 +83,15 @@ absl::StatusOr<std::string> QueryHashKv(Fiber& fiber, std::string_view body,
   return EncodeOutcome(verdict, response);
 }
 
+etcdserverpb::CompactionResponse HeaderAlone(const Head& head) {
+  etcdserverpb::CompactionResponse response;
+  response.mutable_header()->set_revision(head.revision);
+  return response;
+}
+
 absl::StatusOr<std::string> QueryState(Fiber& fiber, const machine::StoreView& view) {
   ASSIGN_OR_RETURN(const Head head, ReadHead(fiber, view));
-  etcdserverpb::ResponseHeader header;
-  header.set_revision(head.revision);
-  return EncodeResponse(header);
+  return EncodeResponse(HeaderAlone(head));
 }
 
 }  // namespace
@@ -160,15 +164,15 @@ absl::StatusOr<std::string> KvMachine::ApplyCompact(Fiber& fiber, std::string_vi
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   const Verdict verdict = Compact(store, request->revision(), head_);
   if (verdict != nullptr) return EncodeRefusal(*verdict);
-  return ApplySweep(fiber, store);
+  // Most compactions are small: the first sweep is all that they need.
+  RETURN_IF_ERROR(ApplySweep(fiber, store).status());
+  return EncodeResponse(HeaderAlone(head_));
 }
 
 absl::StatusOr<std::string> KvMachine::ApplySweep(Fiber& fiber, machine::StoreTransaction& store) {
   ASSIGN_OR_RETURN(const bool unswept, Sweep(fiber, store, head_));
   SetUnswept(unswept);
-  etcdserverpb::CompactionResponse response;
-  response.mutable_header()->set_revision(head_.revision);
-  return EncodeResponse(response);
+  return EncodeResponse(unswept ? std::string_view("+") : std::string_view());
 }
 
 void KvMachine::SetUnswept(bool unswept) {
