@@ -61,7 +61,7 @@ class StoreDisk final {
     const uint64_t ppm = world.rates().power_loss_in_operation_ppm;
     if (!world.draws().Chance("store.power_loss", node_.id().value(), ppm)) return alive;
     world.CountFault(FaultClass::kPowerLossInOperation);
-    node_.PowerLoss();
+    node_.PowerFails();
     return IOStatus::IOError("power lost");
   }
 

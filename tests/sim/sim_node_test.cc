@@ -250,6 +250,26 @@ TEST(World, SeveralLiveSideBySide) {
   EXPECT_GT(a.world.log().count(), 300u);
 }
 
+TEST(World, ObserverSeesEveryEventInOrder) {
+  CalmUniverse u(1);
+  std::vector<EventRecord> seen;
+  u.world.log().set_observer([&](const EventRecord& record) { seen.push_back(record); });
+  const uint64_t before = u.world.log().count();
+  u.Run(1, [](Fiber& fiber, Environment& env) {
+    for (int i = 0; i < 5000; ++i) fiber.SleepFor(Milliseconds(1));
+    env.trace.Emit(runtime::TraceLevel::kInfo, "test.done", {});
+  });
+  EXPECT_EQ(seen.size(), u.world.log().count() - before);
+  EXPECT_EQ(u.world.log().checkpoints().size(),
+            u.world.log().count() / EventLog::kCheckpointEvents);
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
+    return a.at < b.at || (a.at == b.at && a.sequence < b.sequence);
+  }));
+  EXPECT_EQ(std::count_if(seen.begin(), seen.end(),
+                          [](const auto& record) { return record.kind == EventKind::kTrace; }),
+            1);
+}
+
 TEST(FaultPoints, FireOnlyWhereTheProfileSaysSo) {
   CalmUniverse calm(1);
   FaultProfile profile = CalmProfile();

@@ -187,8 +187,6 @@ class Universe final {
                    Reboot();
                    PlanDeath();
                  });
-    // Power that failed inside an operation needs somebody to switch the node on again.
-    world_.After(Milliseconds(300), {node_.id(), EventKind::kNemesis, 2}, [this] { Reboot(); });
   }
 
   World world_;
