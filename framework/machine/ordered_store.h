@@ -32,7 +32,8 @@ inline constexpr size_t kColumnCount = 4;
 
 // Walks keys in byte order. Sees one instant of the store (plus the batch, for transactions).
 // Every move may suspend. Errors (I/O, corruption) end the walk: Valid() is false and status() says
-// why. The key and value stay valid until the next move.
+// why. The key and value stay valid until the next move. Must not outlive its view. In a
+// transaction, each move sees the changes made until then, so a walk may delete what it walks over.
 class Iterator {
  public:
   virtual ~Iterator() = default;
@@ -73,16 +74,19 @@ class GroupStore {
   virtual ~GroupStore() = default;
   // A view of what is committed, pinned until it is destroyed. Does not suspend.
   virtual std::unique_ptr<StoreView> Snapshot() = 0;
-  // An empty transaction over what is committed. One at a time. Does not suspend.
+  // An empty transaction over what is committed. One at a time per group. Must not outlive this
+  // object. Does not suspend.
   virtual std::unique_ptr<StoreTransaction> Begin() = 0;
   // Makes the transaction's changes visible, atomically. In memory only: durable after a flush.
-  // RESOURCE_EXHAUSTED: back-pressure or no space, nothing was written: try again.
-  virtual absl::Status Commit(Fiber& fiber, std::unique_ptr<StoreTransaction> transaction) = 0;
+  // Takes the transaction only if it succeeds; otherwise nothing was written and the caller still
+  // has it. RESOURCE_EXHAUSTED: back-pressure: commit it again after a while.
+  virtual absl::Status Commit(Fiber& fiber, std::unique_ptr<StoreTransaction>&& transaction) = 0;
   // What survives a power loss right now, for one key of Column::kSystem (the applied index, that
   // is): reads the persisted tier only.
   virtual absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber,
                                                                 std::string_view key) = 0;
-  // Removes all of the group's keys, in all columns; visible at once, in memory only.
+  // Removes all of the group's keys, in all columns; visible at once, in memory only. REQUIRES: no
+  // transaction of the group is open. RESOURCE_EXHAUSTED as for Commit.
   virtual absl::Status Clear(Fiber& fiber) = 0;
 };
 

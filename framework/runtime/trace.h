@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <variant>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace lockstep::runtime {
@@ -28,6 +30,10 @@ struct TraceField final {
   TraceField(std::string_view k, uint32_t v) : key(k), value(uint64_t{v}) {}
   TraceField(std::string_view k, std::string_view v) : key(k), value(v) {}
   TraceField(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
+  TraceField(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
+  // (Debian's absl::string_view is a type of its own.)
+  TraceField(std::string_view k, absl::string_view v)
+      : key(k), value(std::string_view(v.data(), v.size())) {}
 };
 
 // Where events go. Emitting one never suspends, but in a simulation it may be the moment at which

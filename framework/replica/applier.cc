@@ -1,0 +1,211 @@
+#include "framework/replica/applier.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/limits.h"
+#include "framework/base/mutant.h"
+#include "framework/base/status_macros.h"
+#include "framework/replica/envelope.h"
+#include "framework/replica/keys.h"
+#include "framework/wire/codec.h"
+
+namespace lockstep::replica {
+namespace {
+
+using machine::Column;
+
+// Waiting for a store that pushes back.
+constexpr Duration kStoreRetryPause = Milliseconds(2);
+
+}  // namespace
+
+// One batch, as the state machine sees it.
+class Applier::Context final : public machine::ApplyContext {
+ public:
+  explicit Context(machine::StoreTransaction& store) : store_(store) {}
+
+  void MoveTo(const raft::Entry& entry) { entry_ = &entry; }
+
+  machine::StoreTransaction& store() override { return store_; }
+  uint64_t index() const override { return entry_->index.value(); }
+  uint64_t term() const override { return entry_->term.value(); }
+  WallTime time() const override { return WallTime{entry_->timestamp_ns}; }
+  void Publish(std::string event) override {
+    published_.emplace_back(entry_->index, std::move(event));
+  }
+
+  const std::vector<std::pair<raft::Index, std::string>>& published() const { return published_; }
+
+ private:
+  machine::StoreTransaction& store_;
+  const raft::Entry* entry_ = nullptr;
+  std::vector<std::pair<raft::Index, std::string>> published_;
+};
+
+Applier::Applier(const Parts& parts, raft::SnapshotMeta bootstrap)
+    : parts_(parts), applied_(std::move(bootstrap)) {}
+
+absl::Status Applier::Recover(Fiber& fiber, const raft::SnapshotMeta& log_start) {
+  RETURN_IF_ERROR(LoadState(fiber));
+  if (applied_.index >= log_start.index) return absl::OkStatus();
+  // The log starts behind a snapshot that the store does not hold yet: the crash came between.
+  if (absl::Status status = InstallSnapshot(fiber, log_start); !status.ok()) {
+    return absl::DataLossError(absl::StrCat(
+        "group ", parts_.group.value(), ": the log starts after index ", log_start.index.value(),
+        " but the state ends at ", applied_.index.value(), " (", status.message(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Applier::LoadState(Fiber& fiber) {
+  auto view = parts_.store.Snapshot();
+  ASSIGN_OR_RETURN(auto row, view->Get(fiber, Column::kSystem, kAppliedKey));
+  if (row) {
+    ASSIGN_OR_RETURN(applied_, wire::DecodeSnapshotMeta(*row));
+  }
+  RETURN_IF_ERROR(sessions_.Load(fiber, *view));
+  return parts_.machine.Load(fiber, *view);
+}
+
+void Applier::Enqueue(std::vector<raft::Entry> entries) {
+  for (raft::Entry& entry : entries) queue_.push_back(std::move(entry));
+  work_.WakeOne();
+}
+
+void Applier::EnqueueInstall(const raft::SnapshotMeta& meta) {
+  // Whatever waits is part of the snapshot.
+  queue_.clear();
+  install_ = meta;
+  work_.WakeOne();
+}
+
+absl::Status Applier::Run(Fiber& fiber) {
+  for (;;) {
+    if (install_) {
+      const raft::SnapshotMeta meta = *std::exchange(install_, std::nullopt);
+      if (mutant::Enabled(mutant::Id::kM39SnapshotNotLoaded)) {
+        applied_ = meta;
+      } else {
+        RETURN_IF_ERROR(InstallSnapshot(fiber, meta));
+      }
+      if (parts_.observer != nullptr) parts_.observer->OnInstalled(parts_.group, meta);
+      parts_.sink.OnSnapshotInstalled(meta);
+    } else if (!queue_.empty()) {
+      RETURN_IF_ERROR(ApplyBatch(fiber));
+    } else {
+      work_.Wait(fiber);
+    }
+  }
+}
+
+absl::Status Applier::ApplyBatch(Fiber& fiber) {
+  auto store = parts_.store.Begin();
+  Context context(*store);
+  raft::SnapshotMeta reached = applied_;
+  std::vector<AppliedRequest> requests;
+  size_t bytes = 0;
+  for (size_t n = 0; n < limits::kApplyBatchEntriesMax && bytes < limits::kApplyBatchBytesMax; ++n) {
+    // A snapshot that arrives while Apply waits empties the queue.
+    if (queue_.empty() || install_) break;
+    const raft::Entry entry = std::move(queue_.front());
+    queue_.pop_front();
+    CHECK_EQ(entry.index, reached.index + 1) << "entries must be applied in order";
+    bytes += entry.bytes();
+    context.MoveTo(entry);
+    std::string_view result;
+    if (entry.kind == raft::EntryKind::kCommand) {
+      ASSIGN_OR_RETURN(AppliedRequest request, ApplyCommand(fiber, entry, context));
+      requests.push_back(std::move(request));
+      result = requests.back().result;
+    } else if (entry.kind == raft::EntryKind::kConfiguration) {
+      reached.configuration = entry.configuration;
+    }
+    reached.index = entry.index;
+    reached.term = entry.term;
+    reached.timestamp_ns = entry.timestamp_ns;
+    if (parts_.observer != nullptr) parts_.observer->OnApplied(parts_.group, entry, result);
+  }
+  sessions_.FinishBatch(*store);
+  const std::string meta = wire::EncodeSnapshotMeta(reached);
+  if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
+    RETURN_IF_ERROR(Commit(fiber, std::move(store)));
+    fiber.SleepFor(Milliseconds(5));
+    store = parts_.store.Begin();
+  }
+  store->Put(Column::kSystem, kAppliedKey, meta);
+  RETURN_IF_ERROR(Commit(fiber, std::move(store)));
+  applied_ = std::move(reached);
+  for (const auto& [index, event] : context.published()) parts_.sink.OnPublished(index, event);
+  parts_.sink.OnBatchApplied(applied_.index, std::move(requests));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::Entry& entry,
+                                                     Context& context) {
+  AppliedRequest request;
+  CHECK(entry.payload != nullptr) << "a command without payload at " << entry.index;
+  const std::optional<Envelope> envelope = DecodeEnvelope(*entry.payload);
+  // Entries are made by this code and checksummed on the way: anything else is a broken invariant.
+  CHECK(envelope.has_value()) << "entry " << entry.index << " holds no envelope";
+  request.session = envelope->session;
+  request.number = envelope->number;
+  if (envelope->kind == EnvelopeKind::kRegister) {
+    sessions_.Register(envelope->session, envelope->owner, context.store());
+    return request;
+  }
+  const std::string* known = nullptr;
+  request.admission = sessions_.Admit(*envelope, &known);
+  if (request.admission == Admission::kDuplicate) request.result = *known;
+  if (request.admission != Admission::kNew) return request;
+  ASSIGN_OR_RETURN(request.result, parts_.machine.Apply(fiber, envelope->command, context));
+  sessions_.Record(envelope->session, envelope->number, request.result, context.store());
+  return request;
+}
+
+absl::Status Applier::Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store) {
+  for (;;) {
+    absl::Status status = parts_.store.Commit(fiber, std::move(store));
+    if (!absl::IsResourceExhausted(status)) return status;
+    fiber.SleepFor(kStoreRetryPause);
+  }
+}
+
+absl::Status Applier::ClearStore(Fiber& fiber) {
+  for (;;) {
+    absl::Status status = parts_.store.Clear(fiber);
+    if (!absl::IsResourceExhausted(status)) return status;
+    fiber.SleepFor(kStoreRetryPause);
+  }
+}
+
+absl::Status Applier::InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta) {
+  ASSIGN_OR_RETURN(auto reader, parts_.snapshots.Read(fiber, parts_.group, meta.index));
+  ASSIGN_OR_RETURN(const wire::SnapshotBegin begin, reader->ReadBegin(fiber));
+  CHECK_EQ(begin.meta.index, meta.index) << "a staged snapshot under a wrong name";
+  RETURN_IF_ERROR(ClearStore(fiber));
+  RETURN_IF_ERROR(WriteRows(fiber, *reader, begin.meta));
+  return LoadState(fiber);
+}
+
+absl::Status Applier::WriteRows(Fiber& fiber, SnapshotReader& reader,
+                                const raft::SnapshotMeta& meta) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<wire::SnapshotChunk> chunk, reader.ReadChunk(fiber));
+    auto store = parts_.store.Begin();
+    if (!chunk) {
+      // Last, in a transaction of its own: with this row the installation is complete.
+      store->Put(Column::kSystem, kAppliedKey, wire::EncodeSnapshotMeta(meta));
+      return Commit(fiber, std::move(store));
+    }
+    for (const wire::SnapshotRow& row : chunk->rows) {
+      const auto column = static_cast<Column>(row.column);
+      if (column == Column::kSystem && row.key == kAppliedKey) continue;
+      store->Put(column, row.key, row.value);
+    }
+    RETURN_IF_ERROR(Commit(fiber, std::move(store)));
+  }
+}
+
+}  // namespace lockstep::replica

@@ -1,0 +1,104 @@
+// Applier: carries committed entries into one group's state, in order, each exactly once.
+//
+// A batch of entries is one transaction: the service's changes, the client sessions and the applied
+// index become visible together, so that no crash can separate them.
+//
+// Invariants:
+//   1. applied() never goes back, and is what the store says once the transaction is committed.
+//   2. Entries are applied at consecutive indices; only an installed snapshot skips some.
+// Owned by the Replica. Run is the only fiber that writes the group's store.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_APPLIER_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_APPLIER_H_
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/fiber/sync.h"
+#include "framework/machine/ordered_store.h"
+#include "framework/machine/state_machine.h"
+#include "framework/raft/entry.h"
+#include "framework/raft/types.h"
+#include "framework/replica/client_sessions.h"
+#include "framework/replica/observer.h"
+#include "framework/replica/snapshot_store.h"
+
+namespace lockstep::replica {
+
+// How one request of a session ended, as seen when its entry was applied here.
+struct AppliedRequest final {
+  SessionId session;
+  RequestNumber number;
+  Admission admission = Admission::kNew;
+  std::string result;  // kNew and kDuplicate
+};
+
+// Hears what the applier did. Calls do not suspend.
+class ApplySink {
+ public:
+  virtual ~ApplySink() = default;
+  // The batch that ends at `index` is visible.
+  virtual void OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) = 0;
+  // A snapshot replaced the state; requests that it covers are answered by sessions().
+  virtual void OnSnapshotInstalled(const raft::SnapshotMeta& meta) = 0;
+  // An event that the state machine published, in index order, after its batch became visible.
+  virtual void OnPublished(raft::Index index, const std::string& event) = 0;
+};
+
+class Applier final {
+ public:
+  struct Parts {
+    GroupId group;
+    machine::GroupStore& store;
+    machine::StateMachine& machine;
+    SnapshotStore& snapshots;
+    ApplySink& sink;
+    ReplicaObserver* observer;  // may be null
+  };
+
+  // `bootstrap`: the state before the first entry (index 0).
+  Applier(const Parts& parts, raft::SnapshotMeta bootstrap);
+
+  // Reads what the store holds; finishes the installation of a snapshot up to `log_start` that a
+  // crash interrupted. DATA_LOSS: the log starts after what the store holds.
+  absl::Status Recover(Fiber& fiber, const raft::SnapshotMeta& log_start);
+
+  // The next committed entries. Does not suspend.
+  void Enqueue(std::vector<raft::Entry> entries);
+  // The staged snapshot replaces the state before anything enqueued later.
+  void EnqueueInstall(const raft::SnapshotMeta& meta);
+
+  // Applies until something fails. The status says what; the replica must stop then.
+  absl::Status Run(Fiber& fiber);
+
+  // What is visible in the store.
+  const raft::SnapshotMeta& applied() const { return applied_; }
+  const ClientSessions& sessions() const { return sessions_; }
+
+ private:
+  class Context;
+
+  absl::Status ApplyBatch(Fiber& fiber);
+  absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
+                                              Context& context);
+  absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);
+  absl::Status Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store);
+  absl::Status ClearStore(Fiber& fiber);
+  absl::Status LoadState(Fiber& fiber);
+  absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);
+
+  Parts parts_;
+  raft::SnapshotMeta applied_;
+  ClientSessions sessions_;
+  std::deque<raft::Entry> queue_;
+  std::optional<raft::SnapshotMeta> install_;
+  fiber::WaitQueue work_;
+};
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_APPLIER_H_

@@ -1,0 +1,92 @@
+#include "framework/replica/group_client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/fiber/sync.h"
+
+namespace lockstep::replica {
+namespace {
+
+absl::Status NotUp(GroupId group) {
+  return absl::UnavailableError(absl::StrCat("group ", group.value(), " is not up on this node"));
+}
+
+// Runs `ask` with the group's replica, on the group's shard, and returns what it returned. The two
+// sides' clocks are one node's, so a deadline means the same on both.
+template <typename T, typename Ask>
+absl::StatusOr<T> OnShardOf(Fiber& fiber, runtime::Environment& environment,
+                            ShardDirectory& directory, GroupId group, MonoTime deadline, Ask ask) {
+  const ShardId home = directory.ShardOf(group);
+  if (home == environment.shard) {
+    Shard* shard = directory.slot(home).shard;
+    Replica* replica = shard == nullptr ? nullptr : shard->group(group);
+    if (replica == nullptr) return NotUp(group);
+    return ask(fiber, *replica);
+  }
+  // Belongs to the asking shard: only posts to it touch the event and the answer.
+  struct Answer {
+    fiber::Event done;
+    absl::StatusOr<T> value{absl::UnknownError("pending")};
+  };
+  auto answer = std::make_shared<Answer>();
+  runtime::Mailbox* mailbox = &environment.mailbox;
+  const ShardId asker = environment.shard;
+  const auto reply = [answer, asker](runtime::Mailbox& from, absl::StatusOr<T> value) {
+    from.Post(asker, [answer, value = std::move(value)]() mutable {
+      answer->value = std::move(value);
+      answer->done.Set();
+    });
+  };
+  mailbox->Post(home, [&directory, home, group, reply, ask = std::move(ask)]() mutable {
+    ShardDirectory::Slot& slot = directory.slot(home);
+    // Nobody to tell through: the asker's deadline ends it.
+    if (slot.shard == nullptr || slot.requests == nullptr || slot.requests->cancelled()) return;
+    slot.requests->Spawn("group.request", [&slot, group, reply, ask](Fiber& serving) mutable {
+      Replica* replica = slot.shard->group(group);
+      absl::StatusOr<T> value =
+          replica == nullptr ? absl::StatusOr<T>(NotUp(group)) : ask(serving, *replica);
+      reply(slot.shard->environment().mailbox, std::move(value));
+    });
+  });
+  if (!answer->done.Wait(fiber, deadline)) {
+    return absl::DeadlineExceededError("the group's shard did not answer in time");
+  }
+  return std::move(answer->value);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> GroupClient::Propose(Fiber& fiber, std::string command,
+                                                 MonoTime deadline) {
+  return OnShardOf<std::string>(
+      fiber, environment_, directory_, group_, deadline,
+      [command = std::move(command), deadline](Fiber& serving, Replica& replica) mutable {
+        return replica.Propose(serving, std::move(command), deadline);
+      });
+}
+
+absl::StatusOr<std::string> GroupClient::Query(Fiber& fiber, std::string request,
+                                               Consistency consistency, MonoTime deadline) {
+  return OnShardOf<std::string>(
+      fiber, environment_, directory_, group_, deadline,
+      [request = std::move(request), consistency, deadline](Fiber& serving, Replica& replica) {
+        return replica.Query(serving, request, consistency, deadline);
+      });
+}
+
+absl::StatusOr<ReplicaStatus> GroupClient::Status(Fiber& fiber, MonoTime deadline) {
+  return OnShardOf<ReplicaStatus>(fiber, environment_, directory_, group_, deadline,
+                                  [](Fiber&, Replica& replica) { return replica.status(); });
+}
+
+bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {
+  const absl::StatusOr<bool> known = OnShardOf<bool>(
+      fiber, environment_, directory_, group_, deadline,
+      [deadline](Fiber& serving, Replica& replica) {
+        return replica.AwaitLeader(serving, deadline);
+      });
+  return known.ok() && *known;
+}
+
+}  // namespace lockstep::replica

@@ -1,0 +1,66 @@
+// GroupClient: a group of this node, from any of its shards.
+//
+// A request that was accepted on the wrong shard crosses by Mailbox, is served by a fiber of the
+// right one, and its answer crosses back.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_GROUP_CLIENT_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_GROUP_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/fiber/scheduler.h"
+#include "framework/replica/replica.h"
+#include "framework/replica/shard.h"
+#include "framework/runtime/environment.h"
+
+namespace lockstep::replica {
+
+// The shards of one node that are up. Slot k is read and written on the thread of shard k only.
+// Owned by the node's composer; outlives its shards.
+class ShardDirectory final {
+ public:
+  explicit ShardDirectory(uint32_t shard_count) : slots_(shard_count) {}
+
+  // What runs on shard `id`; null while it is not up. Only from that shard's thread.
+  struct Slot {
+    Shard* shard = nullptr;
+    fiber::Scope* requests = nullptr;  // where requests from other shards are served
+  };
+  Slot& slot(ShardId id) { return slots_.at(id.value()); }
+  uint32_t shard_count() const { return static_cast<uint32_t>(slots_.size()); }
+  // Which shard hosts the group, on every node with so many shards.
+  ShardId ShardOf(GroupId group) const {
+    return ShardId(static_cast<uint32_t>(group.value() % slots_.size()));
+  }
+
+ private:
+  std::vector<Slot> slots_;
+};
+
+// Bound to the shard whose environment it was given. Methods suspend; the errors are Replica's, and
+// UNAVAILABLE while the group's shard is starting or stopping.
+class GroupClient final {
+ public:
+  GroupClient(runtime::Environment& environment, ShardDirectory& directory, GroupId group)
+      : environment_(environment), directory_(directory), group_(group) {}
+
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string request, Consistency consistency,
+                                    MonoTime deadline);
+  absl::StatusOr<ReplicaStatus> Status(Fiber& fiber, MonoTime deadline);
+  // False at the deadline.
+  bool AwaitLeader(Fiber& fiber, MonoTime deadline);
+
+ private:
+  runtime::Environment& environment_;
+  ShardDirectory& directory_;
+  GroupId group_;
+};
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_GROUP_CLIENT_H_

@@ -1,0 +1,111 @@
+#include "framework/replica/identity.h"
+
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "framework/base/checksum.h"
+#include "framework/base/status_macros.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr char kName[] = "/IDENTITY";
+constexpr char kTemporaryName[] = "/IDENTITY.tmp";
+constexpr size_t kBytesMax = 256;
+
+absl::Status Differs(const char* what, uint64_t found, uint64_t expected, const char* advice) {
+  return absl::FailedPreconditionError(
+      absl::StrFormat("the data directory belongs to %s %x, this node is configured for %x: %s",
+                      what, found, expected, advice));
+}
+
+absl::Status Compare(const Identity& found, const Identity& expected) {
+  if (found.format_version > Identity::kFormatVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the data directory has format version ", found.format_version,
+                     ", this program reads up to ", Identity::kFormatVersion,
+                     ": use the newer program"));
+  }
+  if (found.cluster != expected.cluster) {
+    return Differs("cluster", found.cluster.value(), expected.cluster.value(),
+                   "check --initial-cluster and --initial-cluster-token, or choose another "
+                   "--data-dir");
+  }
+  if (found.node != expected.node) {
+    return Differs("member", found.node.value(), expected.node.value(),
+                   "check --name and --initial-advertise-peer-urls, or choose another --data-dir");
+  }
+  if (found.shard_count != expected.shard_count) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the data directory is laid out for ", found.shard_count, " shard(s), not ",
+        expected.shard_count, ": the number of shards of a node cannot be changed"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
+                                      const std::string& path) {
+  ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
+  std::string text(kBytesMax, '\0');
+  ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(text)));
+  text.resize(n);
+  Identity identity;
+  RETURN_IF_ERROR(DecodeIdentity(text, &identity));
+  return identity;
+}
+
+}  // namespace
+
+std::string EncodeIdentity(const Identity& identity) {
+  const std::string body =
+      absl::StrFormat("lockstep %d cluster %016x node %016x shards %d", identity.format_version,
+                      identity.cluster.value(), identity.node.value(), identity.shard_count);
+  return absl::StrFormat("%s sum %016x\n", body, base::Checksum64(body));
+}
+
+absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
+  const absl::Status damaged =
+      absl::DataLossError("the file IDENTITY is damaged: restore it, or this node from its peers");
+  const size_t end = text.find(" sum ");
+  if (end == std::string::npos) return damaged;
+  const std::string body = text.substr(0, end);
+  if (text != absl::StrFormat("%s sum %016x\n", body, base::Checksum64(body))) return damaged;
+  const std::vector<std::string> words = absl::StrSplit(body, ' ');
+  uint64_t cluster = 0;
+  uint64_t node = 0;
+  if (words.size() != 8 || words[0] != "lockstep" ||
+      !absl::SimpleAtoi(words[1], &identity->format_version) ||
+      !absl::SimpleHexAtoi(words[3], &cluster) || !absl::SimpleHexAtoi(words[5], &node) ||
+      !absl::SimpleAtoi(words[7], &identity->shard_count)) {
+    return damaged;
+  }
+  identity->cluster = ClusterId(cluster);
+  identity->node = NodeId(node);
+  return absl::OkStatus();
+}
+
+absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
+                            const Identity& expected) {
+  const std::string path = directory + kName;
+  const std::string temporary = directory + kTemporaryName;
+  RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
+  ASSIGN_OR_RETURN(const bool claimed, disk.Exists(fiber, path));
+  if (claimed) {
+    ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, path));
+    return Compare(found, expected);
+  }
+  ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
+  if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
+  ASSIGN_OR_RETURN(auto file, disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
+  RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(expected)));
+  file.reset();
+  RETURN_IF_ERROR(disk.Rename(fiber, temporary, path));
+  RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
+  // The directory's own name, too.
+  return disk.SyncDirectory(fiber, "");
+}
+
+}  // namespace lockstep::replica

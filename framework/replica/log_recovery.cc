@@ -1,0 +1,220 @@
+#include "framework/replica/log_recovery.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/mutant.h"
+#include "framework/base/status_macros.h"
+#include "framework/replica/log_names.h"
+#include "framework/replica/log_scan.h"
+#include "framework/wire/codec.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr absl::string_view kAdvice =
+    "; do not start this node on it: replace its data from its peers";
+
+absl::Status Damaged(absl::string_view path, uint64_t offset, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(path, " at offset ", offset, ": ", what, kAdvice));
+}
+
+// Replays records into groups.
+class Replay final {
+ public:
+  explicit Replay(RecoveredLog& log) : log_(log) {}
+
+  absl::Status Apply(wire::GroupRecord record) {
+    RecoveredGroup& group = log_.groups[record.group];
+    if (record.hard_state && record.hard_state->term < group.hard_state.term) {
+      return absl::DataLossError(absl::StrCat("the term of group ", record.group.value(),
+                                              " falls from ", group.hard_state.term.value()));
+    }
+    log_.segments.Note(record);
+    if (record.snapshot) {
+      group.snapshot = *record.snapshot;
+      group.entries.clear();
+    }
+    if (record.compacted) Compact(*record.compacted, group);
+    if (!record.entries.empty()) Append(std::move(record.entries), group);
+    if (record.hard_state) group.hard_state = *record.hard_state;
+    return absl::OkStatus();
+  }
+
+  // Whether nothing is missing between what the groups keep.
+  absl::Status Finish() const {
+    for (const auto& [id, group] : log_.groups) {
+      if (group.entries.empty()) continue;
+      if (group.entries.front().index == group.snapshot.index + 1) continue;
+      return absl::DataLossError(
+          absl::StrCat("group ", id.value(), ": entries ", group.snapshot.index.value() + 1, " to ",
+                       group.entries.front().index.value() - 1, " are missing", kAdvice));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static void Compact(const raft::SnapshotMeta& meta, RecoveredGroup& group) {
+    if (meta.index <= group.snapshot.index) return;
+    group.snapshot = meta;
+    DropUpTo(meta.index, group.entries);
+  }
+
+  static void DropUpTo(raft::Index index, std::vector<raft::Entry>& entries) {
+    const auto kept = std::find_if(entries.begin(), entries.end(),
+                                   [&](const raft::Entry& e) { return e.index > index; });
+    entries.erase(entries.begin(), kept);
+  }
+
+  static void Append(std::vector<raft::Entry> entries, RecoveredGroup& group) {
+    DropUpTo(group.snapshot.index, entries);
+    if (entries.empty()) return;
+    const raft::Index first = entries.front().index;
+    std::vector<raft::Entry>& kept = group.entries;
+    if (!kept.empty() && first > kept.back().index + 1) {
+      if (mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return;
+      // What is between was in segments that nobody needed; a later record says so, or Finish
+      // complains.
+      kept.clear();
+    }
+    if (!kept.empty() && first <= kept.front().index) kept.clear();
+    if (!kept.empty()) kept.resize(first - kept.front().index);
+    kept.insert(kept.end(), std::make_move_iterator(entries.begin()),
+                std::make_move_iterator(entries.end()));
+  }
+
+  RecoveredLog& log_;
+};
+
+// Reads the segments in order, trusting nothing; changes files only once all of it made sense.
+class Recovery final {
+ public:
+  Recovery(runtime::Disk& disk, const std::string& directory, const LogIdentity& identity)
+      : disk_(disk), directory_(directory), identity_(identity), replay_(log_) {}
+
+  absl::StatusOr<RecoveredLog> Run(Fiber& fiber) {
+    ASSIGN_OR_RETURN(const std::vector<uint64_t> sequences, ListSegments(fiber));
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      ASSIGN_OR_RETURN(const std::string bytes, ReadFile(fiber, Path(sequences[i])));
+      ASSIGN_OR_RETURN(const ScannedSegment segment,
+                       ScanSegment(identity_, sequences[i], log_.last_batch + 1, bytes));
+      RETURN_IF_ERROR(CheckDamage(sequences[i], segment));
+      if (segment.begun) {
+        RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
+        RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
+      } else {
+        RETURN_IF_ERROR(CheckNotBegun(sequences[i], sequences));
+      }
+    }
+    RETURN_IF_ERROR(replay_.Finish());
+    RETURN_IF_ERROR(Seal(fiber, sequences));
+    return std::move(log_);
+  }
+
+ private:
+  std::string Path(uint64_t sequence) const { return PathIn(directory_, SegmentName(sequence)); }
+
+  absl::StatusOr<std::vector<uint64_t>> ListSegments(Fiber& fiber) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, disk_.List(fiber, directory_));
+    std::vector<uint64_t> sequences;
+    for (const std::string& name : names) {
+      if (const auto sequence = SequenceOf(name)) sequences.push_back(*sequence);
+    }
+    std::sort(sequences.begin(), sequences.end());
+    for (size_t i = 1; i < sequences.size(); ++i) {
+      if (sequences[i] == sequences[i - 1] + 1) continue;
+      return Damaged(Path(sequences[i - 1] + 1), 0, "the file is missing");
+    }
+    return sequences;
+  }
+
+  absl::StatusOr<std::string> ReadFile(Fiber& fiber, const std::string& path) {
+    ASSIGN_OR_RETURN(const auto file, disk_.Open(fiber, path, runtime::OpenMode::kRead));
+    ASSIGN_OR_RETURN(const uint64_t size, file->Size(fiber));
+    // Never in the string's own small buffer: batches are read where they are, aligned.
+    std::string bytes(std::max<uint64_t>(size, 64), '\0');
+    ASSIGN_OR_RETURN(const size_t read, file->Read(fiber, 0, absl::MakeSpan(&bytes[0], size)));
+    if (read != size) return Damaged(path, read, "the file ends before its size");
+    bytes.resize(size);
+    return bytes;
+  }
+
+  absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment) const {
+    if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
+    return Damaged(Path(sequence), segment.end,
+                   absl::StrCat("damaged, although batch ", segment.later->batch, " at offset ",
+                                segment.later->offset, " was written after it"));
+  }
+
+  absl::Status CheckNotBegun(uint64_t sequence, const std::vector<uint64_t>& sequences) const {
+    // The newest may have been prepared or torn while it was begun, and the oldest is dropped only
+    // after that.
+    if (sequence == sequences.back() && (sequences.size() > 1 || sequence == 1)) {
+      return absl::OkStatus();
+    }
+    return Damaged(Path(sequence), 0, "the header of the segment is damaged");
+  }
+
+  absl::Status CheckStart(uint64_t sequence, bool oldest, const ScannedSegment& segment) const {
+    if (oldest && sequence > 1 && segment.batches.empty()) {
+      return Damaged(Path(sequence), segment.end, "damaged, and older segments are gone");
+    }
+    if (oldest && sequence > 1) return absl::OkStatus();
+    if (segment.first_batch == log_.last_batch + 1) return absl::OkStatus();
+    if (mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
+    return Damaged(oldest ? Path(sequence) : Path(log_.segments.newest()), end_,
+                   absl::StrCat("batches ", log_.last_batch + 1, " to ", segment.first_batch - 1,
+                                " are damaged or missing"));
+  }
+
+  absl::Status ReplayBatches(uint64_t sequence, const ScannedSegment& segment) {
+    log_.segments.Add(sequence);
+    log_.segments.AddBytes(segment.end);
+    log_.last_batch = segment.first_batch - 1;
+    for (const ScannedBatch& batch : segment.batches) {
+      auto records = wire::DecodeLogBatch(batch.body);
+      if (!records.ok()) return Damaged(Path(sequence), batch.offset, records.status().message());
+      for (wire::GroupRecord& record : *records) {
+        const absl::Status applied = replay_.Apply(std::move(record));
+        if (!applied.ok()) return Damaged(Path(sequence), batch.offset, applied.message());
+      }
+      log_.last_batch = batch.batch;
+    }
+    end_ = segment.end;
+    return absl::OkStatus();
+  }
+
+  // Cuts what is behind the last batch, so that it cannot come back to life as batches that this
+  // incarnation never saw, and makes durable what the dead one may have left in a cache.
+  absl::Status Seal(Fiber& fiber, const std::vector<uint64_t>& sequences) {
+    for (uint64_t sequence : sequences) {
+      if (sequence < log_.segments.newest()) continue;
+      ASSIGN_OR_RETURN(const auto file,
+                       disk_.Open(fiber, Path(sequence), runtime::OpenMode::kReadWrite));
+      const bool begun = sequence == log_.segments.newest();
+      RETURN_IF_ERROR(file->Truncate(fiber, begun ? end_ : 0));
+      RETURN_IF_ERROR(file->DataSync(fiber));
+    }
+    log_.next_sequence = log_.segments.newest() + 1;
+    return absl::OkStatus();
+  }
+
+  runtime::Disk& disk_;
+  const std::string& directory_;
+  const LogIdentity identity_;
+  RecoveredLog log_;
+  Replay replay_;
+  uint64_t end_ = 0;  // of the batches in the newest begun segment so far
+};
+
+}  // namespace
+
+absl::StatusOr<RecoveredLog> RecoverLog(Fiber& fiber, runtime::Disk& disk,
+                                        const std::string& directory, const LogIdentity& identity) {
+  return Recovery(disk, directory, identity).Run(fiber);
+}
+
+}  // namespace lockstep::replica

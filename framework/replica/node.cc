@@ -1,0 +1,178 @@
+#include "framework/replica/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+#include "framework/edge/grpc_health.h"
+#include "framework/edge/grpc_server.h"
+#include "framework/replica/identity.h"
+#include "framework/replica/shard.h"
+
+namespace lockstep::replica {
+namespace {
+
+// A request without a deadline of its own does not wait for ever.
+constexpr Duration kRequestTimeout = Seconds(7);
+
+MonoTime DeadlineOf(Fiber& fiber, const edge::GrpcRequest& request) {
+  return std::min(request.deadline, fiber.now() + kRequestTimeout);
+}
+
+// One shard of a running node; RunNode's locals, with names.
+class NodeShard final {
+ public:
+  NodeShard(runtime::Environment& environment, const NodeOptions& options, NodeShared& shared)
+      : environment_(environment),
+        options_(options),
+        slot_(shared.directory.slot(environment.shard)),
+        client_(environment, shared.directory, options.group),
+        shards_(shared.directory.shard_count()),
+        home_(shared.directory.ShardOf(options.group)) {}
+
+  absl::Status Open(Fiber& fiber) {
+    const std::string directory = absl::StrCat("shard-", environment_.shard.value());
+    RETURN_IF_ERROR(ClaimDirectory(fiber, environment_.disk, directory,
+                                   {Identity::kFormatVersion, options_.cluster, environment_.node,
+                                    shards_}));
+    ASSIGN_OR_RETURN(store_, options_.open_store(fiber, environment_, directory));
+    ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
+                                         options_.observer));
+    if (home_ == environment_.shard) RETURN_IF_ERROR(OpenGroup(fiber));
+    return environment_.shard == ShardId(0) ? Listen() : absl::OkStatus();
+  }
+
+  absl::Status Run(Fiber& fiber, fiber::Event& stop) {
+    fiber::Scope requests(environment_.scheduler);
+    // Also when this fiber is unwound, nothing may point here any more.
+    struct Published {
+      ShardDirectory::Slot& slot;
+      ~Published() { slot = {}; }
+    } published{slot_};
+    slot_ = {shard_.get(), &requests};
+    fiber::Scope scope(environment_.scheduler);
+    absl::Status ended;
+    fiber::Event over;
+    scope.Spawn("node.shard", [&](Fiber& running) {
+      ended = shard_->Run(running);
+      over.Set();
+    });
+    scope.Spawn("node.stop", [&](Fiber& waiting) {
+      stop.Wait(waiting);
+      Drain(waiting);
+      over.Set();
+    });
+    for (auto& listener : listeners_) {
+      scope.Spawn("node.serve", [this, &listener](Fiber& serving) {
+        server_->Serve(serving, *listener);
+      });
+    }
+    over.Wait(fiber);
+    return ended;
+  }
+
+ private:
+  ShardOptions ShardOptionsOf(const std::string& directory) const {
+    ShardOptions shard;
+    shard.cluster = options_.cluster;
+    shard.directory = directory;
+    shard.tick = options_.tick;
+    shard.log = options_.log;
+    for (const auto& [id, addresses] : options_.members) {
+      CHECK_LT(environment_.shard.value(), addresses.size()) << "one peer address per shard";
+      const runtime::Address& address = addresses[environment_.shard.value()];
+      if (id == environment_.node) {
+        shard.listen = address;
+      } else {
+        shard.peers[id] = address;
+      }
+    }
+    return shard;
+  }
+
+  absl::Status OpenGroup(Fiber& fiber) {
+    ReplicaOptions replica;
+    replica.group = options_.group;
+    replica.raft = options_.raft;
+    replica.log_bytes_retained = options_.log_bytes_retained;
+    for (const auto& [id, addresses] : options_.members) replica.bootstrap.voters.push_back(id);
+    return shard_->AddGroup(fiber, replica, options_.make_machine()).status();
+  }
+
+  absl::Status Listen() {
+    AddGroupService(registry_, client_);
+    edge::AddHealthService(registry_, [](absl::string_view service) {
+      return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
+    });
+    if (options_.add_services) options_.add_services(registry_, client_, environment_);
+    server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
+                                                 registry_);
+    for (const runtime::Address& address : options_.client_listen) {
+      ASSIGN_OR_RETURN(auto listener, environment_.network.Listen(address));
+      listeners_.push_back(std::move(listener));
+    }
+    return absl::OkStatus();
+  }
+
+  void Drain(Fiber& fiber) {
+    if (Replica* replica = shard_->group(options_.group)) replica->GiveUpLeadership();
+    if (server_) server_->Shutdown(fiber, fiber.now() + options_.drain_timeout);
+  }
+
+  runtime::Environment& environment_;
+  const NodeOptions& options_;
+  ShardDirectory::Slot& slot_;
+  GroupClient client_;
+  uint32_t shards_;
+  ShardId home_;
+  std::unique_ptr<machine::OrderedStore> store_;
+  std::unique_ptr<Shard> shard_;
+  edge::GrpcRegistry registry_;
+  std::vector<std::unique_ptr<runtime::Listener>> listeners_;
+  std::unique_ptr<edge::GrpcServer> server_;  // before what its handlers use
+};
+
+}  // namespace
+
+absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+                     NodeShared& shared, fiber::Event& stop) {
+  NodeShard shard(environment, options, shared);
+  RETURN_IF_ERROR(shard.Open(fiber));
+  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started",
+                         {{"node", environment.node.value()},
+                          {"shard", environment.shard.value()}});
+  absl::Status status = shard.Run(fiber, stop);
+  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.stopped",
+                         {{"node", environment.node.value()}, {"status", status.ToString()}});
+  return status;
+}
+
+void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client) {
+  registry.AddUnary("/lockstep.Group/Propose",
+                    [&client](Fiber& fiber, const edge::GrpcRequest& request,
+                              std::string* response) -> edge::GrpcStatus {
+                      auto result = client.Propose(fiber, std::string(request.message),
+                                                   DeadlineOf(fiber, request));
+                      if (!result.ok()) return edge::GrpcStatus::Of(result.status());
+                      *response = *std::move(result);
+                      return {};
+                    });
+  registry.AddUnary(
+      "/lockstep.Group/Query",
+      [&client](Fiber& fiber, const edge::GrpcRequest& request,
+                std::string* response) -> edge::GrpcStatus {
+        const auto asked = request.metadata.Find("consistency");
+        const Consistency consistency = asked && *asked == "serializable"
+                                            ? Consistency::kSerializable
+                                            : Consistency::kLinearizable;
+        auto result = client.Query(fiber, std::string(request.message), consistency,
+                                   DeadlineOf(fiber, request));
+        if (!result.ok()) return edge::GrpcStatus::Of(result.status());
+        *response = *std::move(result);
+        return {};
+      });
+}
+
+}  // namespace lockstep::replica

@@ -1,0 +1,68 @@
+// RunNode: one shard of a node of a replicated service, from its data directory to its client port.
+//
+// The same function is what production runs on a real Environment and the simulator on its own. A
+// service supplies a state machine and, if it wants its own API, gRPC handlers.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_NODE_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_NODE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/edge/grpc_service.h"
+#include "framework/fiber/sync.h"
+#include "framework/machine/ordered_store.h"
+#include "framework/machine/state_machine.h"
+#include "framework/replica/group_client.h"
+#include "framework/replica/observer.h"
+#include "framework/replica/replica.h"
+#include "framework/runtime/environment.h"
+
+namespace lockstep::replica {
+
+// Opens the shard's store below `directory` of the shard's disk. May suspend.
+using StoreOpener = std::function<absl::StatusOr<std::unique_ptr<machine::OrderedStore>>(
+    Fiber&, runtime::Environment&, const std::string& directory)>;
+
+struct NodeOptions final {
+  ClusterId cluster;
+  // Every member's peer addresses, one per shard; this node's are where it listens.
+  std::map<NodeId, std::vector<runtime::Address>> members;
+  // Where clients connect; served by shard 0. (No address: no client port.)
+  std::vector<runtime::Address> client_listen;
+  GroupId group{1};
+  Duration tick = Milliseconds(10);
+  raft::Options raft;               // ticks and limits
+  uint64_t log_bytes_retained = 0;  // see ReplicaOptions
+  LogOptions log;
+  Duration drain_timeout = Seconds(5);
+
+  StoreOpener open_store;
+  std::function<std::unique_ptr<machine::StateMachine>()> make_machine;
+  // Adds the service's own gRPC methods. The client is good as long as the handlers are.
+  std::function<void(edge::GrpcRegistry&, GroupClient&, runtime::Environment&)> add_services;
+  ReplicaObserver* observer = nullptr;
+};
+
+// What the shards of one node share. Owned by the composer, outlives them.
+struct NodeShared final {
+  explicit NodeShared(uint32_t shard_count) : directory(shard_count) {}
+  ShardDirectory directory;
+};
+
+// Runs this shard until `stop` is set (OK: leadership given up, calls drained) or until something
+// fails that the node must not survive. Suspends.
+absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+                     NodeShared& shared, fiber::Event& stop);
+
+// "/lockstep.Group/Propose" and "/lockstep.Group/Query" (linearizable, or serializable with the
+// metadata "consistency: serializable"): any state machine, as bytes.
+void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client);
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_NODE_H_

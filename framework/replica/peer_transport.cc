@@ -1,0 +1,265 @@
+#include "framework/replica/peer_transport.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/limits.h"
+#include "framework/base/status_macros.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr size_t kReadBytes = 64 * 1024;
+constexpr Duration kHelloTimeout = Seconds(5);
+constexpr size_t kInboundConnectionsMax = 256;
+
+}  // namespace
+
+struct PeerTransport::Peer final {
+  NodeId id;
+  runtime::Address address;
+  std::vector<wire::GroupMessage> messages;
+  std::vector<wire::Frame> frames;
+  size_t queued_bytes = 0;
+  bool connected = false;
+  fiber::WaitQueue work;
+
+  bool has_work() const { return !messages.empty() || !frames.empty(); }
+  void Clear() {
+    messages.clear();
+    frames.clear();
+    queued_bytes = 0;
+  }
+};
+
+PeerTransport::PeerTransport(runtime::Environment& environment, PeerHandler& handler,
+                             PeerTransportOptions options)
+    : environment_(environment), handler_(handler), options_(std::move(options)) {
+  for (const auto& [id, address] : options_.peers) {
+    CHECK_NE(id, environment_.node);
+    auto peer = std::make_unique<Peer>();
+    peer->id = id;
+    peer->address = address;
+    peers_[id] = std::move(peer);
+  }
+}
+
+PeerTransport::~PeerTransport() = default;
+
+void PeerTransport::Send(NodeId to, wire::GroupMessage message) {
+  const auto it = peers_.find(to);
+  const size_t bytes = it == peers_.end() ? 0 : wire::EncodedBytesMax(message);
+  // While nobody is connected, nothing is kept: it would be stale when it arrives.
+  if (it == peers_.end() || !it->second->connected ||
+      it->second->queued_bytes + bytes > limits::kPeerQueueBytesMax) {
+    ++dropped_;
+    return;
+  }
+  it->second->queued_bytes += bytes;
+  it->second->messages.push_back(std::move(message));
+  it->second->work.WakeOne();
+}
+
+void PeerTransport::Send(NodeId to, wire::Frame frame) {
+  const auto it = peers_.find(to);
+  if (it == peers_.end() || !it->second->connected ||
+      it->second->queued_bytes > limits::kPeerQueueBytesMax) {
+    ++dropped_;
+    return;
+  }
+  if (const auto* forward = std::get_if<wire::Forward>(&frame)) {
+    for (const wire::ForwardItem& item : forward->items) {
+      it->second->queued_bytes += wire::EncodedBytesMax(item);
+    }
+  }
+  it->second->frames.push_back(std::move(frame));
+  it->second->work.WakeOne();
+}
+
+void PeerTransport::Run(Fiber& fiber) {
+  fiber::Scope scope(environment_.scheduler);
+  for (auto& [id, peer] : peers_) {
+    Peer* one = peer.get();
+    scope.Spawn("peer.write", [this, one](Fiber& writing) { RunPeer(writing, *one); });
+  }
+  fiber::Event never;
+  never.Wait(fiber);
+}
+
+absl::StatusOr<std::unique_ptr<runtime::Stream>> PeerTransport::DialFor(Fiber& fiber, NodeId to,
+                                                                        wire::Purpose purpose) {
+  const auto it = peers_.find(to);
+  if (it == peers_.end()) {
+    return absl::NotFoundError(absl::StrCat("no address of node ", to.value()));
+  }
+  ASSIGN_OR_RETURN(auto stream, environment_.network.Dial(fiber, it->second->address,
+                                                          fiber.now() + options_.dial_timeout));
+  std::string hello;
+  wire::EncodeFrame(wire::Hello{wire::kProtocolVersion, options_.cluster, environment_.node,
+                                environment_.shard, purpose},
+                    &hello);
+  stream->SetWriteDeadline(fiber.now() + options_.write_timeout);
+  RETURN_IF_ERROR(stream->Write(fiber, hello));
+  return stream;
+}
+
+void PeerTransport::RunPeer(Fiber& fiber, Peer& peer) {
+  for (;;) {
+    auto stream = DialFor(fiber, peer.id, wire::Purpose::kRaft);
+    if (stream.ok()) {
+      peer.connected = true;
+      // The peer never writes here; reading tells at once when the connection is gone.
+      fiber::Scope watch(environment_.scheduler);
+      watch.Spawn("peer.watch", [&peer, &stream](Fiber& watching) {
+        char byte = 0;
+        (void)(*stream)->Read(watching, absl::MakeSpan(&byte, 1));
+        peer.connected = false;
+        peer.work.WakeAll();
+      });
+      const absl::Status ended = WriteTo(fiber, peer, **stream);
+      peer.connected = false;
+      peer.Clear();
+      environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.disconnected",
+                              {{"peer", peer.id.value()}, {"why", ended.message()}});
+      handler_.OnUnreachable(peer.id);
+    }
+    const auto pause = static_cast<int64_t>(environment_.random.Below(
+        "peer.redial", static_cast<uint64_t>(options_.redial_pause.count())));
+    fiber.SleepFor(options_.redial_pause / 2 + Nanoseconds(pause));
+  }
+}
+
+absl::Status PeerTransport::WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream) {
+  std::string buffer;
+  while (peer.connected) {
+    if (!peer.has_work()) {
+      peer.work.Wait(fiber);
+      continue;
+    }
+    std::vector<wire::GroupMessage> messages = std::move(peer.messages);
+    const std::vector<wire::Frame> frames = std::move(peer.frames);
+    peer.Clear();
+    buffer.clear();
+    for (const wire::Frame& frame : frames) wire::EncodeFrame(frame, &buffer);
+    wire::RaftMessages batch;
+    size_t batch_bytes = 0;
+    for (wire::GroupMessage& message : messages) {
+      const size_t bytes = wire::EncodedBytesMax(message);
+      if (batch_bytes + bytes > limits::kPeerFrameBytesMax - wire::kFrameOverheadBytesMax) {
+        wire::EncodeFrame(std::exchange(batch, {}), &buffer);
+        batch_bytes = 0;
+      }
+      batch_bytes += bytes;
+      batch.messages.push_back(std::move(message));
+    }
+    if (!batch.messages.empty()) wire::EncodeFrame(batch, &buffer);
+    stream.SetWriteDeadline(fiber.now() + options_.write_timeout);
+    RETURN_IF_ERROR(stream.Write(fiber, buffer));
+  }
+  return absl::UnavailableError("closed by the peer");
+}
+
+absl::Status PeerTransport::Serve(Fiber& fiber, runtime::Listener& listener) {
+  fiber::Scope connections(environment_.scheduler);
+  for (;;) {
+    auto stream = listener.Accept(fiber);
+    if (!stream.ok()) {
+      if (absl::IsCancelled(stream.status())) return stream.status();
+      environment_.trace.Emit(runtime::TraceLevel::kWarning, "peer.accept",
+                              {{"error", stream.status().message()}});
+      fiber.SleepFor(Milliseconds(100));
+      continue;
+    }
+    if (connections.size() >= kInboundConnectionsMax) continue;
+    std::shared_ptr<runtime::Stream> accepted = *std::move(stream);
+    connections.Spawn("peer.read", [this, accepted](Fiber& reading) {
+      ServeConnection(reading, *accepted);
+    });
+  }
+}
+
+void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
+  wire::FrameDecoder decoder;
+  const absl::StatusOr<wire::Hello> hello = ReadHello(fiber, stream, decoder);
+  if (!hello.ok()) {
+    environment_.trace.Emit(
+        runtime::TraceLevel::kWarning, "peer.refused",
+        {{"address", stream.peer()}, {"error", hello.status().message()}});
+    return;
+  }
+  if (hello->purpose == wire::Purpose::kSnapshot) {
+    handler_.TakeSnapshot(fiber, hello->node, stream, decoder);
+    return;
+  }
+  const absl::Status ended = ReadFrames(fiber, hello->node, stream, decoder);
+  environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.closed",
+                          {{"peer", hello->node.value()}, {"why", ended.message()}});
+  handler_.OnConnectionLost(hello->node);
+}
+
+absl::StatusOr<wire::Hello> PeerTransport::ReadHello(Fiber& fiber, runtime::Stream& stream,
+                                                     wire::FrameDecoder& decoder) {
+  stream.SetReadDeadline(fiber.now() + kHelloTimeout);
+  ASSIGN_OR_RETURN(const wire::Frame frame, ReadFrame(fiber, stream, decoder));
+  stream.SetReadDeadline(kNoDeadline);
+  const auto* hello = std::get_if<wire::Hello>(&frame);
+  if (hello == nullptr) return absl::InvalidArgumentError("the first frame is no Hello");
+  if (hello->protocol_version != wire::kProtocolVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the peer speaks protocol version ", hello->protocol_version, ", this node ",
+                     wire::kProtocolVersion));
+  }
+  if (hello->cluster != options_.cluster) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the peer belongs to cluster ", absl::Hex(hello->cluster.value()),
+                     ", this node to ", absl::Hex(options_.cluster.value())));
+  }
+  if (hello->shard != environment_.shard) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the peer wants shard ", hello->shard.value(), ", this is shard ",
+                     environment_.shard.value()));
+  }
+  if (!peers_.contains(hello->node)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("node ", absl::Hex(hello->node.value()), " is no member"));
+  }
+  return *hello;
+}
+
+absl::Status PeerTransport::ReadFrames(Fiber& fiber, NodeId from, runtime::Stream& stream,
+                                       wire::FrameDecoder& decoder) {
+  for (;;) {
+    ASSIGN_OR_RETURN(wire::Frame frame, ReadFrame(fiber, stream, decoder));
+    Dispatch(from, std::move(frame));
+  }
+}
+
+void PeerTransport::Dispatch(NodeId from, wire::Frame frame) {
+  if (auto* raft = std::get_if<wire::RaftMessages>(&frame)) {
+    for (wire::GroupMessage& one : raft->messages) {
+      // A connection speaks for its own node only.
+      if (one.message.from != from || one.message.to != environment_.node) continue;
+      handler_.OnMessage(one.group, std::move(one.message));
+    }
+  } else if (auto* forward = std::get_if<wire::Forward>(&frame)) {
+    handler_.OnForward(from, std::move(*forward));
+  } else if (const auto* refused = std::get_if<wire::ForwardRefused>(&frame)) {
+    handler_.OnForwardRefused(*refused);
+  }
+}
+
+absl::StatusOr<wire::Frame> ReadFrame(Fiber& fiber, runtime::Stream& stream,
+                                      wire::FrameDecoder& decoder) {
+  for (;;) {
+    ASSIGN_OR_RETURN(std::optional<wire::Frame> frame, decoder.Next());
+    if (frame) return *std::move(frame);
+    absl::Span<char> room = decoder.Prepare(kReadBytes);
+    ASSIGN_OR_RETURN(const size_t n, stream.Read(fiber, room));
+    if (n == 0) return absl::UnavailableError("the peer closed the connection");
+    decoder.Commit(n);
+  }
+}
+
+}  // namespace lockstep::replica

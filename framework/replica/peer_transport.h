@@ -1,0 +1,97 @@
+// PeerTransport: one shard's connections to the same shard of the other nodes.
+//
+// Each node dials each other node and writes; what it reads it accepted. A connection starts with
+// Hello, so that clusters, shards and versions never mix. Messages that do not fit in a peer's
+// queue, or are under way when a connection breaks, are lost: Raft and the sessions above allow it.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/fiber/sync.h"
+#include "framework/raft/message.h"
+#include "framework/runtime/environment.h"
+#include "framework/wire/codec.h"
+#include "framework/wire/frames.h"
+
+namespace lockstep::replica {
+
+// Takes what peers send. Calls do not suspend, except TakeSnapshot.
+class PeerHandler {
+ public:
+  virtual ~PeerHandler() = default;
+  virtual void OnMessage(GroupId group, raft::Message message) = 0;
+  virtual void OnForward(NodeId from, wire::Forward forward) = 0;
+  virtual void OnForwardRefused(const wire::ForwardRefused& refused) = 0;
+  // Our connection to the peer broke: what was under way to it is lost.
+  virtual void OnUnreachable(NodeId peer) = 0;
+  // The peer's connection to us ended: its process may be dead.
+  virtual void OnConnectionLost(NodeId peer) = 0;
+  // The peer streams a snapshot on a connection of its own.
+  virtual void TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
+                            wire::FrameDecoder& decoder) = 0;
+};
+
+struct PeerTransportOptions final {
+  ClusterId cluster;
+  std::map<NodeId, runtime::Address> peers;  // without this node
+  Duration dial_timeout = Seconds(1);
+  Duration redial_pause = Milliseconds(50);
+  Duration write_timeout = Seconds(10);
+};
+
+// Owned by the Shard.
+class PeerTransport final {
+ public:
+  PeerTransport(runtime::Environment& environment, PeerHandler& handler,
+                PeerTransportOptions options);
+  PeerTransport(const PeerTransport&) = delete;
+  PeerTransport& operator=(const PeerTransport&) = delete;
+  ~PeerTransport();
+
+  // Queues for the peer. Unknown peers and full queues drop. Does not suspend.
+  void Send(NodeId to, wire::GroupMessage message);
+  void Send(NodeId to, wire::Frame frame);
+
+  // Dials and writes, for every peer, until unwound.
+  void Run(Fiber& fiber);
+  // Accepts and reads, until the listener fails for good or is unwound.
+  absl::Status Serve(Fiber& fiber, runtime::Listener& listener);
+
+  // A connection of its own to the peer, with Hello sent. Suspends.
+  absl::StatusOr<std::unique_ptr<runtime::Stream>> DialFor(Fiber& fiber, NodeId peer,
+                                                           wire::Purpose purpose);
+  uint64_t dropped_messages() const { return dropped_; }
+
+ private:
+  struct Peer;
+
+  void RunPeer(Fiber& fiber, Peer& peer);
+  absl::Status WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream);
+  void ServeConnection(Fiber& fiber, runtime::Stream& stream);
+  absl::Status ReadFrames(Fiber& fiber, NodeId from, runtime::Stream& stream,
+                          wire::FrameDecoder& decoder);
+  absl::StatusOr<wire::Hello> ReadHello(Fiber& fiber, runtime::Stream& stream,
+                                        wire::FrameDecoder& decoder);
+  void Dispatch(NodeId from, wire::Frame frame);
+
+  runtime::Environment& environment_;
+  PeerHandler& handler_;
+  PeerTransportOptions options_;
+  std::map<NodeId, std::unique_ptr<Peer>> peers_;
+  uint64_t dropped_ = 0;
+};
+
+// Suspends until a whole frame is there. UNAVAILABLE at the end of the stream.
+absl::StatusOr<wire::Frame> ReadFrame(Fiber& fiber, runtime::Stream& stream,
+                                      wire::FrameDecoder& decoder);
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_

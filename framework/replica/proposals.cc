@@ -1,0 +1,161 @@
+#include "framework/replica/proposals.h"
+
+#include <optional>
+#include <utility>
+
+#include "framework/base/check.h"
+#include "framework/base/limits.h"
+#include "framework/base/mutant.h"
+#include "framework/base/random.h"
+#include "framework/replica/envelope.h"
+
+namespace lockstep::replica {
+
+absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command,
+                                               MonoTime deadline) {
+  if (pending_.size() >= limits::kPendingProposalsMax ||
+      next_ - acked_below() >= ClientSessions::kWindowMax ||
+      pending_bytes_ + command.size() > limits::kPendingProposalBytesMax) {
+    return absl::ResourceExhaustedError("too many requests are pending");
+  }
+  const RequestNumber number = next_;
+  ++next_;
+  auto owned = std::make_unique<Pending>();
+  Pending& pending = *owned;
+  Envelope envelope{EnvelopeKind::kCommand, session_, number, {}, {}, command};
+  pending_[number] = std::move(owned);
+  envelope.acked_below = acked_below();
+  pending.payload = std::make_shared<const std::string>(EncodeEnvelope(envelope));
+  pending_bytes_ += pending.payload->size();
+  // Also when this fiber is unwound: nobody waits then, and the floor may move past it.
+  struct Forget {
+    Proposals& all;
+    RequestNumber number;
+    ~Forget() {
+      const auto it = all.pending_.find(number);
+      all.pending_bytes_ -= it->second->payload->size();
+      all.pending_.erase(it);
+    }
+  } forget{*this, number};
+  unsent_.push_back(number);
+  work_.WakeOne();
+  if (!pending.done.Wait(fiber, deadline)) {
+    return absl::DeadlineExceededError("the outcome is not known yet");
+  }
+  return std::move(pending.result);
+}
+
+RequestNumber Proposals::acked_below() const {
+  return pending_.empty() ? next_ : pending_.begin()->first;
+}
+
+std::vector<wire::ForwardItem> Proposals::TakeUnsent(MonoTime now, size_t bytes_max) {
+  std::vector<wire::ForwardItem> items;
+  if (!registered_ && !unsent_.empty()) {
+    const Envelope envelope{EnvelopeKind::kRegister, session_, {}, {}, owner_, {}};
+    items.push_back({RequestNumber(0),
+                     std::make_shared<const std::string>(EncodeEnvelope(envelope))});
+  }
+  size_t bytes = 0;
+  while (!unsent_.empty() && bytes < bytes_max) {
+    const RequestNumber number = unsent_.front();
+    unsent_.pop_front();
+    const auto it = pending_.find(Translate(number));
+    if (it == pending_.end() || it->second->done.is_set()) continue;
+    it->second->sent_at = now;
+    bytes += it->second->payload->size();
+    items.push_back({number, it->second->payload});
+  }
+  return items;
+}
+
+void Proposals::ResendAll() {
+  unsent_.clear();
+  if (mutant::Enabled(mutant::Id::kM70RetryWithFreshNumber)) {
+    RenumberAll();
+  } else {
+    for (const auto& [number, pending] : pending_) {
+      if (!pending->done.is_set()) unsent_.push_back(number);
+    }
+  }
+  if (!unsent_.empty()) work_.WakeOne();
+}
+
+void Proposals::ResendOverdue(MonoTime overdue) {
+  for (const auto& [number, pending] : pending_) {
+    if (pending->sent_at > overdue || pending->done.is_set()) continue;
+    pending->sent_at = kNoDeadline;
+    unsent_.push_back(number);
+  }
+  if (!unsent_.empty()) work_.WakeOne();
+}
+
+void Proposals::OnApplied(std::vector<AppliedRequest>& requests) {
+  for (AppliedRequest& request : requests) {
+    if (request.session != session_) continue;
+    if (request.number == RequestNumber(0)) {
+      registered_ = true;
+      continue;
+    }
+    if (request.admission == Admission::kUnknownSession) {
+      // Before our registration was applied this only means: too early, it is sent again.
+      if (registered_) return AbortAll();
+      continue;
+    }
+    const auto it = pending_.find(Translate(request.number));
+    if (it == pending_.end()) continue;
+    Finish(*it->second, request.admission, std::move(request.result));
+  }
+}
+
+void Proposals::OnSnapshotInstalled(const ClientSessions& sessions) {
+  registered_ = sessions.Knows(session_);
+  for (const auto& [number, pending] : pending_) {
+    const std::string* result = sessions.Find(session_, number);
+    if (result != nullptr) Finish(*pending, Admission::kDuplicate, *result);
+  }
+}
+
+void Proposals::Finish(Pending& pending, Admission admission, std::string result) {
+  if (pending.done.is_set()) return;
+  // Its number is below the floor only if nobody waits for it, and too far only if our window
+  // is larger than the replicated one.
+  CHECK(admission == Admission::kNew || admission == Admission::kDuplicate)
+      << "a pending request was refused by its own session: " << static_cast<int>(admission);
+  pending.result = std::move(result);
+  pending.done.Set();
+}
+
+void Proposals::AbortAll() {
+  for (const auto& [number, pending] : pending_) {
+    if (pending->done.is_set()) continue;
+    pending->result = absl::AbortedError("the session was superseded; the outcome is unknown");
+    pending->done.Set();
+  }
+  unsent_.clear();
+  session_ = SessionId(base::Mix64(session_.value() + 1));
+  registered_ = false;
+}
+
+void Proposals::RenumberAll() {
+  for (const auto& [number, pending] : pending_) {
+    if (pending->done.is_set()) continue;
+    std::optional<Envelope> envelope = DecodeEnvelope(*pending->payload);
+    CHECK(envelope.has_value());
+    const raft::Payload old = pending->payload;
+    envelope->number = next_;
+    pending_bytes_ -= old->size();
+    pending->payload = std::make_shared<const std::string>(EncodeEnvelope(*envelope));
+    pending_bytes_ += pending->payload->size();
+    aliases_[next_] = number;
+    unsent_.push_back(next_);
+    ++next_;
+  }
+}
+
+RequestNumber Proposals::Translate(RequestNumber number) const {
+  const auto it = aliases_.find(number);
+  return it == aliases_.end() ? number : it->second;
+}
+
+}  // namespace lockstep::replica

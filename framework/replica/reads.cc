@@ -1,0 +1,46 @@
+#include "framework/replica/reads.h"
+
+#include <utility>
+
+#include "framework/base/check.h"
+
+namespace lockstep::replica {
+
+std::optional<raft::Index> Reads::Await(Fiber& fiber, MonoTime deadline) {
+  for (;;) {
+    if (!waiting_) waiting_ = std::make_shared<Round>();
+    const std::shared_ptr<Round> round = waiting_;
+    if (!running_) work_.WakeOne();
+    if (!round->done.Wait(fiber, deadline)) return std::nullopt;
+    if (!round->failed) return round->index;
+  }
+}
+
+std::optional<raft::ReadId> Reads::StartRound() {
+  if (!has_work()) return std::nullopt;
+  running_ = std::move(waiting_);
+  waiting_.reset();
+  running_id_ = next_id_;
+  ++next_id_;
+  return running_id_;
+}
+
+void Reads::OnReady(const raft::ReadReady& ready) {
+  if (!running_ || ready.id != running_id_) return;
+  last_failed_ = false;
+  running_->index = ready.index;
+  running_->done.Set();
+  running_.reset();
+  if (waiting_) work_.WakeOne();
+}
+
+void Reads::OnFailed(raft::ReadId id) {
+  if (!running_ || id != running_id_) return;
+  last_failed_ = true;
+  running_->failed = true;
+  running_->done.Set();
+  running_.reset();
+  if (waiting_) work_.WakeOne();
+}
+
+}  // namespace lockstep::replica

@@ -1,0 +1,338 @@
+#include "framework/replica/replica.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/limits.h"
+#include "framework/base/mutant.h"
+#include "framework/base/status_macros.h"
+#include "framework/replica/keys.h"
+#include "framework/wire/codec.h"
+
+namespace lockstep::replica {
+namespace {
+
+// One forward or one batch of proposals; the rest follows at once.
+constexpr size_t kDispatchBytesMax = 1024 * 1024;
+// A read whose round failed (no leader, say) tries again after this.
+constexpr Duration kReadRetryPause = Milliseconds(20);
+
+SessionId DrawSession(runtime::Environment& environment) {
+  return SessionId(environment.random.Draw("session.id"));
+}
+
+}  // namespace
+
+class Replica::DutyProposer final : public machine::Proposer {
+ public:
+  explicit DutyProposer(Replica& replica) : replica_(replica) {}
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
+                                      MonoTime deadline) override {
+    return replica_.Propose(fiber, std::move(command), deadline);
+  }
+
+ private:
+  Replica& replica_;
+};
+
+Replica::Replica(Parts parts, const ReplicaOptions& options)
+    : environment_(parts.environment),
+      log_(parts.log),
+      store_(parts.store),
+      snapshots_(parts.snapshots),
+      peers_(parts.peers),
+      observer_(parts.observer),
+      options_(options),
+      group_store_(parts.store.Group(options.group)),
+      machine_(std::move(parts.machine)),
+      proposals_(DrawSession(parts.environment), parts.environment.node) {
+  if (options_.log_bytes_retained == 0) options_.log_bytes_retained = limits::kLogBytesRetained;
+  options_.raft.self = environment_.node;
+  options_.raft.random_seed = environment_.random.Draw("raft.election");
+}
+
+Replica::~Replica() { log_.Unregister(options_.group); }
+
+absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts,
+                                                       const ReplicaOptions& options,
+                                                       RecoveredGroup* recovered) {
+  auto replica = std::unique_ptr<Replica>(new Replica(std::move(parts), options));
+  raft::InitialState initial;
+  if (recovered != nullptr) {
+    initial.hard_state = recovered->hard_state;
+    initial.snapshot = std::move(recovered->snapshot);
+    initial.entries = std::move(recovered->entries);
+  }
+  if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
+  replica->applier_ = std::make_unique<Applier>(
+      Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
+                     replica->snapshots_, *replica, replica->observer_},
+      initial.snapshot);
+  RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
+  initial.applied = replica->applier_->applied().index;
+  initial.configuration = replica->applier_->applied().configuration;
+  const raft::Index last = initial.snapshot.index + initial.entries.size();
+  if (initial.applied > last) {
+    return absl::DataLossError(absl::StrCat("group ", options.group.value(), ": the state has ",
+                                            initial.applied.value(), " entries, the log ends at ",
+                                            last.value()));
+  }
+  replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
+  replica->effects_ = std::make_unique<EffectRunner>(
+      EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
+                          *replica->applier_, *replica, replica->observer_});
+  replica->log_.Register(options.group, *replica->effects_);
+  if (replica->observer_ != nullptr) {
+    replica->observer_->OnStarted(options.group, *replica->raft_);
+  }
+  return replica;
+}
+
+absl::Status Replica::Run(Fiber& fiber) {
+  fiber::Scope scope(environment_.scheduler);
+  absl::Status failure;
+  fiber::Event failed;
+  scope.Spawn("replica.apply", [&](Fiber& applying) {
+    failure = applier_->Run(applying);
+    failed.Set();
+  });
+  scope.Spawn("replica.dispatch", [this](Fiber& dispatching) {
+    for (;;) {
+      proposals_.work().Wait(dispatching);
+      // Whoever else is ready may have a proposal, too: one batch for all of them.
+      dispatching.Yield();
+      Dispatch();
+    }
+  });
+  scope.Spawn("replica.read", [this](Fiber& reading) {
+    for (;;) {
+      if (reads_.last_failed()) {
+        // No leader, most likely: until there is one, or for a little while.
+        leader_changed_.Wait(reading, reading.now() + kReadRetryPause);
+      }
+      if (!reads_.has_work()) reads_.work().Wait(reading);
+      reading.Yield();
+      if (const std::optional<raft::ReadId> id = reads_.StartRound()) Step(raft_->Read(*id));
+    }
+  });
+  scope.Spawn("replica.duty", [this](Fiber& managing) { ManageDuty(managing); });
+  failed.Wait(fiber);
+  return failure;
+}
+
+void Replica::Step(raft::Effects effects) { effects_->Run(std::move(effects)); }
+
+absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command,
+                                             MonoTime deadline) {
+  if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
+  return proposals_.Propose(fiber, std::move(command), deadline);
+}
+
+absl::StatusOr<std::string> Replica::Query(Fiber& fiber, std::string_view request,
+                                           Consistency consistency, MonoTime deadline) {
+  if (consistency == Consistency::kLinearizable) {
+    const std::optional<raft::Index> index = reads_.Await(fiber, deadline);
+    if (!index || !AwaitApplied(fiber, *index, deadline)) {
+      return absl::DeadlineExceededError("no leader confirmed the read in time");
+    }
+  }
+  const auto view = group_store_->Snapshot();
+  return machine_->Query(fiber, request, *view);
+}
+
+bool Replica::AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline) {
+  while (applier_->applied().index < index) {
+    if (!applied_advanced_.Wait(fiber, deadline)) return false;
+  }
+  return true;
+}
+
+bool Replica::AwaitLeader(Fiber& fiber, MonoTime deadline) {
+  while (raft_->leader() == NodeId(0)) {
+    if (!leader_changed_.Wait(fiber, deadline)) return false;
+  }
+  return true;
+}
+
+void Replica::Dispatch() {
+  while (proposals_.has_unsent()) {
+    const NodeId leader = raft_->leader();
+    // Without a leader requests wait; OnEvent sends them when there is one.
+    if (leader == NodeId(0)) return;
+    auto items = proposals_.TakeUnsent(environment_.scheduler.now(), kDispatchBytesMax);
+    if (items.empty()) return;
+    if (leader == environment_.node) {
+      DispatchLocal(std::move(items));
+    } else {
+      peers_.SendForward(leader, {options_.group, proposals_.session(), proposals_.acked_below(),
+                                  std::move(items)});
+    }
+  }
+}
+
+void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
+  std::vector<raft::Proposal> proposals;
+  proposals.reserve(items.size());
+  const int64_t now = environment_.clock.Wall().ns;
+  for (wire::ForwardItem& item : items) proposals.push_back({std::move(item.payload), now});
+  raft::Effects effects = raft_->Propose(std::move(proposals));
+  // A refusal (a transfer, too much uncommitted) passes: what is overdue is sent again.
+  Step(std::move(effects));
+}
+
+void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
+  std::vector<RequestNumber> numbers;
+  std::vector<raft::Proposal> proposals;
+  const int64_t now = environment_.clock.Wall().ns;
+  for (wire::ForwardItem& item : forward.items) {
+    numbers.push_back(item.number);
+    proposals.push_back({std::move(item.payload), now});
+  }
+  if (proposals.empty()) return;
+  raft::Effects effects = raft_->Propose(std::move(proposals));
+  const raft::ProposeRefusal refusal = effects.proposed.refusal;
+  Step(std::move(effects));
+  if (refusal == raft::ProposeRefusal::kNone) return;
+  wire::ForwardRefusal reason = wire::ForwardRefusal::kOverloaded;
+  if (refusal == raft::ProposeRefusal::kNotLeader) reason = wire::ForwardRefusal::kNotLeader;
+  if (refusal == raft::ProposeRefusal::kTransferring) reason = wire::ForwardRefusal::kTransferring;
+  peers_.SendForwardRefused(
+      from, {options_.group, forward.session, std::move(numbers), reason, raft_->leader()});
+}
+
+void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
+  if (refused.session != proposals_.session()) return;
+  environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.forward_refused",
+                          {{"group", options_.group.value()},
+                           {"reason", static_cast<int>(refused.reason)}});
+  // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
+}
+
+void Replica::Receive(raft::Message message) { Step(raft_->Step(std::move(message))); }
+
+void Replica::SnapshotSent(NodeId to, raft::Index index, bool ok) {
+  Step(raft_->SnapshotSent(to, index, ok));
+}
+
+void Replica::PeerUnreachable(NodeId peer) { Step(raft_->Unreachable(peer)); }
+
+void Replica::PeerConnectionLost(NodeId peer) {
+  if (peer == raft_->leader()) Step(raft_->LostLeader(peer));
+}
+
+void Replica::Tick() {
+  Step(raft_->Tick());
+  if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
+    proposals_.ResendOverdue(environment_.scheduler.now() - options_.resend_interval);
+  } else {
+    // Our own log does not lose what it took; only refused proposals are overdue for long.
+    proposals_.ResendOverdue(environment_.scheduler.now() - 4 * options_.resend_interval);
+  }
+}
+
+void Replica::GiveUpLeadership() {
+  if (raft_->role() != raft::Role::kLeader) return;
+  raft::PeerStatus best;
+  for (const raft::PeerStatus& peer : raft_->Peers()) {
+    if (peer.id == environment_.node || peer.is_learner || !peer.recently_active) continue;
+    if (best.id == NodeId(0) || peer.match > best.match) best = peer;
+  }
+  if (best.id != NodeId(0)) Step(raft_->TransferLeadership(best.id));
+}
+
+absl::Status Replica::CompactLog(Fiber& fiber) {
+  raft::SnapshotMeta flushed;
+  if (mutant::Enabled(mutant::Id::kM21SnapshotAndTruncateNotAtomic)) {
+    flushed = applier_->applied();
+  } else {
+    ASSIGN_OR_RETURN(const auto row, group_store_->GetFlushed(fiber, kAppliedKey));
+    if (row) {
+      ASSIGN_OR_RETURN(flushed, wire::DecodeSnapshotMeta(*row));
+    }
+  }
+  const uint64_t retained = raft_->log_bytes();
+  if (retained < options_.log_bytes_retained) return absl::OkStatus();
+  // Followers that are about to catch up from the log should not need a snapshot instead.
+  bool needed = false;
+  for (const raft::PeerStatus& peer : raft_->Peers()) {
+    needed |= peer.recently_active && !peer.snapshot_pending && peer.match < flushed.index;
+  }
+  const bool may_compact = !needed || retained > 2 * options_.log_bytes_retained;
+  if (flushed.index > raft_->snapshot().index && may_compact) {
+    raft_->Compact(flushed);
+    log_.Compact(options_.group, flushed);
+    RETURN_IF_ERROR(snapshots_.RemoveUpTo(fiber, options_.group, flushed.index));
+  }
+  if (raft_->log_bytes() > options_.log_bytes_retained / 2) return store_.StartFlush();
+  return absl::OkStatus();
+}
+
+void Replica::ManageDuty(Fiber& fiber) {
+  DutyProposer proposer(*this);
+  for (;;) {
+    while (raft_->role() != raft::Role::kLeader) role_changed_.Wait(fiber);
+    const raft::Term term = raft_->term();
+    fiber::Scope duty(environment_.scheduler);
+    duty.Spawn("replica.leader_duty",
+               [&](Fiber& leading) { machine_->LeaderDuty(leading, proposer); });
+    while (raft_->role() == raft::Role::kLeader && raft_->term() == term) {
+      role_changed_.Wait(fiber);
+    }
+  }
+}
+
+ReplicaStatus Replica::status() const {
+  return {raft_->role(),   raft_->leader(),         raft_->term(),       raft_->commit(),
+          applier_->applied().index, raft_->last_index(), raft_->configuration()};
+}
+
+void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {
+  subscriber_ = std::move(subscriber);
+}
+
+void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) {
+  proposals_.OnApplied(requests);
+  applied_advanced_.WakeAll();
+  Step(raft_->Applied(index));
+}
+
+void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "replica.snapshot_installed",
+                          {{"group", options_.group.value()}, {"index", meta.index.value()}});
+  proposals_.OnSnapshotInstalled(applier_->sessions());
+  applied_advanced_.WakeAll();
+  Step(raft_->Applied(meta.index));
+}
+
+void Replica::OnPublished(raft::Index index, const std::string& event) {
+  if (subscriber_) subscriber_(index, event);
+}
+
+void Replica::OnReads(std::vector<raft::ReadReady> ready, std::vector<raft::ReadId> failed) {
+  for (const raft::ReadReady& read : ready) reads_.OnReady(read);
+  for (const raft::ReadId id : failed) reads_.OnFailed(id);
+}
+
+void Replica::OnSnapshotWanted(NodeId follower) { peers_.StartSnapshot(options_.group, follower); }
+
+void Replica::OnEvent(const raft::Event& event) {
+  if (const auto* role = std::get_if<raft::RoleChanged>(&event)) {
+    environment_.trace.Emit(runtime::TraceLevel::kInfo, "raft.role",
+                            {{"group", options_.group.value()},
+                             {"role", static_cast<int>(role->role)},
+                             {"term", role->term.value()}});
+    role_changed_.WakeAll();
+  } else if (const auto* leader = std::get_if<raft::LeaderChanged>(&event)) {
+    environment_.trace.Emit(runtime::TraceLevel::kInfo, "raft.leader",
+                            {{"group", options_.group.value()},
+                             {"leader", leader->leader.value()},
+                             {"term", leader->term.value()}});
+    leader_changed_.WakeAll();
+    if (leader->leader != NodeId(0)) proposals_.ResendAll();
+  }
+}
+
+}  // namespace lockstep::replica

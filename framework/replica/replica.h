@@ -1,0 +1,164 @@
+// Replica: one node's member of one Raft group: core, log, state machine, clients.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_REPLICA_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_REPLICA_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/fiber/sync.h"
+#include "framework/machine/ordered_store.h"
+#include "framework/machine/state_machine.h"
+#include "framework/raft/raft.h"
+#include "framework/replica/applier.h"
+#include "framework/replica/effect_runner.h"
+#include "framework/replica/log.h"
+#include "framework/replica/proposals.h"
+#include "framework/replica/reads.h"
+#include "framework/replica/snapshot_store.h"
+#include "framework/runtime/environment.h"
+#include "framework/wire/frames.h"
+
+namespace lockstep::replica {
+
+enum class Consistency {
+  kLinearizable,  // reflects every write that was acknowledged before the call
+  kSerializable,  // reflects some prefix of the writes: this replica's
+};
+
+// The replica's way to its peers. Never suspends; may drop.
+class PeerLink : public MessageSink {
+ public:
+  virtual void SendForward(NodeId to, wire::Forward forward) = 0;
+  virtual void SendForwardRefused(NodeId to, wire::ForwardRefused refused) = 0;
+  // Streams a snapshot of the group to the follower, then calls Replica::SnapshotSent.
+  virtual void StartSnapshot(GroupId group, NodeId to) = 0;
+};
+
+struct ReplicaOptions final {
+  GroupId group;
+  raft::Options raft;                    // self and random_seed are filled in
+  raft::Configuration bootstrap;         // the members that a new group starts with
+  Duration resend_interval = Milliseconds(500);
+  uint64_t log_bytes_retained = 0;       // 0: limits::kLogBytesRetained
+};
+
+struct ReplicaStatus final {
+  raft::Role role = raft::Role::kFollower;
+  NodeId leader;
+  raft::Term term;
+  raft::Index commit;
+  raft::Index applied;
+  raft::Index last_index;
+  raft::Configuration configuration;
+};
+
+// Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
+// order); everything runs on the shard's thread.
+// Owned by the Shard. Methods that take a Fiber suspend, others do not.
+class Replica final : private ApplySink, private EffectListener {
+ public:
+  struct Parts {
+    runtime::Environment& environment;
+    Log& log;
+    machine::OrderedStore& store;
+    SnapshotStore& snapshots;
+    PeerLink& peers;
+    std::unique_ptr<machine::StateMachine> machine;
+    ReplicaObserver* observer = nullptr;
+  };
+
+  // Recovers the replica from its log and store. `recovered` is null for a new group, which starts
+  // with options.bootstrap. DATA_LOSS as said by Log and Applier.
+  static absl::StatusOr<std::unique_ptr<Replica>> Open(Fiber& fiber, Parts parts,
+                                                       const ReplicaOptions& options,
+                                                       RecoveredGroup* recovered);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+  ~Replica() override;
+
+  // Works until something fails that this node must not survive (its disk, its store).
+  absl::Status Run(Fiber& fiber);
+
+  // Executes a command on the replicated state machine, exactly once, and returns its result.
+  // RESOURCE_EXHAUSTED: refused, nothing happened. DEADLINE_EXCEEDED, ABORTED: outcome unknown.
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
+  // Asks this replica's state machine. DEADLINE_EXCEEDED: no leader confirmed the read in time.
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request,
+                                    Consistency consistency, MonoTime deadline);
+  // Suspends until some leader is known: false at the deadline.
+  bool AwaitLeader(Fiber& fiber, MonoTime deadline);
+
+  // From peers, by the Shard.
+  void Receive(raft::Message message);
+  void ReceiveForward(NodeId from, wire::Forward forward);
+  void ReceiveForwardRefused(const wire::ForwardRefused& refused);
+  void SnapshotSent(NodeId to, raft::Index index, bool ok);
+  void PeerUnreachable(NodeId peer);
+  void PeerConnectionLost(NodeId peer);
+
+  // From the Shard's clock.
+  void Tick();
+  // Lets the log forget what the flushed state covers; asks for a flush if it retains too much.
+  absl::Status CompactLog(Fiber& fiber);
+
+  // Leader: hands over to the most caught-up voter, if there is another. For a graceful stop.
+  void GiveUpLeadership();
+
+  ReplicaStatus status() const;
+  const raft::Raft& raft() const { return *raft_; }
+  GroupId group() const { return options_.group; }
+  // A pinned view of the state, and what it reflects is in its kAppliedKey row.
+  std::unique_ptr<machine::StoreView> Snapshot() { return group_store_->Snapshot(); }
+  machine::StateMachine& machine() { return *machine_; }
+  // Hears events that the state machine publishes, in index order; null to stop.
+  void SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber);
+
+ private:
+  class DutyProposer;
+
+  Replica(Parts parts, const ReplicaOptions& options);
+
+  void Step(raft::Effects effects);
+  void Dispatch();
+  void DispatchLocal(std::vector<wire::ForwardItem> items);
+  void ManageDuty(Fiber& fiber);
+  bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
+
+  // ApplySink
+  void OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) override;
+  void OnSnapshotInstalled(const raft::SnapshotMeta& meta) override;
+  void OnPublished(raft::Index index, const std::string& event) override;
+  // EffectListener
+  void OnReads(std::vector<raft::ReadReady> ready, std::vector<raft::ReadId> failed) override;
+  void OnSnapshotWanted(NodeId follower) override;
+  void OnEvent(const raft::Event& event) override;
+
+  runtime::Environment& environment_;
+  Log& log_;
+  machine::OrderedStore& store_;
+  SnapshotStore& snapshots_;
+  PeerLink& peers_;
+  ReplicaObserver* observer_;
+  ReplicaOptions options_;
+  std::unique_ptr<machine::GroupStore> group_store_;
+  std::unique_ptr<machine::StateMachine> machine_;
+  std::unique_ptr<raft::Raft> raft_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<EffectRunner> effects_;
+  Proposals proposals_;
+  Reads reads_;
+  // Waiters for a higher applied index, a leader, a change of role.
+  fiber::WaitQueue applied_advanced_;
+  fiber::WaitQueue leader_changed_;
+  fiber::WaitQueue role_changed_;
+  std::function<void(raft::Index, const std::string&)> subscriber_;
+};
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_REPLICA_H_

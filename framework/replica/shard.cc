@@ -1,0 +1,188 @@
+#include "framework/replica/shard.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+#include "framework/replica/snapshot_transfer.h"
+
+namespace lockstep::replica {
+
+Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, ShardOptions options,
+             ReplicaObserver* observer)
+    : environment_(environment),
+      store_(store),
+      options_(std::move(options)),
+      observer_(observer),
+      snapshots_(environment.disk, absl::StrCat(options_.directory, "/snapshots")),
+      transport_(environment, *this, PeerTransportOptions{options_.cluster, options_.peers}) {}
+
+Shard::~Shard() { work_.reset(); }
+
+absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber,
+                                                   runtime::Environment& environment,
+                                                   machine::OrderedStore& store,
+                                                   ShardOptions options,
+                                                   ReplicaObserver* observer) {
+  auto shard =
+      std::unique_ptr<Shard>(new Shard(environment, store, std::move(options), observer));
+  ASSIGN_OR_RETURN(shard->listener_, environment.network.Listen(shard->options_.listen));
+  RETURN_IF_ERROR(shard->snapshots_.Open(fiber));
+  shard->options_.log.cluster = shard->options_.cluster;
+  shard->options_.log.directory = absl::StrCat(shard->options_.directory, "/log");
+  ASSIGN_OR_RETURN(shard->log_,
+                   Log::Open(fiber, environment, shard->options_.log, &shard->recovered_));
+  return shard;
+}
+
+absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& options,
+                                         std::unique_ptr<machine::StateMachine> machine) {
+  CHECK(!groups_.contains(options.group)) << "group " << options.group << " added twice";
+  const auto found = recovered_.find(options.group);
+  RecoveredGroup* recovered = found == recovered_.end() ? nullptr : &found->second;
+  ASSIGN_OR_RETURN(
+      auto replica,
+      Replica::Open(fiber,
+                    Replica::Parts{environment_, *log_, store_, snapshots_, *this,
+                                   std::move(machine), observer_},
+                    options, recovered));
+  recovered_.erase(options.group);
+  Replica* borrowed = replica.get();
+  groups_[options.group] = std::move(replica);
+  return borrowed;
+}
+
+absl::Status Shard::Run(Fiber& fiber) {
+  work_ = std::make_unique<fiber::Scope>(environment_.scheduler);
+  absl::Status failure;
+  fiber::Event failed;
+  const auto fail = [&](absl::Status status) {
+    if (failed.is_set()) return;
+    failure = std::move(status);
+    failed.Set();
+  };
+  work_->Spawn("shard.log", [&](Fiber& writing) { fail(log_->Run(writing)); });
+  work_->Spawn("shard.accept",
+               [&](Fiber& accepting) { fail(transport_.Serve(accepting, *listener_)); });
+  work_->Spawn("shard.dial", [&](Fiber& dialing) { transport_.Run(dialing); });
+  for (auto& [id, replica] : groups_) {
+    Replica* one = replica.get();
+    work_->Spawn("shard.replica", [&fail, one](Fiber& running) { fail(one->Run(running)); });
+  }
+  work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
+  work_->Spawn("shard.compact", [&](Fiber& compacting) {
+    for (;;) {
+      compacting.SleepFor(options_.compaction_interval);
+      for (auto& [id, replica] : groups_) {
+        if (absl::Status status = replica->CompactLog(compacting); !status.ok()) {
+          return fail(std::move(status));
+        }
+      }
+    }
+  });
+  failed.Wait(fiber);
+  work_.reset();
+  return failure;
+}
+
+void Shard::TickGroups(Fiber& fiber) {
+  // A late tick is not made up for: Raft's timeouts may grow, never shrink.
+  for (;;) {
+    fiber.SleepFor(options_.tick);
+    for (auto& [id, replica] : groups_) replica->Tick();
+  }
+}
+
+Replica* Shard::group(GroupId id) {
+  const auto it = groups_.find(id);
+  return it == groups_.end() ? nullptr : it->second.get();
+}
+
+void Shard::Send(GroupId group, raft::Message message) {
+  const NodeId to = message.to;
+  transport_.Send(to, wire::GroupMessage{group, std::move(message)});
+}
+
+void Shard::SendForward(NodeId to, wire::Forward forward) {
+  transport_.Send(to, wire::Frame(std::move(forward)));
+}
+
+void Shard::SendForwardRefused(NodeId to, wire::ForwardRefused refused) {
+  transport_.Send(to, wire::Frame(std::move(refused)));
+}
+
+void Shard::OnMessage(GroupId id, raft::Message message) {
+  // A snapshot is announced by our own driver once its data is durable, never by a peer.
+  if (std::holds_alternative<raft::InstallSnapshot>(message.body)) return;
+  if (Replica* replica = group(id)) replica->Receive(std::move(message));
+}
+
+void Shard::OnForward(NodeId from, wire::Forward forward) {
+  if (Replica* replica = group(forward.group)) replica->ReceiveForward(from, std::move(forward));
+}
+
+void Shard::OnForwardRefused(const wire::ForwardRefused& refused) {
+  if (Replica* replica = group(refused.group)) replica->ReceiveForwardRefused(refused);
+}
+
+void Shard::OnUnreachable(NodeId peer) {
+  for (auto& [id, replica] : groups_) replica->PeerUnreachable(peer);
+}
+
+void Shard::OnConnectionLost(NodeId peer) {
+  for (auto& [id, replica] : groups_) replica->PeerConnectionLost(peer);
+}
+
+void Shard::StartSnapshot(GroupId id, NodeId to) {
+  // The stream speaks for the leader of this term, or for nobody.
+  const raft::Term term = group(id)->raft().term();
+  work_->Spawn("snapshot.send", [this, id, to, term](Fiber& fiber) {
+    Replica* replica = group(id);
+    const absl::StatusOr<raft::SnapshotMeta> sent = StreamSnapshot(fiber, *replica, to, term);
+    environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.sent",
+                            {{"group", id.value()},
+                             {"to", to.value()},
+                             {"status", sent.status().ToString()}});
+    // A moment's rest, so that a follower that refuses at once does not keep the leader busy.
+    if (!sent.ok()) fiber.SleepFor(Milliseconds(100));
+    replica->SnapshotSent(to, sent.ok() ? sent->index : raft::Index(0), sent.ok());
+  });
+}
+
+absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica,
+                                                         NodeId to, raft::Term term) {
+  ASSIGN_OR_RETURN(const auto stream, transport_.DialFor(fiber, to, wire::Purpose::kSnapshot));
+  if (replica.raft().role() != raft::Role::kLeader || replica.raft().term() != term) {
+    return absl::AbortedError("this replica no longer leads");
+  }
+  const auto view = replica.Snapshot();
+  return SendSnapshot(fiber, replica.group(), environment_.node, term, *view, *stream,
+                      options_.snapshot_stall_timeout);
+}
+
+void Shard::TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
+                         wire::FrameDecoder& decoder) {
+  const auto begin =
+      ReceiveSnapshot(fiber, stream, decoder, snapshots_, options_.snapshot_stall_timeout);
+  const absl::Status status = begin.ok() ? InstallStaged(from, *begin) : begin.status();
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.received",
+                          {{"from", from.value()}, {"status", status.ToString()}});
+  std::string answer;
+  wire::EncodeFrame(wire::SnapshotResult{status.ok(), std::string(status.message())}, &answer);
+  stream.SetWriteDeadline(fiber.now() + options_.snapshot_stall_timeout);
+  (void)stream.Write(fiber, answer);
+  stream.CloseWrite();
+}
+
+absl::Status Shard::InstallStaged(NodeId from, const wire::SnapshotBegin& begin) {
+  Replica* replica = group(begin.group);
+  if (replica == nullptr) {
+    return absl::NotFoundError(absl::StrCat("group ", begin.group.value(), " is not here"));
+  }
+  replica->Receive(raft::Message{from, environment_.node, begin.term,
+                                 raft::InstallSnapshot{begin.meta}});
+  return absl::OkStatus();
+}
+
+}  // namespace lockstep::replica

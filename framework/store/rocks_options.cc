@@ -1,0 +1,143 @@
+#include "framework/store/rocks_options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+
+#include "framework/base/check.h"
+
+namespace lockstep::store {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
+
+// RocksDB's threads would write the log, so it cannot go to a Trace; errors surface in health().
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  SilentLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+  void Logv(const rocksdb::InfoLogLevel, const char*, va_list) override {}
+};
+
+// What both profiles need: one writer, no waiting anywhere, the Raft log as the only log.
+rocksdb::Options CommonOptions(const RocksStoreOptions& from) {
+  rocksdb::Options to;
+  to.env = from.env;
+  to.create_if_missing = true;
+  to.create_missing_column_families = true;
+  to.info_log = std::make_shared<SilentLogger>();
+  to.atomic_flush = true;
+  to.avoid_flush_during_shutdown = true;
+  // After an error the store is reopened; recovering by itself would take a thread and hide it.
+  to.max_bgerror_resume_count = 0;
+  to.allow_concurrent_memtable_write = false;
+  to.enable_write_thread_adaptive_yield = false;
+  to.max_subcompactions = 1;
+  to.stats_dump_period_sec = 0;
+  to.stats_persist_period_sec = 0;
+  to.skip_stats_update_on_db_open = true;
+  to.skip_checking_sst_file_sizes_on_db_open = true;
+  to.write_dbid_to_manifest = true;
+  to.db_host_id = "";
+  // Writes are never slowed down, only refused; see the stop triggers of the profiles.
+  to.delayed_write_rate = uint64_t{1} << 40;
+  to.soft_pending_compaction_bytes_limit = 0;
+  to.hard_pending_compaction_bytes_limit = 0;
+  to.max_background_jobs = 2;
+  return to;
+}
+
+rocksdb::BlockBasedTableOptions CommonTableOptions() {
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+  return table;
+}
+
+rocksdb::CompressionType FastestCompression() {
+  const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
+  const bool has_lz4 =
+      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
+  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
+rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
+  rocksdb::Options to = CommonOptions(from);
+  const size_t write_buffer =
+      from.write_buffer_bytes != 0 ? from.write_buffer_bytes : size_t{24} * kMiB;
+  const size_t cache = from.cache_bytes != 0 ? from.cache_bytes : size_t{16} * kMiB;
+  // All columns flush together, so the sum is what counts.
+  to.write_buffer_size = write_buffer;
+  to.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(write_buffer);
+  // A few memtables may wait for their flush before writes are refused.
+  to.max_write_buffer_number = 4;
+  to.arena_block_size = std::min(size_t{256} * 1024, write_buffer / 8);
+  to.memtable_prefix_bloom_size_ratio = 0.02;
+  to.memtable_whole_key_filtering = true;
+  to.level0_file_num_compaction_trigger = 4;
+  to.level0_slowdown_writes_trigger = 40;
+  to.level0_stop_writes_trigger = 40;
+  to.target_file_size_base = 16 * kMiB;
+  to.max_bytes_for_level_base = 64 * kMiB;
+  to.compression = FastestCompression();
+  // Dropping the last reference to a memtable or a file is left to a background thread.
+  to.avoid_unnecessary_blocking_io = true;
+  to.max_open_files = 512;
+  to.max_file_opening_threads = 2;
+  to.bytes_per_sync = kMiB;
+  to.max_manifest_file_size = 4 * kMiB;
+  rocksdb::BlockBasedTableOptions table = CommonTableOptions();
+  table.block_cache = rocksdb::NewLRUCache(cache, /*num_shard_bits=*/2);
+  table.block_size = 8 * 1024;
+  // Counts everything that is held of a file against the cache's limit.
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return to;
+}
+
+// No thread and no stall: a stall would wait for a job that only this thread can run. One shard per
+// cache, no compression and small arenas make an open cheap and equal everywhere.
+rocksdb::Options LightOptions(const RocksStoreOptions& from) {
+  rocksdb::Options to = CommonOptions(from);
+  to.write_buffer_size = from.write_buffer_bytes != 0 ? from.write_buffer_bytes : kMiB;
+  to.arena_block_size = std::min(size_t{32} * 1024, to.write_buffer_size / 8);
+  to.max_write_buffer_number = 64;
+  to.level0_file_num_compaction_trigger = 4;
+  to.level0_slowdown_writes_trigger = 1 << 20;
+  to.level0_stop_writes_trigger = 1 << 20;
+  to.target_file_size_base = kMiB;
+  to.max_bytes_for_level_base = 4 * kMiB;
+  to.compression = rocksdb::kNoCompression;
+  to.avoid_unnecessary_blocking_io = false;
+  to.max_open_files = 256;
+  to.max_file_opening_threads = 1;
+  to.table_cache_numshardbits = 0;
+  to.max_manifest_file_size = 256 * 1024;
+  rocksdb::BlockBasedTableOptions table = CommonTableOptions();
+  const size_t cache = from.cache_bytes != 0 ? from.cache_bytes : kMiB;
+  table.block_cache = rocksdb::NewLRUCache(cache, /*num_shard_bits=*/0,
+                                           /*strict_capacity_limit=*/false,
+                                           /*high_pri_pool_ratio=*/0.0);
+  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return to;
+}
+
+}  // namespace
+
+rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
+  // An arena's block must be a small part of the buffer: a fresh memtable is never full.
+  if (options.write_buffer_bytes != 0) CHECK_GE(options.write_buffer_bytes, kWriteBufferBytesMin);
+  return options.profile == RocksProfile::kProduction ? ProductionOptions(options)
+                                                      : LightOptions(options);
+}
+
+}  // namespace lockstep::store

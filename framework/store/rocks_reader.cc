@@ -1,0 +1,221 @@
+#include "framework/store/rocks_reader.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/options.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+
+namespace lockstep::store {
+namespace {
+
+using machine::Column;
+
+// How far a reader ahead goes.
+constexpr size_t kAheadBytes = 128 * 1024;
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+absl::StatusOr<std::optional<std::string>> ToResult(const rocksdb::Status& status,
+                                                    const rocksdb::PinnableSlice& value) {
+  if (status.ok()) return std::optional<std::string>(std::string(ToView(value)));
+  if (status.IsNotFound()) return std::optional<std::string>();
+  return FromRocks(status);
+}
+
+}  // namespace
+
+absl::Status FromRocks(const rocksdb::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = absl::StrCat("rocksdb: ", status.ToString());
+  if (status.IsCorruption()) return absl::DataLossError(text);
+  if (status.IsNoSpace() || status.IsIncomplete() || status.IsBusy()) {
+    return absl::ResourceExhaustedError(text);
+  }
+  if (status.IsInvalidArgument()) return absl::InvalidArgumentError(text);
+  return absl::UnavailableError(text);
+}
+
+std::string GroupPrefix(GroupId group) {
+  std::string prefix(kPrefixBytes, '\0');
+  uint64_t rest = group.value();
+  for (size_t i = kPrefixBytes; i-- > 0; rest >>= 8) prefix[i] = static_cast<char>(rest & 0xff);
+  return prefix;
+}
+
+std::string PrefixEnd(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  CHECK(!prefix.empty()) << "no key can follow the last group";
+  ++prefix.back();
+  return prefix;
+}
+
+PrefixedKey::PrefixedKey(std::string_view prefix, std::string_view key) {
+  bytes_.reserve(prefix.size() + key.size());
+  bytes_.insert(bytes_.end(), prefix.begin(), prefix.end());
+  bytes_.insert(bytes_.end(), key.begin(), key.end());
+}
+
+rocksdb::ColumnFamilyHandle* RocksReader::handle(Column column) const {
+  const auto slot = static_cast<size_t>(column);
+  CHECK_LT(slot, machine::kColumnCount);
+  return handles_[slot];
+}
+
+absl::StatusOr<std::optional<std::string>> RocksReader::Get(
+    Fiber& fiber, Column column, std::string_view key, const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  if (offload_ != nullptr) options.read_tier = rocksdb::kBlockCacheTier;
+  rocksdb::PinnableSlice value;
+  rocksdb::Status status = db_.Get(options, handle(column), ToSlice(key), &value);
+  if (offload_ != nullptr && status.IsIncomplete()) {
+    options.read_tier = rocksdb::kReadAllTier;
+    value.Reset();
+    offload_->Run(fiber, runtime::Lane::kGeneral,
+                  [&] { status = db_.Get(options, handle(column), ToSlice(key), &value); });
+  }
+  return ToResult(status, value);
+}
+
+absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber, Column column,
+                                                                   std::string_view key) const {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kPersistedTier;
+  rocksdb::PinnableSlice value;
+  rocksdb::Status status;
+  const auto read = [&] { status = db_.Get(options, handle(column), ToSlice(key), &value); };
+  if (offload_ != nullptr) {
+    offload_->Run(fiber, runtime::Lane::kGeneral, read);
+  } else {
+    read();
+  }
+  return ToResult(status, value);
+}
+
+// RocksDB's iterators keep the addresses of the slices.
+struct RocksCursor::Bounds final {
+  explicit Bounds(std::string_view prefix)
+      : end(PrefixEnd(std::string(prefix))), lower(ToSlice(prefix)), upper(end) {}
+
+  const std::string end;
+  const rocksdb::Slice lower;
+  const rocksdb::Slice upper;
+};
+
+RocksCursor::RocksCursor(const RocksReader& reader, Column column, std::string_view prefix,
+                         const rocksdb::Snapshot* snapshot)
+    : reader_(reader),
+      column_(column),
+      prefix_(prefix),
+      bounds_(std::make_unique<const Bounds>(prefix_)),
+      snapshot_(snapshot) {}
+
+RocksCursor::~RocksCursor() = default;
+
+std::unique_ptr<rocksdb::Iterator> RocksCursor::NewIterator(Tier tier) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_;
+  options.iterate_lower_bound = &bounds_->lower;
+  options.iterate_upper_bound = &bounds_->upper;
+  if (tier == Tier::kCache) options.read_tier = rocksdb::kBlockCacheTier;
+  return std::unique_ptr<rocksdb::Iterator>(
+      reader_.db().NewIterator(options, reader_.handle(column_)));
+}
+
+void RocksCursor::Position(rocksdb::Iterator& at, Move move, std::string_view key) {
+  const rocksdb::Slice target = ToSlice(key);
+  switch (move) {
+    case Move::kSeek:
+      at.Seek(target);
+      return;
+    case Move::kNext:
+      at.Seek(target);
+      if (at.Valid() && at.key() == target) at.Next();
+      return;
+    case Move::kSeekBefore:
+    case Move::kPrevious:
+      at.SeekForPrev(target);
+      if (at.Valid() && at.key() == target) at.Prev();
+      return;
+  }
+}
+
+void RocksCursor::Go(Fiber& fiber, Move move, std::string_view key) {
+  const PrefixedKey target(prefix_, key);
+  const Tier tier = reader_.offload() == nullptr ? Tier::kAll : Tier::kCache;
+  if (at_ == nullptr || tier_ != tier) {
+    at_ = NewIterator(tier);
+    tier_ = tier;
+  }
+  Position(*at_, move, target.bytes());
+  if (missed()) ReadMissing(fiber, move, target.bytes());
+}
+
+void RocksCursor::Next(Fiber& fiber) { Step(fiber, Move::kNext); }
+void RocksCursor::Previous(Fiber& fiber) { Step(fiber, Move::kPrevious); }
+
+void RocksCursor::Step(Fiber& fiber, Move move) {
+  CHECK(Valid());
+  const auto step = [&] { move == Move::kNext ? at_->Next() : at_->Prev(); };
+  runtime::Offload* const offload = reader_.offload();
+  if (offload == nullptr) {
+    step();
+    return;
+  }
+  if (tier_ == Tier::kAll) {
+    offload->Run(fiber, runtime::Lane::kGeneral, step);
+    return;
+  }
+  before_step_.assign(at_->key().data(), at_->key().size());
+  step();
+  if (missed()) ReadMissing(fiber, move, before_step_);
+}
+
+void RocksCursor::ReadMissing(Fiber& fiber, Move move, std::string_view prefixed) {
+  runtime::Offload& offload = *reader_.offload();
+  offload.Run(fiber, runtime::Lane::kGeneral, [&] { WarmCache(move, prefixed); });
+  at_ = NewIterator(Tier::kCache);
+  Position(*at_, move, prefixed);
+  if (!missed()) return;
+  at_ = NewIterator(Tier::kAll);
+  tier_ = Tier::kAll;
+  offload.Run(fiber, runtime::Lane::kGeneral, [&] { Position(*at_, move, prefixed); });
+}
+
+// Runs in the Offload: reads where the move leads and on from there.
+void RocksCursor::WarmCache(Move move, std::string_view prefixed) const {
+  const std::unique_ptr<rocksdb::Iterator> at = NewIterator(Tier::kAll);
+  const bool forward = move == Move::kSeek || move == Move::kNext;
+  size_t bytes = 0;
+  for (Position(*at, move, prefixed); at->Valid() && bytes < kAheadBytes;
+       forward ? at->Next() : at->Prev()) {
+    bytes += at->key().size() + at->value().size();
+  }
+}
+
+bool RocksCursor::missed() const {
+  return tier_ == Tier::kCache && !at_->Valid() && at_->status().IsIncomplete();
+}
+
+bool RocksCursor::Valid() const { return at_ != nullptr && at_->Valid(); }
+
+std::string_view RocksCursor::key() const {
+  CHECK(Valid());
+  return ToView(at_->key()).substr(kPrefixBytes);
+}
+
+std::string_view RocksCursor::value() const {
+  CHECK(Valid());
+  return ToView(at_->value());
+}
+
+absl::Status RocksCursor::status() const {
+  return at_ == nullptr ? absl::OkStatus() : FromRocks(at_->status());
+}
+
+}  // namespace lockstep::store

@@ -1,0 +1,329 @@
+#include "framework/store/rocks_store.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+#include "framework/store/rocks_env.h"
+#include "framework/store/rocks_options.h"
+#include "framework/store/rocks_reader.h"
+#include "framework/store/rocks_transaction.h"
+
+namespace lockstep::store {
+namespace {
+
+using machine::Column;
+
+constexpr Duration kFlushPollMin = Milliseconds(1);
+constexpr Duration kFlushPollMax = Milliseconds(16);
+
+// A batch that grew beyond this is given back.
+constexpr size_t kBatchBytesKept = size_t{8} << 20;
+
+// In the order of machine::Column.
+const std::vector<std::string>& ColumnNames() {
+  static const std::vector<std::string> names{rocksdb::kDefaultColumnFamilyName, "primary",
+                                              "history", "index"};
+  return names;
+}
+
+// An open database and its handles, closed in the right order.
+struct Database final {
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() {
+    if (db == nullptr) return;
+    // Running jobs are told to stop; nothing is flushed.
+    rocksdb::CancelAllBackgroundWork(db.get(), /*wait=*/false);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      if (handle != nullptr) CHECK(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+  }
+
+  std::unique_ptr<rocksdb::Env> env;  // outlives db
+  std::unique_ptr<rocksdb::DB> db;
+  RocksReader::Handles handles{};
+};
+
+// Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
+// missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
+// creates. A simulated env refuses OPTIONS files itself, so the light profile needs no wrapper.
+rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
+  rocksdb::Options rocks = ToRocksOptions(options);
+  if (options.profile == RocksProfile::kProduction) {
+    database.env = WithoutOptionsFiles(*options.env);
+    rocks.env = database.env.get();
+  }
+  const std::vector<std::string>& names = ColumnNames();
+  const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
+  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+  for (size_t i = 0; i < (exists ? names.size() : 1); ++i) columns.emplace_back(names[i], rocks);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(rocks, options.path, columns, &handles, &db);
+  if (!status.ok()) return status;
+  database.db.reset(db);
+  if (!exists) {
+    std::vector<rocksdb::ColumnFamilyHandle*> created;
+    status = db->CreateColumnFamilies(rocks, {names.begin() + 1, names.end()}, &created);
+    handles.insert(handles.end(), created.begin(), created.end());
+  }
+  CHECK_LE(handles.size(), database.handles.size());
+  std::copy(handles.begin(), handles.end(), database.handles.begin());
+  return status;
+}
+
+class SnapshotView final : public machine::StoreView {
+ public:
+  SnapshotView(const RocksReader& reader, std::string_view prefix)
+      : reader_(reader), prefix_(prefix), snapshot_(reader.db().GetSnapshot()) {
+    CHECK(snapshot_ != nullptr);
+  }
+  SnapshotView(const SnapshotView&) = delete;
+  SnapshotView& operator=(const SnapshotView&) = delete;
+  ~SnapshotView() override { reader_.db().ReleaseSnapshot(snapshot_); }
+
+  absl::StatusOr<std::optional<std::string>> Get(Fiber& fiber, Column column,
+                                                 std::string_view key) const override {
+    return reader_.Get(fiber, column, PrefixedKey(prefix_, key).bytes(), snapshot_);
+  }
+  std::unique_ptr<machine::Iterator> NewIterator(Column column) const override;
+
+ private:
+  const RocksReader& reader_;
+  const std::string prefix_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+class SnapshotIterator final : public machine::Iterator {
+ public:
+  SnapshotIterator(const RocksReader& reader, Column column, std::string_view prefix,
+                   const rocksdb::Snapshot* snapshot)
+      : cursor_(reader, column, prefix, snapshot) {}
+
+  void Seek(Fiber& fiber, std::string_view key) override { cursor_.Seek(fiber, key); }
+  void SeekBefore(Fiber& fiber, std::string_view key) override { cursor_.SeekBefore(fiber, key); }
+  void Next(Fiber& fiber) override { cursor_.Next(fiber); }
+  void Previous(Fiber& fiber) override { cursor_.Previous(fiber); }
+  bool Valid() const override { return cursor_.Valid(); }
+  std::string_view key() const override { return cursor_.key(); }
+  std::string_view value() const override { return cursor_.value(); }
+  absl::Status status() const override { return cursor_.status(); }
+
+ private:
+  RocksCursor cursor_;
+};
+
+std::unique_ptr<machine::Iterator> SnapshotView::NewIterator(Column column) const {
+  return std::make_unique<SnapshotIterator>(reader_, column, prefix_, snapshot_);
+}
+
+// Invariants:
+//   1. After the first failed write failed_ is set and nothing is written any more.
+//   2. Everything up to flush_asked_ is in a file or in a memtable that waits for its flush.
+class OpenStore final : public machine::OrderedStore {
+ public:
+  OpenStore(std::unique_ptr<Database> database, const RocksStoreOptions& options)
+      : database_(std::move(database)),
+        reader_(*database_->db, database_->handles, options.offload),
+        trace_(options.trace) {}
+
+  std::unique_ptr<machine::GroupStore> Group(GroupId group) override;
+  absl::Status StartFlush() override;
+  absl::Status Flush(Fiber& fiber) override;
+  uint64_t DiskBytes() const override {
+    return Property(rocksdb::DB::Properties::kTotalSstFilesSize) +
+           Property(rocksdb::DB::Properties::kCurSizeAllMemTables);
+  }
+  absl::Status health() const override { return failed_.ok() ? BackgroundError() : failed_; }
+
+  const RocksReader& reader() const { return reader_; }
+  // Writes what `fill` puts into the batch, all or nothing. Never waits.
+  absl::Status Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill);
+
+ private:
+  // The sum over the columns.
+  uint64_t Property(const std::string& name) const;
+  absl::Status BackgroundError() const;
+  // Never RESOURCE_EXHAUSTED, whatever the cause was: trying again is no use.
+  absl::Status RefusalToWrite();
+  void Fail(absl::Status status);
+
+  const std::unique_ptr<Database> database_;
+  const RocksReader reader_;
+  runtime::Trace* const trace_;
+  absl::Status failed_;
+  rocksdb::WriteBatch batch_;  // reused: a fresh one costs page faults
+  rocksdb::SequenceNumber flush_asked_ = 0;
+  std::map<GroupId, bool> has_transaction_;  // nodes do not move
+};
+
+class RocksGroup final : public machine::GroupStore {
+ public:
+  RocksGroup(OpenStore& store, GroupId group, bool& has_transaction)
+      : store_(store), prefix_(GroupPrefix(group)), has_transaction_(has_transaction) {}
+
+  std::unique_ptr<machine::StoreView> Snapshot() override {
+    return std::make_unique<SnapshotView>(store_.reader(), prefix_);
+  }
+  std::unique_ptr<machine::StoreTransaction> Begin() override {
+    return std::make_unique<RocksTransaction>(store_.reader(), prefix_, has_transaction_);
+  }
+  absl::Status Commit(Fiber&, std::unique_ptr<machine::StoreTransaction>&& transaction) override {
+    const auto* const ours = dynamic_cast<const RocksTransaction*>(transaction.get());
+    CHECK(ours != nullptr);
+    CHECK_EQ(ours->prefix(), prefix_);
+    RETURN_IF_ERROR(store_.Write([&](rocksdb::WriteBatch& batch) { ours->AppendTo(batch); }));
+    transaction.reset();
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber,
+                                                        std::string_view key) override {
+    return store_.reader().GetFlushed(fiber, Column::kSystem, PrefixedKey(prefix_, key).bytes());
+  }
+  absl::Status Clear(Fiber&) override;
+
+ private:
+  OpenStore& store_;
+  const std::string prefix_;
+  bool& has_transaction_;
+};
+
+absl::Status RocksGroup::Clear(Fiber&) {
+  CHECK(!has_transaction_);
+  const std::string end = PrefixEnd(prefix_);
+  return store_.Write([&](rocksdb::WriteBatch& batch) {
+    for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
+      rocksdb::ColumnFamilyHandle* const column = store_.reader().handle(static_cast<Column>(slot));
+      CHECK(batch.DeleteRange(column, prefix_, end).ok());
+    }
+  });
+}
+
+std::unique_ptr<machine::GroupStore> OpenStore::Group(GroupId group) {
+  return std::make_unique<RocksGroup>(*this, group, has_transaction_[group]);
+}
+
+absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill) {
+  RETURN_IF_ERROR(RefusalToWrite());
+  if (batch_.Data().capacity() > kBatchBytesKept) batch_ = rocksdb::WriteBatch();
+  batch_.Clear();
+  fill(batch_);
+  if (batch_.Count() == 0) return absl::OkStatus();
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  options.no_slowdown = true;
+  const rocksdb::Status status = database_->db->Write(options, &batch_);
+  if (status.ok() || status.IsIncomplete()) return FromRocks(status);
+  Fail(FromRocks(status));
+  return RefusalToWrite();
+}
+
+absl::Status OpenStore::StartFlush() {
+  RETURN_IF_ERROR(RefusalToWrite());
+  const rocksdb::SequenceNumber latest = database_->db->GetLatestSequenceNumber();
+  if (latest == flush_asked_) return absl::OkStatus();
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  options.allow_write_stall = true;
+  const RocksReader::Handles& handles = database_->handles;
+  const rocksdb::Status status = database_->db->Flush(options, {handles.begin(), handles.end()});
+  if (!status.ok()) {
+    Fail(FromRocks(status));
+    return RefusalToWrite();
+  }
+  flush_asked_ = latest;
+  return absl::OkStatus();
+}
+
+absl::Status OpenStore::Flush(Fiber& fiber) {
+  RETURN_IF_ERROR(StartFlush());
+  // A memtable stops counting once its file is in the synced manifest. Later flushes may make this
+  // wait longer, never shorter.
+  Duration pause = kFlushPollMin;
+  while (Property(rocksdb::DB::Properties::kNumImmutableMemTable) != 0) {
+    RETURN_IF_ERROR(RefusalToWrite());
+    fiber.SleepFor(pause);
+    pause = std::min(2 * pause, kFlushPollMax);
+  }
+  return RefusalToWrite();
+}
+
+uint64_t OpenStore::Property(const std::string& name) const {
+  uint64_t sum = 0;
+  CHECK(database_->db->GetAggregatedIntProperty(name, &sum)) << name;
+  return sum;
+}
+
+absl::Status OpenStore::BackgroundError() const {
+  uint64_t errors = 0;
+  CHECK(database_->db->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors));
+  if (errors == 0) return absl::OkStatus();
+  // Writing nothing tells the cause.
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  options.no_slowdown = true;
+  rocksdb::WriteBatch nothing;
+  const rocksdb::Status cause = database_->db->Write(options, &nothing);
+  if (cause.ok() || cause.IsIncomplete()) {
+    return absl::UnavailableError(absl::StrCat("rocksdb: ", errors, " background errors"));
+  }
+  return FromRocks(cause);
+}
+
+absl::Status OpenStore::RefusalToWrite() {
+  if (failed_.ok()) {
+    if (absl::Status error = BackgroundError(); !error.ok()) Fail(std::move(error));
+  }
+  if (failed_.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("store has failed and must be reopened: ", failed_.message()));
+}
+
+void OpenStore::Fail(absl::Status status) {
+  CHECK(!status.ok());
+  CHECK(failed_.ok());
+  failed_ = std::move(status);
+  if (trace_ != nullptr) {
+    const std::string text = failed_.ToString();
+    trace_->Emit(runtime::TraceLevel::kError, "store.failed", {{"error", std::string_view(text)}});
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<machine::OrderedStore>> RocksStore::Open(
+    Fiber& fiber, const RocksStoreOptions& options) {
+  CHECK(options.env != nullptr);
+  auto database = std::make_unique<Database>();
+  rocksdb::Status status;
+  const auto open = [&] { status = OpenDatabase(options, *database); };
+  if (options.offload != nullptr) {
+    options.offload->Run(fiber, runtime::Lane::kGeneral, open);
+  } else {
+    open();
+  }
+  if (!status.ok()) {
+    const absl::Status error = FromRocks(status);
+    return absl::Status(error.code(), absl::StrCat("open ", options.path, ": ", error.message()));
+  }
+  if (options.trace != nullptr) {
+    options.trace->Emit(runtime::TraceLevel::kInfo, "store.open",
+                        {{"path", std::string_view(options.path)}});
+  }
+  return std::make_unique<OpenStore>(std::move(database), options);
+}
+
+}  // namespace lockstep::store

@@ -1,0 +1,56 @@
+// The shard's state in RocksDB: one database per shard, one column family per machine::Column, keys
+// behind their group's id.
+//
+// RocksDB's own log is off; the Raft log is the log. What a crash leaves is the last flush, all
+// columns at one instant (atomic flush). Writes never wait: back-pressure is RESOURCE_EXHAUSTED.
+#ifndef LOCKSTEP_FRAMEWORK_STORE_ROCKS_STORE_H_
+#define LOCKSTEP_FRAMEWORK_STORE_ROCKS_STORE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "framework/machine/ordered_store.h"
+#include "framework/runtime/offload.h"
+#include "framework/runtime/trace.h"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace lockstep::store {
+
+enum class RocksProfile {
+  kProduction,  // RocksDB's own threads do the background work
+  kLight,       // opens in a fraction of a millisecond, starts no thread, never stalls: simulations
+};
+
+struct RocksStoreOptions final {
+  // The world that RocksDB sees: real or simulated. Outlives the store. Required.
+  rocksdb::Env* env = nullptr;
+  // The database's directory; its parent exists.
+  std::string path;
+  // Where reads that miss the cache go; null: they block the caller's thread.
+  runtime::Offload* offload = nullptr;
+  runtime::Trace* trace = nullptr;
+  RocksProfile profile = RocksProfile::kProduction;
+  // Zero: what the profile says.
+  size_t cache_bytes = 0;         // blocks read from files
+  size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB
+};
+
+// Opens the database, or creates it. Suspends if there is an Offload, blocks if there is none.
+//
+// The store's destructor writes nothing; what was not flushed is lost, as in a crash. It may wait
+// for a background job to notice that it has to stop; an owner that cannot wait destroys the store
+// in an Offload.
+class RocksStore final {
+ public:
+  static absl::StatusOr<std::unique_ptr<machine::OrderedStore>> Open(
+      Fiber& fiber, const RocksStoreOptions& options);
+};
+
+}  // namespace lockstep::store
+
+#endif  // LOCKSTEP_FRAMEWORK_STORE_ROCKS_STORE_H_

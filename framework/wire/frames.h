@@ -1,0 +1,111 @@
+// What nodes send to each other on a peer connection: one struct per kind, and Frame, any of them.
+//
+// Values; the bytes are codec.h's business and docs/formats.md has them.
+#ifndef LOCKSTEP_FRAMEWORK_WIRE_FRAMES_H_
+#define LOCKSTEP_FRAMEWORK_WIRE_FRAMES_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "framework/base/ids.h"
+#include "framework/raft/message.h"
+
+namespace lockstep::wire {
+
+// The protocol that this code speaks: what frames mean, beyond what their bytes are.
+inline constexpr uint32_t kProtocolVersion = 1;
+
+// What a connection is for. Bulk never delays consensus: a snapshot has a connection of its own.
+enum class Purpose : uint8_t {
+  kRaft = 0,      // RaftMessages, Forward, ForwardRefused
+  kSnapshot = 1,  // one SnapshotBegin, chunks, an end; a SnapshotResult comes back
+};
+
+// First on every connection, from the side that dialed.
+struct Hello final {
+  uint32_t protocol_version = kProtocolVersion;
+  ClusterId cluster;
+  NodeId node;    // who dials
+  ShardId shard;  // the shard of the dialed node that is meant
+  Purpose purpose = Purpose::kRaft;
+};
+
+struct GroupMessage final {
+  GroupId group;
+  raft::Message message;
+};
+
+// Raft messages of any groups of one shard, in the order in which they were made.
+struct RaftMessages final {
+  std::vector<GroupMessage> messages;
+};
+
+// One proposal; `payload` is what the entry will hold, and is not null.
+struct ForwardItem final {
+  RequestNumber number;
+  raft::Payload payload;
+};
+
+// A follower hands proposals of its session to the leader, in the order of their numbers.
+struct Forward final {
+  GroupId group;
+  SessionId session;
+  RequestNumber acked_below;  // answers to all smaller numbers have been received
+  std::vector<ForwardItem> items;
+};
+
+enum class ForwardRefusal : uint8_t {
+  kNotLeader = 0,     // `leader` may know better
+  kTransferring = 1,  // leadership is being handed over
+  kOverloaded = 2,    // a limit was reached; wait a little
+  kNoGroup = 3,       // this node has no replica of the group
+};
+
+// These proposals were not appended and never will be under this forward.
+struct ForwardRefused final {
+  GroupId group;
+  SessionId session;
+  std::vector<RequestNumber> numbers;
+  ForwardRefusal reason = ForwardRefusal::kNotLeader;
+  NodeId leader;  // 0: unknown
+};
+
+struct SnapshotBegin final {
+  GroupId group;
+  raft::SnapshotMeta meta;
+  raft::Term term;  // the sender's
+  NodeId from;
+};
+
+struct SnapshotRow final {
+  uint8_t column = 0;  // machine::Column
+  std::string key;     // without the group's prefix
+  std::string value;
+
+  bool operator==(const SnapshotRow&) const = default;
+};
+
+struct SnapshotChunk final {
+  uint64_t sequence = 0;  // from 0, without gaps
+  std::vector<SnapshotRow> rows;
+};
+
+struct SnapshotEnd final {
+  uint64_t rows = 0;      // of all chunks
+  uint64_t checksum = 0;  // over all rows, as the driver defines it
+};
+
+// The receiver's verdict; after `ok` the data is durable there.
+struct SnapshotResult final {
+  bool ok = false;
+  std::string error;  // for people; empty when ok
+};
+
+using Frame = std::variant<Hello, RaftMessages, Forward, ForwardRefused, SnapshotBegin,
+                           SnapshotChunk, SnapshotEnd, SnapshotResult>;
+
+}  // namespace lockstep::wire
+
+#endif  // LOCKSTEP_FRAMEWORK_WIRE_FRAMES_H_

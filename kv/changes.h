@@ -1,0 +1,66 @@
+// Changes: what one request changes, as the versions of one new revision.
+#ifndef LOCKSTEP_KV_CHANGES_H_
+#define LOCKSTEP_KV_CHANGES_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/machine/ordered_store.h"
+#include "kv/head.h"
+#include "kv/key_codec.h"
+#include "kv/record.h"
+
+namespace lockstep::kv {
+
+// Invariants:
+//   1. Every version that is stored has one row in kIndex.
+//   2. A key has a row in kPrimary exactly if its newest version is no tombstone; all its other
+//      versions are in kHistory.
+//   3. The head's revision is raised once, by the first change.
+// Lives for one request; borrows the transaction and the head. Its functions may suspend.
+class Changes final {
+ public:
+  Changes(machine::StoreTransaction& store, Head& head)
+      : store_(store), head_(head), base_revision_(head.revision) {}
+  Changes(const Changes&) = delete;
+  Changes& operator=(const Changes&) = delete;
+
+  machine::StoreTransaction& store() { return store_; }
+  // The head as reads of this request see it.
+  const Head& head() const { return head_; }
+  // The newest revision before this request.
+  int64_t base_revision() const { return base_revision_; }
+
+  // What is known about a version when it is replaced or deleted: its encoded record.
+  using OnPrevious = absl::FunctionRef<absl::Status(std::string_view key, const Record& previous)>;
+  struct NewValue final {
+    std::string_view value;
+    int64_t lease = 0;
+    // Keep what the previous version has, if there is one.
+    bool keep_value = false;
+    bool keep_lease = false;
+  };
+  // Stores a version; calls `on_previous` first if the key exists.
+  absl::Status Put(Fiber& fiber, std::string_view key, const NewValue& value,
+                   OnPrevious on_previous);
+  // Deletes the keys of the range that exist, in order, and returns their number.
+  absl::StatusOr<int64_t> Delete(Fiber& fiber, const KeyRange& range, OnPrevious on_previous);
+
+ private:
+  Revision NextRevision();
+  // Moves a version that is no longer the newest into the history.
+  void Retire(std::string_view key, Revision mod, std::string_view record);
+  void DeleteOne(std::string_view key, const Record& previous, std::string_view encoded);
+
+  machine::StoreTransaction& store_;
+  Head& head_;
+  int64_t base_revision_;
+  int64_t count_ = 0;  // changes so far
+};
+
+}  // namespace lockstep::kv
+
+#endif  // LOCKSTEP_KV_CHANGES_H_

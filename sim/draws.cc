@@ -1,0 +1,130 @@
+#include "sim/draws.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "framework/base/check.h"
+
+namespace lockstep::sim {
+namespace {
+
+using Wide = unsigned __int128;
+
+// Uniform in [0, bound) out of 64 random bits.
+uint64_t Scale(uint64_t bits, uint64_t bound) {
+  return static_cast<uint64_t>((static_cast<Wide>(bits) * bound) >> 64);
+}
+
+constexpr uint64_t kOne = 65536;  // 1 in 16.16 fixed point
+
+// log2(x) in 16.16 fixed point, to within 1%: between powers of two, log2(1+f) is about
+// f + 0.344 f (1-f). REQUIRES: x > 0.
+uint64_t Log2(uint64_t x) {
+  const int exponent = 63 - std::countl_zero(x);
+  const uint64_t fraction = exponent == 0 ? 0 : (x << (64 - exponent)) >> 48;
+  const uint64_t bend = (fraction * (kOne - fraction) >> 16) * 22525 >> 16;
+  return static_cast<uint64_t>(exponent) * kOne + fraction + bend;
+}
+
+// 2^x for x in 16.16 fixed point; 2^f is about 1 + f - 0.344 f (1-f).
+uint64_t Exp2(uint64_t x) {
+  const uint64_t fraction = x % kOne;
+  const uint64_t bend = (fraction * (kOne - fraction) >> 16) * 22525 >> 16;
+  return static_cast<uint64_t>((static_cast<Wide>(kOne + fraction - bend) << (x / kOne)) >> 16);
+}
+
+// -ln(bits / 2^64) in 16.16 fixed point.
+uint64_t NegativeLn(uint64_t bits) {
+  const uint64_t log2 = 64 * kOne - Log2(std::max<uint64_t>(bits, 1));
+  return log2 * 45426 >> 16;  // ln 2
+}
+
+uint64_t MapKey(Stream stream, uint64_t key) { return KeyOf(stream.id(), key); }
+
+}  // namespace
+
+Draws::Draws(uint64_t seed, const Tape* replay) : seed_(seed), replaying_(replay != nullptr) {
+  tape_.seed = seed;
+  if (!replaying_) return;
+  CHECK_EQ(replay->seed, seed) << "a tape belongs to its seed";
+  for (const TapeEntry& entry : replay->entries) {
+    replay_[KeyOf(entry.stream, entry.key, entry.ordinal)] = entry.value;
+  }
+}
+
+uint64_t Draws::NextOrdinal(Stream stream, uint64_t key) {
+  return ordinals_[MapKey(stream, key)]++;
+}
+
+uint64_t Draws::Replayed(Stream stream, uint64_t key, uint64_t ordinal, uint64_t benign) {
+  const auto entry = replay_.find(KeyOf(stream.id(), key, ordinal));
+  if (entry == replay_.end()) return benign;
+  ++replay_used_;
+  return entry->second;
+}
+
+uint64_t Draws::Decided(Stream stream, uint64_t key, uint64_t ordinal, uint64_t value,
+                        uint64_t benign) {
+  if (value == benign || !recording_) return value;
+  if (!tape_.stream_names.contains(stream.id())) {
+    tape_.stream_names.emplace(stream.id(), stream.name());
+  }
+  tape_.entries.push_back({stream.id(), key, ordinal, value});
+  return value;
+}
+
+bool Draws::Chance(Stream stream, uint64_t key, uint64_t ppm) {
+  const uint64_t ordinal = NextOrdinal(stream, key);
+  uint64_t happens = 0;
+  if (replaying_) {
+    happens = Replayed(stream, key, ordinal, 0);
+  } else if (ppm > 0) {
+    happens = Scale(base::KeyedDraw(seed_, stream.name(), key, ordinal), kMillion) < ppm;
+  }
+  return Decided(stream, key, ordinal, happens, 0) != 0;
+}
+
+uint64_t Draws::Range(Stream stream, uint64_t key, uint64_t low, uint64_t high, uint64_t benign) {
+  CHECK_LE(low, high) << stream.name();
+  const uint64_t ordinal = NextOrdinal(stream, key);
+  const uint64_t value =
+      replaying_ ? Replayed(stream, key, ordinal, benign)
+                 : low + Scale(base::KeyedDraw(seed_, stream.name(), key, ordinal), high - low + 1);
+  return Decided(stream, key, ordinal, value, benign);
+}
+
+uint64_t Draws::LogUniform(Stream stream, uint64_t key, uint64_t low, uint64_t high,
+                           uint64_t benign) {
+  CHECK_GT(low, 0u) << stream.name();
+  CHECK_LE(low, high) << stream.name();
+  const uint64_t ordinal = NextOrdinal(stream, key);
+  uint64_t value = benign;
+  if (replaying_) {
+    value = Replayed(stream, key, ordinal, benign);
+  } else {
+    const uint64_t span = Log2(high) - Log2(low) + 1;
+    const uint64_t bits = base::KeyedDraw(seed_, stream.name(), key, ordinal);
+    value = std::clamp(Exp2(Log2(low) + Scale(bits, span)), low, high);
+  }
+  return Decided(stream, key, ordinal, value, benign);
+}
+
+Duration Draws::Exponential(Stream stream, uint64_t key, Duration mean) {
+  CHECK_GE(mean.count(), 0) << stream.name();
+  const uint64_t ordinal = NextOrdinal(stream, key);
+  uint64_t value = 0;
+  if (replaying_) {
+    value = Replayed(stream, key, ordinal, 0);
+  } else if (mean.count() > 0) {
+    const uint64_t factor =
+        std::min(NegativeLn(base::KeyedDraw(seed_, stream.name(), key, ordinal)), 20 * kOne);
+    value = static_cast<uint64_t>((static_cast<Wide>(mean.count()) * factor) >> 16);
+  }
+  return Duration(static_cast<int64_t>(Decided(stream, key, ordinal, value, 0)));
+}
+
+uint64_t Draws::Entropy(Stream stream, uint64_t key) {
+  return base::KeyedDraw(seed_, stream.name(), key, NextOrdinal(stream, key));
+}
+
+}  // namespace lockstep::sim

@@ -1,0 +1,82 @@
+#include "sim/fault_class.h"
+
+#include "framework/base/check.h"
+
+namespace lockstep::sim {
+
+std::string_view NameOf(FaultClass fault) {
+  switch (fault) {
+    case FaultClass::kLatencyTail:
+      return "net.latency_tail";
+    case FaultClass::kPartialWrite:
+      return "net.partial_write";
+    case FaultClass::kPartialRead:
+      return "net.partial_read";
+    case FaultClass::kReset:
+      return "net.reset";
+    case FaultClass::kSilentReset:
+      return "net.silent_reset";
+    case FaultClass::kPartition:
+      return "net.partition";
+    case FaultClass::kClog:
+      return "net.clog";
+    case FaultClass::kConnectRefused:
+      return "net.connect_refused";
+    case FaultClass::kConnectBlackHole:
+      return "net.connect_black_hole";
+    case FaultClass::kAcceptError:
+      return "net.accept_error";
+    case FaultClass::kReadError:
+      return "disk.read_error";
+    case FaultClass::kWriteError:
+      return "disk.write_error";
+    case FaultClass::kSyncErrorKeepDirty:
+      return "disk.sync_error_keep_dirty";
+    case FaultClass::kSyncErrorMarkClean:
+      return "disk.sync_error_mark_clean";
+    case FaultClass::kSyncErrorDropPage:
+      return "disk.sync_error_drop_page";
+    case FaultClass::kNoSpace:
+      return "disk.no_space";
+    case FaultClass::kSlowDisk:
+      return "disk.slow";
+    case FaultClass::kHungDisk:
+      return "disk.hung";
+    case FaultClass::kUnsyncedLost:
+      return "disk.unsynced_lost";
+    case FaultClass::kTornPage:
+      return "disk.torn_page";
+    case FaultClass::kSizeReverted:
+      return "disk.size_reverted";
+    case FaultClass::kNameReverted:
+      return "disk.name_reverted";
+    case FaultClass::kPowerLossInOperation:
+      return "disk.power_loss_in_operation";
+    case FaultClass::kClockOffset:
+      return "clock.offset";
+    case FaultClass::kClockDrift:
+      return "clock.drift";
+    case FaultClass::kClockStep:
+      return "clock.step";
+    case FaultClass::kKill:
+      return "node.kill";
+    case FaultClass::kPowerLoss:
+      return "node.power_loss";
+    case FaultClass::kPause:
+      return "node.pause";
+    case FaultClass::kFiberOrder:
+      return "sched.fiber_order";
+    case FaultClass::kFiberDelay:
+      return "sched.fiber_delay";
+    case FaultClass::kSlowOffload:
+      return "sched.slow_offload";
+    case FaultClass::kFaultPoint:
+      return "product.fault_point";
+    case FaultClass::kCount:
+      break;
+  }
+  CHECK(false) << "no such fault class " << static_cast<int>(fault);
+  return "";
+}
+
+}  // namespace lockstep::sim

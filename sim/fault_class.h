@@ -1,0 +1,70 @@
+// Fault classes: what can go wrong in a simulated universe, and how often it did.
+#ifndef LOCKSTEP_SIM_FAULT_CLASS_H_
+#define LOCKSTEP_SIM_FAULT_CLASS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace lockstep::sim {
+
+enum class FaultClass : uint8_t {
+  // Network
+  kLatencyTail,       // a delivery took far longer than usual
+  kPartialWrite,      // one write arrived in pieces
+  kPartialRead,       // a read returned less than was there
+  kReset,             // a connection was reset
+  kSilentReset,       // ... and the other side was not told
+  kPartition,         // bytes or a handshake were held by a cut link
+  kClog,              // bytes were delayed by a clogged link
+  kConnectRefused,    // a connect was refused although somebody listened
+  kConnectBlackHole,  // a connect got no answer although somebody listened
+  kAcceptError,       // an accept failed once
+  // Disk
+  kReadError,
+  kWriteError,
+  kSyncErrorKeepDirty,  // a data sync failed; the data is still dirty
+  kSyncErrorMarkClean,  // a data sync failed; the data counts as written but never was
+  kSyncErrorDropPage,   // a data sync failed; the cache fell back to old data
+  kNoSpace,
+  kSlowDisk,
+  kHungDisk,
+  kUnsyncedLost,          // power loss: an unsynced page came back in an older version
+  kTornPage,              // power loss: a page in flight came back with mixed or garbage sectors
+  kSizeReverted,          // power loss: a file's size fell back
+  kNameReverted,          // power loss: a create, rename or remove was undone
+  kPowerLossInOperation,  // the power failed inside a file operation of the store
+  // Clocks
+  kClockOffset,
+  kClockDrift,
+  kClockStep,
+  // Nodes
+  kKill,
+  kPowerLoss,
+  kPause,
+  // Scheduling
+  kFiberOrder,   // a fiber ran before one that had been ready for longer
+  kFiberDelay,   // a ready fiber had to wait
+  kSlowOffload,  // offloaded work took far longer than usual
+  kFaultPoint,   // product code took a rare path
+  kCount,
+};
+
+// As printed: "net.partition".
+std::string_view NameOf(FaultClass fault);
+
+// How often each class took effect. A class that was on but never took effect found nothing.
+class FaultCounters final {
+ public:
+  void Count(FaultClass fault) { Add(fault, 1); }
+  void Add(FaultClass fault, uint64_t times) { counts_[static_cast<size_t>(fault)] += times; }
+  uint64_t of(FaultClass fault) const { return counts_[static_cast<size_t>(fault)]; }
+
+ private:
+  std::array<uint64_t, static_cast<size_t>(FaultClass::kCount)> counts_{};
+};
+
+}  // namespace lockstep::sim
+
+#endif  // LOCKSTEP_SIM_FAULT_CLASS_H_

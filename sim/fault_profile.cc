@@ -1,0 +1,120 @@
+#include "sim/fault_profile.h"
+
+#include <string_view>
+
+#include "framework/base/check.h"
+#include "sim/draws.h"
+
+namespace lockstep::sim {
+namespace {
+
+constexpr uint64_t kUs = 1'000;
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kS = 1'000'000'000;
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * 1024;
+constexpr uint64_t kPercent = kMillion / 100;
+
+// One line of the table: where it lives in either form, and its default. The position is the key of
+// its draw, so lines are appended, not inserted, once tapes are kept.
+struct Line final {
+  Knob FaultProfile::*knob;
+  uint64_t FaultRates::*rate;
+  Knob by_default;
+};
+
+#define LOCKSTEP_LINE(field, percent, low, high, benign)                                    \
+  Line {                                                                                    \
+    &FaultProfile::field, &FaultRates::field, Knob { percent *kPercent, low, high, benign } \
+  }
+
+// clang-format off
+constexpr Line kLines[] = {
+    LOCKSTEP_LINE(link_delay_ns, 100, 20 * kUs, 5 * kMs, 50 * kUs),
+    LOCKSTEP_LINE(link_jitter_ns, 100, 20 * kUs, 10 * kMs, 0),
+    LOCKSTEP_LINE(link_tail_ppm, 50, 100, 5'000, 0),
+    LOCKSTEP_LINE(partial_write_ppm, 70, 10'000, 500'000, 0),
+    LOCKSTEP_LINE(partial_read_ppm, 70, 10'000, 500'000, 0),
+    LOCKSTEP_LINE(reset_ppm, 50, 1, 1'000, 0),
+    LOCKSTEP_LINE(silent_reset_percent, 50, 10, 50, 0),
+    LOCKSTEP_LINE(connect_refused_ppm, 40, 1'000, 200'000, 0),
+    LOCKSTEP_LINE(connect_black_hole_ppm, 30, 1'000, 100'000, 0),
+    LOCKSTEP_LINE(accept_error_ppm, 30, 1'000, 100'000, 0),
+    LOCKSTEP_LINE(window_bytes, 50, 4 * kKiB, 1024 * kKiB, 256 * kKiB),
+    LOCKSTEP_LINE(partition_every_ns, 60, 2 * kS, 30 * kS, 0),
+    LOCKSTEP_LINE(partition_lasts_ns, 100, 50 * kMs, 10 * kS, 1 * kS),
+    LOCKSTEP_LINE(partition_one_way_percent, 60, 20, 60, 0),
+    LOCKSTEP_LINE(clog_every_ns, 50, 1 * kS, 20 * kS, 0),
+    LOCKSTEP_LINE(clog_lasts_ns, 100, 50 * kMs, 3 * kS, 200 * kMs),
+    LOCKSTEP_LINE(read_ns, 80, 50 * kUs, 5 * kMs, 50 * kUs),
+    LOCKSTEP_LINE(write_ns, 80, 1 * kUs, 1 * kMs, 2 * kUs),
+    LOCKSTEP_LINE(sync_ns, 80, 100 * kUs, 50 * kMs, 150 * kUs),
+    LOCKSTEP_LINE(read_error_ppm, 10, 1, 1'000, 0),
+    LOCKSTEP_LINE(write_error_ppm, 15, 1, 1'000, 0),
+    LOCKSTEP_LINE(sync_error_ppm, 20, 1, 1'000, 0),
+    LOCKSTEP_LINE(sync_error_mode, 100, 1, 3, 1),
+    LOCKSTEP_LINE(capacity_bytes, 15, 64 * kMiB, 512 * kMiB, 4096 * kMiB),
+    LOCKSTEP_LINE(power_loss_in_operation_ppm, 30, 1, 1'000, 0),
+    LOCKSTEP_LINE(slow_disk_every_ns, 30, 5 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(slow_disk_factor, 100, 5, 200, 5),
+    LOCKSTEP_LINE(hung_disk_every_ns, 10, 20 * kS, 120 * kS, 0),
+    LOCKSTEP_LINE(unsynced_lost_percent, 100, 20, 100, 0),
+    LOCKSTEP_LINE(torn_percent, 70, 20, 100, 0),
+    LOCKSTEP_LINE(size_lost_percent, 90, 20, 70, 0),
+    LOCKSTEP_LINE(name_lost_percent, 90, 20, 70, 0),
+    LOCKSTEP_LINE(torn_beyond_write, 0, 1, 1, 0),
+    LOCKSTEP_LINE(clock_offset_ns, 60, 1 * kMs, 5 * kS, 0),
+    LOCKSTEP_LINE(clock_drift_ppm, 50, 1, 200, 0),
+    LOCKSTEP_LINE(clock_step_every_ns, 30, 5 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(clock_step_ns, 100, 10 * kMs, 600 * kS, 1 * kS),
+    LOCKSTEP_LINE(kill_every_ns, 70, 5 * kS, 120 * kS, 0),
+    LOCKSTEP_LINE(power_loss_percent, 60, 50, 95, 0),
+    LOCKSTEP_LINE(cluster_power_loss_every_ns, 10, 20 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(restart_storm_percent, 20, 20, 50, 0),
+    LOCKSTEP_LINE(down_ns, 100, 10 * kMs, 10 * kS, 500 * kMs),
+    LOCKSTEP_LINE(pause_every_ns, 40, 5 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(pause_ns, 100, 10 * kMs, 4 * kS, 100 * kMs),
+    LOCKSTEP_LINE(fiber_shuffle, 80, 1, 1, 0),
+    LOCKSTEP_LINE(fiber_delay_ppm, 50, 1'000, 20'000, 0),
+    LOCKSTEP_LINE(offload_ns, 80, 5 * kUs, 2 * kMs, 10 * kUs),
+    LOCKSTEP_LINE(offload_tail_ppm, 40, 100, 10'000, 0),
+    LOCKSTEP_LINE(tie_shuffle, 80, 1, 1'000'000, 0),
+    LOCKSTEP_LINE(fault_point_site_percent, 80, 25, 25, 0),
+    LOCKSTEP_LINE(fault_point_fire_percent, 100, 25, 25, 0),
+};
+// clang-format on
+#undef LOCKSTEP_LINE
+
+// A field that is not listed would silently stay zero.
+static_assert(sizeof(kLines) / sizeof(kLines[0]) * sizeof(uint64_t) == sizeof(FaultRates));
+
+}  // namespace
+
+FaultProfile DefaultProfile() {
+  FaultProfile profile{};
+  for (const Line& line : kLines) profile.*line.knob = line.by_default;
+  return profile;
+}
+
+FaultProfile CalmProfile() {
+  FaultProfile profile = DefaultProfile();
+  for (const Line& line : kLines) (profile.*line.knob).on_ppm = 0;
+  return profile;
+}
+
+FaultRates DrawRates(const FaultProfile& profile, Draws& draws) {
+  FaultRates rates{};
+  uint64_t key = 0;
+  for (const Line& line : kLines) {
+    const Knob& knob = profile.*line.knob;
+    uint64_t& rate = rates.*line.rate;
+    rate = knob.benign;
+    const bool exists = draws.Chance("profile.on", key, knob.on_ppm);
+    if (exists) rate = draws.LogUniform("profile.rate", key, knob.low, knob.high, knob.benign);
+    ++key;
+  }
+  CHECK_GT(rates.window_bytes, 0u);
+  return rates;
+}
+
+}  // namespace lockstep::sim

@@ -1,0 +1,101 @@
+// The fault model: what may go wrong, with what chance a universe has it, and how strongly.
+//
+// Swarm: each universe draws for each class whether it exists, then its rate, log-uniformly.
+// Leaving classes out lets the others reach states that a mix of everything would mask.
+#ifndef LOCKSTEP_SIM_FAULT_PROFILE_H_
+#define LOCKSTEP_SIM_FAULT_PROFILE_H_
+
+#include <cstdint>
+
+namespace lockstep::sim {
+
+class Draws;
+
+// One line of the fault model. Benign is what holds where the class does not exist.
+struct Knob final {
+  uint64_t on_ppm = 0;  // chance that a universe has it at all
+  uint64_t low = 0;     // then: drawn log-uniformly from [low, high]
+  uint64_t high = 0;
+  uint64_t benign = 0;
+};
+
+// The same table serves the profile (T = Knob) and what one universe drew from it (T = uint64_t).
+// Units: ns, ppm = chances in a million per occasion, percent, or as named. The devices apply the
+// first groups by themselves; what is marked (nemesis) is for whoever plans disasters, in
+// sim/cluster.
+template <typename T>
+struct FaultTable final {
+  // --- Network: a link is an ordered pair of hosts; a stream never loses bytes in its middle ---
+  T link_delay_ns;           // smallest one-way delay; each link draws its own up to twice this
+  T link_jitter_ns;          // mean of the exponential jitter on top
+  T link_tail_ppm;           // per delivery: 100 times the usual delay
+  T partial_write_ppm;       // per write: its bytes arrive in two or more pieces
+  T partial_read_ppm;        // per read: fewer bytes are returned than are there
+  T reset_ppm;               // per read or write: the connection is reset, data in flight is lost
+  T silent_reset_percent;    // of those resets: the other side hears nothing until it sends
+  T connect_refused_ppm;     // per connect: refused although somebody listens
+  T connect_black_hole_ppm;  // per connect: no answer, ever
+  T accept_error_ppm;        // per accept: a transient error
+  T window_bytes;            // unread bytes a stream holds before its writer must wait
+  T partition_every_ns;      // (nemesis) mean time between cuts; 0: none
+  T partition_lasts_ns;      // (nemesis) mean length of a cut
+  T partition_one_way_percent;  // (nemesis) of the cuts, one-way ones
+  T clog_every_ns;              // (nemesis) mean time between clogs; 0: none
+  T clog_lasts_ns;              // (nemesis) mean length of a clog
+  // --- Disk, per node ---
+  T read_ns;                      // mean latency of a read
+  T write_ns;                     // mean latency of a write into the page cache
+  T sync_ns;                      // mean latency of a data or directory sync
+  T read_error_ppm;               // per read: the medium fails
+  T write_error_ppm;              // per write: fails after a prefix of it was applied
+  T sync_error_ppm;               // per data sync: fails; some of its pages stay volatile, and:
+  T sync_error_mode;              // 1 keep dirty, 2 mark clean, 3 drop page (see SimDiskCore)
+  T capacity_bytes;               // size of the disk
+  T power_loss_in_operation_ppm;  // per changing file operation of the store: the power fails in it
+  T slow_disk_every_ns;           // (nemesis) mean time between spells of a slow disk; 0: none
+  T slow_disk_factor;             // (nemesis) by how much
+  T hung_disk_every_ns;           // (nemesis) mean time between hangs of 1 to 60 s; 0: none
+  // --- Power loss: what becomes of what was not synced ---
+  T unsynced_lost_percent;  // per unsynced page: an older version is what survives
+  T torn_percent;           // per page in flight: each of its sectors decides for itself
+  T size_lost_percent;      // per file: its unsynced size falls back, whatever its pages do
+  T name_lost_percent;      // per unsynced create, rename, remove: undone (a rename as one)
+  T torn_beyond_write;      // 1: garbage may hit bytes of a sector that the write left as they
+                            // were. 0: powersafe overwrite, as SQLite and most logs assume
+  // --- Clocks, per node ---
+  T clock_offset_ns;      // wall clock off by up to this, either way
+  T clock_drift_ppm;      // both clocks run fast or slow by up to this
+  T clock_step_every_ns;  // (nemesis) mean time between steps of the wall clock; 0: none
+  T clock_step_ns;        // (nemesis) a step is up to this, either way
+  // --- Nodes (nemesis) ---
+  T kill_every_ns;                // mean time between process deaths of one node; 0: none
+  T power_loss_percent;           // of the deaths, those that take the page cache along
+  T cluster_power_loss_every_ns;  // mean time between power losses of all nodes at once; 0: none
+  T restart_storm_percent;        // of the deaths, followed by more during recovery
+  T down_ns;                      // mean time until restart
+  T pause_every_ns;  // mean time between freezes of a process (its clocks go on); 0: none
+  T pause_ns;        // mean length of a freeze
+  // --- Scheduling ---
+  T fiber_shuffle;             // 1: any of the first 8 ready fibers runs next; 0: the first one
+  T fiber_delay_ppm;           // per fiber run: up to 1 ms of extra delay
+  T offload_ns;                // mean delay of offloaded work
+  T offload_tail_ppm;          // per offload: 100 times that
+  T tie_shuffle;               // non-zero: events of one instant run in keyed, not in causal order
+  T fault_point_site_percent;  // share of product fault points that are active in this universe
+  T fault_point_fire_percent;  // how often an active one fires
+};
+
+using FaultProfile = FaultTable<Knob>;
+using FaultRates = FaultTable<uint64_t>;
+
+// Everything that this page describes, each class in a share of the universes.
+FaultProfile DefaultProfile();
+// No faults: short constant delays, first come first served. What a benign replay runs under.
+FaultProfile CalmProfile();
+
+// What one universe gets.
+FaultRates DrawRates(const FaultProfile& profile, Draws& draws);
+
+}  // namespace lockstep::sim
+
+#endif  // LOCKSTEP_SIM_FAULT_PROFILE_H_

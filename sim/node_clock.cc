@@ -1,0 +1,80 @@
+#include "sim/node_clock.h"
+
+#include <algorithm>
+
+#include "framework/base/check.h"
+
+namespace lockstep::sim {
+namespace {
+
+__extension__ typedef __int128 Wide;
+
+// 2026-01-01: when every universe begins, as far as an honest wall clock can tell.
+constexpr int64_t kEpochNs = 1'767'225'600'000'000'000;
+constexpr int64_t kParts = 1'000'000;
+
+// Uniform in [-limit, limit], drawn as an even or odd number so that zero is benign.
+int64_t Signed(Draws& draws, Stream stream, uint64_t key, uint64_t limit) {
+  if (limit == 0) return 0;
+  const uint64_t raw = draws.Range(stream, key, 0, 2 * limit, 0);
+  const auto half = static_cast<int64_t>((raw + 1) / 2);
+  return raw % 2 == 0 ? half : -half;
+}
+
+}  // namespace
+
+NodeClock::NodeClock(World& world, NodeId node)
+    : world_(world), node_(node), base_virtual_(world.now()) {
+  Draws& draws = world.draws();
+  const uint64_t key = node.value();
+  // Somewhere in the first hundred days of uptime, so that nobody compares two nodes' instants.
+  base_monotonic_ns_ = static_cast<int64_t>(draws.Entropy("clock.start", key) % 8'640'000) * kParts;
+  const int64_t offset = Signed(draws, "clock.offset", key, world.rates().clock_offset_ns);
+  drift_ppm_ = Signed(draws, "clock.drift", key, world.rates().clock_drift_ppm);
+  wall_minus_monotonic_ns_ = kEpochNs + world.now().ns + offset - base_monotonic_ns_;
+  if (offset != 0) world.CountFault(FaultClass::kClockOffset);
+  if (drift_ppm_ != 0) world.CountFault(FaultClass::kClockDrift);
+}
+
+int64_t NodeClock::MonotonicAt(VirtualTime when) const {
+  const int64_t elapsed = when.ns - base_virtual_.ns;
+  const auto gained = static_cast<int64_t>(static_cast<Wide>(elapsed) * drift_ppm_ / kParts);
+  return base_monotonic_ns_ + elapsed + gained;
+}
+
+MonoTime NodeClock::Monotonic() { return {MonotonicAt(world_.now())}; }
+
+WallTime NodeClock::Wall() { return {MonotonicAt(world_.now()) + wall_minus_monotonic_ns_}; }
+
+VirtualTime NodeClock::ToVirtual(MonoTime instant) const {
+  if (instant == kNoDeadline) return kEndOfTime;
+  const Wide wanted = static_cast<Wide>(instant.ns) - base_monotonic_ns_;
+  if (wanted <= 0) return base_virtual_;
+  const Wide elapsed = wanted * kParts / (kParts + drift_ppm_);
+  // Further away than any run lasts; also keeps the sum below from overflowing.
+  if (elapsed > kEndOfTime.ns / 4) return kEndOfTime;
+  VirtualTime when{base_virtual_.ns + static_cast<int64_t>(elapsed)};
+  // Rounding is off by at most a few ns; walk to the exact first instant.
+  while (MonotonicAt(when) >= instant.ns && when > base_virtual_) --when.ns;
+  while (MonotonicAt(when) < instant.ns) ++when.ns;
+  return when;
+}
+
+void NodeClock::StepWall(Duration delta) {
+  if (delta == Duration::zero()) return;
+  wall_minus_monotonic_ns_ += delta.count();
+  world_.CountFault(FaultClass::kClockStep);
+  world_.Note({node_, EventKind::kNemesis, StreamId("clock.step")},
+              static_cast<uint64_t>(delta.count()));
+}
+
+void NodeClock::SetDrift(int64_t ppm) {
+  CHECK_LE(ppm, 500'000);
+  CHECK_GE(ppm, -500'000);
+  base_monotonic_ns_ = MonotonicAt(world_.now());
+  base_virtual_ = world_.now();
+  drift_ppm_ = ppm;
+  if (ppm != 0) world_.CountFault(FaultClass::kClockDrift);
+}
+
+}  // namespace lockstep::sim

@@ -1,0 +1,95 @@
+// Models and histories that the checkers' tests share.
+#ifndef LOCKSTEP_TESTS_CHECKERS_SUPPORT_H_
+#define LOCKSTEP_TESTS_CHECKERS_SUPPORT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "checkers/linearizability.h"
+#include "framework/base/checksum.h"
+
+namespace lockstep::checkers {
+
+// A compare-and-set register that starts empty.
+struct RegisterInput final {
+  enum Kind { kRead, kWrite, kCas } kind = kRead;
+  int from = 0;
+  int to = 0;
+  std::string key;
+  bool operator==(const RegisterInput&) const = default;
+};
+struct RegisterOutput final {
+  bool succeeded = true;     // of a cas
+  std::optional<int> value;  // of a read
+};
+
+struct RegisterModel final {
+  using Input = RegisterInput;
+  using Output = RegisterOutput;
+  using State = std::optional<int>;
+
+  State Initial() const { return std::nullopt; }
+  std::optional<State> Step(const State& state, const Input& in, const Output* out) const {
+    if (in.kind == Input::kRead) {
+      return !out || out->value == state ? std::optional<State>(state) : std::nullopt;
+    }
+    if (in.kind == Input::kWrite) return State(in.to);
+    const bool applies = state == in.from;
+    if (out && out->succeeded != applies) return std::nullopt;
+    return applies ? State(in.to) : state;
+  }
+  uint64_t Hash(const State& state) const {
+    return state ? static_cast<uint64_t>(*state) + 1 : uint64_t{0};
+  }
+  std::string Key(const Input& in) const { return in.key; }
+  bool NeverMutates(const Input& in, const Output* out) const {
+    return in.kind == Input::kRead || (in.kind == Input::kCas && out && !out->succeeded);
+  }
+  std::string Describe(const Input& in, const Output* out) const {
+    if (in.kind == Input::kWrite) return absl::StrCat("write of ", in.to);
+    if (in.kind == Input::kCas) return absl::StrCat("cas from ", in.from, " to ", in.to);
+    return absl::StrCat("read", out ? " of " + DescribeState(out->value) : std::string());
+  }
+  std::string DescribeState(const State& state) const {
+    return state ? absl::StrCat("the value ", *state) : std::string("no value");
+  }
+};
+using RegisterOp = Operation<RegisterInput, RegisterOutput>;
+
+// A store of strings under keys with put, get and append.
+struct StringInput final {
+  enum Kind { kGet, kPut, kAppend } kind = kGet;
+  std::string key;
+  std::string value;
+  bool operator==(const StringInput&) const = default;
+};
+
+struct StringModel final {
+  using Input = StringInput;
+  using Output = std::string;
+  using State = std::string;
+
+  State Initial() const { return ""; }
+  std::optional<State> Step(const State& state, const Input& in, const Output* out) const {
+    if (in.kind == Input::kPut) return in.value;
+    if (in.kind == Input::kAppend) return state + in.value;
+    return !out || *out == state ? std::optional<State>(state) : std::nullopt;
+  }
+  uint64_t Hash(const State& state) const { return base::Checksum64(state); }
+  std::string Key(const Input& in) const { return in.key; }
+  bool NeverMutates(const Input& in, const Output*) const { return in.kind == Input::kGet; }
+  std::string Describe(const Input& in, const Output* out) const {
+    if (in.kind == Input::kGet) return absl::StrCat("get of ", in.key, out ? " = " + *out : "");
+    return absl::StrCat(in.kind == Input::kPut ? "put to " : "append to ", in.key, " of ",
+                        in.value);
+  }
+  std::string DescribeState(const State& state) const { return absl::StrCat("\"", state, "\""); }
+};
+using StringOp = Operation<StringInput, std::string>;
+
+}  // namespace lockstep::checkers
+
+#endif  // LOCKSTEP_TESTS_CHECKERS_SUPPORT_H_

@@ -1,0 +1,277 @@
+// What only the RocksDB store has: files, caches, errors.
+#include "framework/store/rocks_store.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "tests/framework/store/store_testing.h"
+
+namespace lockstep::store {
+namespace {
+
+using machine::Column;
+using machine::GroupStore;
+using machine::OrderedStore;
+using machine::StoreTransaction;
+
+// The real files, except that tables cannot be created while it is told so.
+class MoodyFiles final : public rocksdb::FileSystemWrapper {
+ public:
+  enum class Mood { kWell, kFails, kHangs };
+
+  MoodyFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "MoodyFiles"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    if (name.ends_with(".sst")) {
+      while (mood == Mood::kHangs) mood.wait(Mood::kHangs);
+      if (mood == Mood::kFails) return rocksdb::IOStatus::IOError("planted");
+    }
+    return FileSystemWrapper::NewWritableFile(name, options, file, debug);
+  }
+  void Become(Mood next) {
+    mood = next;
+    mood.notify_all();
+  }
+
+  std::atomic<Mood> mood = Mood::kWell;
+};
+
+// Does the work at once, after having let others run, and counts.
+class CountingOffload final : public runtime::Offload {
+ public:
+  void Run(Fiber& fiber, runtime::Lane lane, absl::FunctionRef<void()> work) override {
+    EXPECT_EQ(lane, runtime::Lane::kGeneral);
+    ++runs;
+    fiber.Yield();
+    work();
+  }
+  int runs = 0;
+};
+
+class CountingTrace final : public runtime::Trace {
+ public:
+  bool enabled(runtime::TraceLevel) const override { return true; }
+  void Emit(runtime::TraceLevel, std::string_view name,
+            absl::Span<const runtime::TraceField>) override {
+    if (name == "store.failed") ++failures;
+  }
+  int failures = 0;
+};
+
+RocksStoreOptions Options() {
+  RocksStoreOptions options;
+  options.env = rocksdb::Env::Default();
+  options.path = FreshDirectory();
+  return options;
+}
+
+std::unique_ptr<OrderedStore> MustOpen(Fiber& fiber, const RocksStoreOptions& options) {
+  auto store = RocksStore::Open(fiber, options);
+  CHECK_OK(store.status());
+  return *std::move(store);
+}
+
+std::string Numbered(int i) {
+  std::string digits = std::to_string(i);
+  return "key" + std::string(6 - digits.size(), '0') + digits;
+}
+
+// A database with 4000 keys of 100 bytes each in files, closed.
+void WriteFiles(Fiber& fiber, const RocksStoreOptions& options) {
+  const auto store = MustOpen(fiber, options);
+  const auto group = store->Group(GroupId(1));
+  Change(fiber, *group, [](StoreTransaction& t) {
+    for (int i = 0; i < 4000; ++i) t.Put(Column::kPrimary, Numbered(i), std::string(100, 'v'));
+  });
+  CHECK_OK(store->Flush(fiber));
+}
+
+TEST(RocksStore, ReopenFindsTheLastFlushInAllColumnsAndNothingLater) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    for (int round = 0; round < 3; ++round) {
+      const auto store = MustOpen(fiber, options);
+      const auto group = store->Group(GroupId(1));
+      for (Column column : kAllColumns) {
+        const auto found = Read(fiber, *group->Snapshot(), column, "round");
+        EXPECT_EQ(found.value_or("-1"), std::to_string(round - 1));
+        EXPECT_EQ(Read(fiber, *group->Snapshot(), column, "unflushed"), std::nullopt);
+      }
+      Change(fiber, *group, [&](StoreTransaction& t) {
+        for (Column column : kAllColumns) t.Put(column, "round", std::to_string(round));
+      });
+      ASSERT_TRUE(store->Flush(fiber).ok());
+      Change(fiber, *group, [&](StoreTransaction& t) {
+        t.Put(Column::kIndex, "unflushed", "");
+        t.Put(Column::kSystem, "unflushed", "");
+      });
+    }
+  });
+}
+
+TEST(RocksStore, ClearSurvivesOnceItIsFlushed) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    {
+      const auto store = MustOpen(fiber, options);
+      ASSERT_TRUE(store->Group(GroupId(1))->Clear(fiber).ok());
+      ASSERT_TRUE(store->Flush(fiber).ok());
+    }
+    const auto store = MustOpen(fiber, options);
+    EXPECT_EQ(Scan(fiber, *store->Group(GroupId(1))->Snapshot(), Column::kPrimary), Pairs());
+  });
+}
+
+TEST(RocksStore, OpenSaysWhichPathIsBad) {
+  RunInFiber([](Fiber& fiber) {
+    RocksStoreOptions options = Options();
+    options.path += "/no/such/parent";
+    const auto store = RocksStore::Open(fiber, options);
+    ASSERT_FALSE(store.ok());
+    EXPECT_NE(store.status().ToString().find(options.path), std::string::npos) << store.status();
+  });
+}
+
+TEST(RocksStore, OneDirectoryIsOpenedOnce) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    const auto store = MustOpen(fiber, options);
+    EXPECT_FALSE(RocksStore::Open(fiber, options).ok());
+  });
+}
+
+TEST(RocksStore, FailedFlushEndsAllWritingUntilReopened) {
+  RunInFiber([](Fiber& fiber) {
+    const auto files = std::make_shared<MoodyFiles>();
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+    CountingTrace trace;
+    RocksStoreOptions options = Options();
+    options.env = env.get();
+    options.trace = &trace;
+    auto store = MustOpen(fiber, options);
+    auto group = store->Group(GroupId(1));
+    Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kSystem, "k", "flushed"); });
+    ASSERT_TRUE(store->Flush(fiber).ok());
+    Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kSystem, "k", "lost"); });
+    files->Become(MoodyFiles::Mood::kFails);
+    EXPECT_FALSE(store->Flush(fiber).ok());
+    EXPECT_NE(store->health().ToString().find("planted"), std::string::npos) << store->health();
+
+    files->Become(MoodyFiles::Mood::kWell);
+    auto transaction = group->Begin();
+    transaction->Put(Column::kSystem, "k", "refused");
+    EXPECT_EQ(group->Commit(fiber, std::move(transaction)).code(),
+              absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(transaction, nullptr);
+    transaction = nullptr;
+    EXPECT_FALSE(group->Clear(fiber).ok());
+    EXPECT_FALSE(store->StartFlush().ok());
+    EXPECT_EQ(*group->GetFlushed(fiber, "k"), "flushed");
+    EXPECT_EQ(trace.failures, 1);
+    group = nullptr;
+    store = nullptr;
+    store = MustOpen(fiber, options);
+    EXPECT_EQ(Read(fiber, *store->Group(GroupId(1))->Snapshot(), Column::kSystem, "k"), "flushed");
+    EXPECT_TRUE(store->health().ok());
+  });
+}
+
+TEST(RocksStore, RefusedCommitSucceedsWhenTheFlushesHaveCaughtUp) {
+  RunInFiber([](Fiber& fiber) {
+    const auto files = std::make_shared<MoodyFiles>();
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+    RocksStoreOptions options = Options();
+    options.env = env.get();
+    options.write_buffer_bytes = 64 * 1024;
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    files->Become(MoodyFiles::Mood::kHangs);
+    absl::Status status;
+    int next = 0;
+    std::unique_ptr<StoreTransaction> transaction;
+    for (; status.ok(); ++next) {
+      ASSERT_LT(next, 1000);
+      transaction = group->Begin();
+      transaction->Put(Column::kPrimary, Numbered(next), std::string(8192, 'v'));
+      status = group->Commit(fiber, std::move(transaction));
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    ASSERT_NE(transaction, nullptr);
+    EXPECT_EQ(Read(fiber, *group->Snapshot(), Column::kPrimary, Numbered(next - 1)), std::nullopt);
+    EXPECT_TRUE(store->health().ok());
+    files->Become(MoodyFiles::Mood::kWell);
+    while (!group->Commit(fiber, std::move(transaction)).ok()) fiber.SleepFor(Milliseconds(1));
+    EXPECT_EQ(Scan(fiber, *group->Snapshot(), Column::kPrimary).size(), static_cast<size_t>(next));
+  });
+}
+
+TEST(RocksStore, OnlyMissesAreOffloaded) {
+  RunInFiber([](Fiber& fiber) {
+    CountingOffload offload;
+    RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    options.offload = &offload;
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    offload.runs = 0;
+    Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kPrimary, "new", "1"); });
+    EXPECT_EQ(Read(fiber, *group->Snapshot(), Column::kPrimary, "new"), "1");
+    EXPECT_EQ(offload.runs, 0);
+    EXPECT_EQ(Read(fiber, *group->Begin(), Column::kPrimary, Numbered(7)), std::string(100, 'v'));
+    EXPECT_EQ(offload.runs, 1);
+    EXPECT_EQ(Read(fiber, *group->Snapshot(), Column::kPrimary, Numbered(7)),
+              std::string(100, 'v'));
+    EXPECT_EQ(offload.runs, 1);
+    EXPECT_EQ(Read(fiber, *group->Snapshot(), Column::kPrimary, "absent"), std::nullopt);
+    EXPECT_LE(offload.runs, 2);
+  });
+}
+
+TEST(RocksStore, WalkIsOffloadedInLongStretches) {
+  RunInFiber([](Fiber& fiber) {
+    CountingOffload offload;
+    RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    options.offload = &offload;
+    for (const bool back : {false, true}) {
+      const auto store = MustOpen(fiber, options);
+      const auto view = store->Group(GroupId(1))->Snapshot();
+      offload.runs = 0;
+      const Pairs found = back ? ScanBack(fiber, *view, Column::kPrimary, "z")
+                               : Scan(fiber, *view, Column::kPrimary);
+      EXPECT_EQ(found.size(), 4000u);
+      EXPECT_GE(offload.runs, 1);
+      EXPECT_LE(offload.runs, 10);
+      EXPECT_EQ(Scan(fiber, *view, Column::kPrimary).size(), 4000u);
+    }
+  });
+}
+
+TEST(RocksStore, WalkNeedsNoCache) {
+  RunInFiber([](Fiber& fiber) {
+    CountingOffload offload;
+    RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    options.offload = &offload;
+    options.cache_bytes = 1;
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    const auto transaction = group->Begin();
+    transaction->DeleteRange(Column::kPrimary, Numbered(1000), Numbered(3000));
+    transaction->Put(Column::kPrimary, Numbered(2000), "mine");
+    EXPECT_EQ(Scan(fiber, *transaction, Column::kPrimary).size(), 2001u);
+    EXPECT_EQ(ScanBack(fiber, *transaction, Column::kPrimary, "z").size(), 2001u);
+    EXPECT_EQ(Read(fiber, *transaction, Column::kPrimary, Numbered(9)), std::string(100, 'v'));
+  });
+}
+
+}  // namespace
+}  // namespace lockstep::store
