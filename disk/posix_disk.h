@@ -12,9 +12,9 @@ namespace lockstep::disk {
 
 // The operating system's files below one directory, through Offload; owns no thread.
 //
-// Paths are relative and have no ".." (CHECKed); "" and "." are the directory itself. Files below
-// `log_directory`, and changes of its names that the log waits for, take Lane::kLog; what may take
-// long or can wait (removing, listing) takes Lane::kGeneral.
+// Paths are relative and have no ".." (CHECKed); "" and "." are the directory itself. What changes
+// files below `log_directory`, and those changes of its names that the log waits for, take
+// Lane::kLog; reading, removing and listing never do.
 // Owned by the composer; outlives its files.
 class PosixDisk final : public runtime::Disk {
  public:

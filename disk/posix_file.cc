@@ -47,7 +47,7 @@ PosixFile::~PosixFile() { close(fd_); }
 absl::StatusOr<size_t> PosixFile::Read(Fiber& fiber, uint64_t offset, absl::Span<char> into) {
   CHECK(Fits(offset, into.size())) << path_;
   ssize_t result = 0;
-  offload_.Run(fiber, lane_, [&] { result = ReadAll(fd_, offset, into); });
+  offload_.Run(fiber, runtime::Lane::kGeneral, [&] { result = ReadAll(fd_, offset, into); });
   if (result < 0) return ErrnoStatus(static_cast<int>(-result), "read", path_);
   return static_cast<size_t>(result);
 }
@@ -95,7 +95,8 @@ absl::Status PosixFile::Truncate(Fiber& fiber, uint64_t bytes) {
 absl::StatusOr<uint64_t> PosixFile::Size(Fiber& fiber) {
   struct stat status {};
   int error = 0;
-  offload_.Run(fiber, lane_, [&] { error = fstat(fd_, &status) == 0 ? 0 : errno; });
+  offload_.Run(fiber, runtime::Lane::kGeneral,
+               [&] { error = fstat(fd_, &status) == 0 ? 0 : errno; });
   if (error != 0) return ErrnoStatus(error, "stat", path_);
   return static_cast<uint64_t>(status.st_size);
 }

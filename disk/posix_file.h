@@ -8,7 +8,8 @@
 
 namespace lockstep::disk {
 
-// An open file of the operating system; every call is one job on its lane.
+// An open file of the operating system. Every call is one job: what changes the file on its lane,
+// what reads it on Lane::kGeneral, so that a log that is read does not hold up one that is written.
 //
 // Invariant: after a failed data sync every later one fails too. The kernel forgets a failure once
 // it has told of it, and would call the next sync a success though the data is gone.

@@ -34,6 +34,11 @@ Resolver::Query& Resolver::FindOrStart(const std::string& host) {
 }
 
 void Resolver::Ask(Fiber& fiber, const std::string& host, Query& query) {
+  one_at_a_time_.Acquire(fiber);
+  struct ReleaseAtEnd {
+    fiber::Semaphore& semaphore;
+    ~ReleaseAtEnd() { semaphore.Release(); }
+  } release{one_at_a_time_};
   offload_.Run(fiber, runtime::Lane::kGeneral, [&] { query.answer = ResolveBlocking(host); });
   const auto at = running_.find(host);
   CHECK(at != running_.end() && at->second.get() == &query);

@@ -16,8 +16,9 @@
 
 namespace lockstep::net {
 
-// One query per name is under way at a time; whoever asks meanwhile shares its answer. Nothing is
-// kept: a name may move. Owned by TcpNetwork.
+// Whoever asks for a name while it is being asked for shares the answer. One query runs at a time:
+// a name server that does not answer takes one thread of the pool and not all. Nothing is kept,
+// since a name may move. Owned by TcpNetwork.
 class Resolver final {
  public:
   Resolver(fiber::Scheduler& scheduler, runtime::Offload& offload)
@@ -41,6 +42,7 @@ class Resolver final {
   runtime::Offload& offload_;
   absl::btree_map<std::string, std::unique_ptr<Query>> running_;
   std::vector<std::unique_ptr<Query>> answered_;  // until the last asker has read it
+  fiber::Semaphore one_at_a_time_{1};
   fiber::Scope scope_;
 };
 

@@ -19,6 +19,8 @@ namespace lockstep::net {
 namespace {
 
 constexpr int kBacklog = 4096;
+// A flood of connections would otherwise keep the loop to itself.
+constexpr int kAcceptStreakMax = 16;
 
 UniqueFd NewSocket(int family) {
   return UniqueFd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -177,10 +179,15 @@ absl::StatusOr<std::unique_ptr<runtime::Stream>> TcpListener::Accept(Fiber& fibe
   } accepting{*this, closed};
   closed_ = &closed;
   for (;;) {
-    while (!ready_) {
+    if (!ready_) {
+      streak_ = 0;
       waiters_.Wait(fiber);
-      if (closed) return absl::CancelledError("the listener was closed");
+    } else if (streak_ >= kAcceptStreakMax) {
+      streak_ = 0;
+      fiber.Yield();
     }
+    if (closed) return absl::CancelledError("the listener was closed");
+    if (!ready_) continue;
     sockaddr_storage peer;
     socklen_t bytes = sizeof(peer);
     auto* const peer_address = reinterpret_cast<sockaddr*>(&peer);
@@ -189,6 +196,7 @@ absl::StatusOr<std::unique_ptr<runtime::Stream>> TcpListener::Accept(Fiber& fibe
       auto stream = std::make_unique<TcpStream>(network_, std::move(fd),
                                                 SocketAddress(peer_address, bytes).ToString());
       RETURN_IF_ERROR(stream->Start());
+      ++streak_;
       return stream;
     }
     const int error = errno;

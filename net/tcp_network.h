@@ -63,6 +63,7 @@ class TcpListener final : public runtime::Listener, private Watcher {
   runtime::Address address_;
   fiber::WaitQueue waiters_;
   bool ready_ = false;
+  int streak_ = 0;          // connections accepted since the fiber last waited
   bool* closed_ = nullptr;  // on the stack of the fiber that waits, if one does
 };
 

@@ -102,6 +102,16 @@ void World::Urgent(absl::AnyInvocable<void()> run) {
   urgent_.push_back(std::move(run));
 }
 
+uint32_t& World::StoreRandomState() {
+  const auto [at, is_new] = store_random_.try_emplace(running_node_);
+  // Any but zero and 2^31 - 1, where the generator would stand still.
+  if (is_new) {
+    at->second = 1 + static_cast<uint32_t>(draws_.Entropy("store.random", running_node_.value()) %
+                                           0x7FFF'FFFDu);
+  }
+  return at->second;
+}
+
 bool World::RunUrgent() {
   CHECK_EQ(product_depth_, 0u);
   if (urgent_.empty()) return false;

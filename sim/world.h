@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -95,6 +96,9 @@ class World final {
   };
   NodeId running_node() const { return running_node_; }
 
+  // The state of RocksDB's own generator for the node that runs; see interpose.cc.
+  uint32_t& StoreRandomState();
+
  private:
   struct Pending final {
     absl::AnyInvocable<void()> run;
@@ -125,6 +129,7 @@ class World final {
   uint64_t next_sequence_ = 0;
   NodeId running_node_;
   uint32_t product_depth_ = 0;
+  std::map<NodeId, uint32_t> store_random_;
 };
 
 }  // namespace lockstep::sim

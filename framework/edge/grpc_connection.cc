@@ -22,7 +22,6 @@ class GrpcConnection::CallRun final : public ServerCallAttachment {
   fiber::WaitQueue readable;
   fiber::WaitQueue writable;
   std::string response;
-  bool is_parked = false;
   std::optional<fiber::Scope> scope;
 };
 
@@ -79,7 +78,7 @@ GrpcConnection::GrpcConnection(fiber::Scheduler& scheduler, const GrpcRegistry& 
 
 GrpcConnection::~GrpcConnection() {
   helpers_.Cancel();
-  for (ServerCall* call : session_.calls()) {
+  for (const auto& call : session_.calls()) {
     if (call->attachment != nullptr) RunOf(*call).scope.reset();
   }
 }
@@ -167,11 +166,6 @@ GrpcConnection::CallRun& GrpcConnection::RunOf(ServerCall& call) {
 void GrpcConnection::Start(ServerCall& call) {
   CallRun& run = RunOf(call);
   if (!call.open()) return;  // reset or aborted within the same bytes
-  if (IsQueueFull()) {
-    run.is_parked = true;
-    parked_.push_back(&call);
-    return;
-  }
   CHECK(!run.scope.has_value());
   run.scope.emplace(scheduler_);
   run.scope->Spawn("grpc.call", [this, &call](Fiber& fiber) { RunCall(fiber, call); });
@@ -183,17 +177,10 @@ void GrpcConnection::Start(ServerCall& call) {
   deadline_moved_.WakeAll();
 }
 
-void GrpcConnection::StartParked() {
-  while (!parked_.empty() && !IsQueueFull()) {
-    ServerCall* call = parked_.front();
-    parked_.pop_front();
-    RunOf(*call).is_parked = false;
-    Start(*call);
-  }
-}
-
 void GrpcConnection::RunCall(Fiber& fiber, ServerCall& call) {
   CallRun& run = RunOf(call);
+  // A client that does not take its answers gets no more of them made.
+  while (IsQueueFull()) has_room_.Wait(fiber);
   const bool is_unary = call.method().unary != nullptr;
   const GrpcRequest request{call.path(), is_unary ? call.message() : absl::string_view(),
                             call.metadata(), call.deadline(), stream_->peer()};
@@ -214,8 +201,6 @@ void GrpcConnection::RunCall(Fiber& fiber, ServerCall& call) {
 void GrpcConnection::Close(ServerCall& call) {
   CallRun& run = RunOf(call);
   run.scope.reset();
-  if (run.is_parked) parked_.erase(std::find(parked_.begin(), parked_.end(), &call));
-  run.is_parked = false;
   run.response.clear();
   if (run.response.capacity() > kRecycledBufferBytesMax) std::string().swap(run.response);
   session_.Recycle(call);
@@ -229,7 +214,7 @@ void GrpcConnection::WriteLoop(Fiber& fiber) {
     to_write_.Reset();
     broken_ = !session_.Pull(&out, kWriteBytesMax).ok();
     HandleEvents();
-    StartParked();
+    if (!IsQueueFull()) has_room_.WakeAll();
     if (!out.empty()) {
       moved = fiber.now();
       stream_->SetWriteDeadline(moved + options_.stall_timeout);
@@ -266,7 +251,7 @@ void GrpcConnection::WatchDeadlines(Fiber& fiber) {
   for (;;) {
     while (next_deadline_ > fiber.now()) deadline_moved_.Wait(fiber, next_deadline_);
     next_deadline_ = kNoDeadline;
-    for (ServerCall* call : session_.calls()) {
+    for (const auto& call : session_.calls()) {
       if (!call->open()) continue;
       if (call->deadline() <= fiber.now()) {
         session_.Abort(*call, GrpcStatus(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));

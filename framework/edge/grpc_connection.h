@@ -3,7 +3,6 @@
 #define LOCKSTEP_FRAMEWORK_EDGE_GRPC_CONNECTION_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@ namespace lockstep::edge {
 struct GrpcServerOptions final {
   GrpcServerLimits limits;
   size_t connections_max = limits::kClientConnectionsMax;
-  // Bytes queued to one client, beyond which none of its calls is started and streams wait.
+  // Bytes queued to one client, beyond which no handler begins and streams wait.
   size_t queued_bytes_max = limits::kClientQueueBytesMax;
   // Bytes queued to one stream, beyond which its writer waits.
   size_t stream_queued_bytes_max = 1024 * 1024;
@@ -39,7 +38,7 @@ struct GrpcServerOptions final {
 // Invariants:
 //   1. A call's fiber lives in a scope of its own; it is gone before the call is recycled.
 //   2. Nothing suspends between Feed or Pull and the end of HandleEvents.
-//   3. More than queued_bytes_max queued => no further call is started.
+//   3. More than queued_bytes_max queued => no handler begins.
 // One fiber (the caller of Serve) reads, one writes, one watches the deadlines, one per call.
 class GrpcConnection final {
  public:
@@ -65,7 +64,6 @@ class GrpcConnection final {
   bool OnSilence(MonoTime now);
   void HandleEvents();
   void Start(ServerCall& call);
-  void StartParked();
   void RunCall(Fiber& fiber, ServerCall& call);
   void Close(ServerCall& call);
   void WriteLoop(Fiber& fiber);
@@ -79,9 +77,9 @@ class GrpcConnection final {
   std::unique_ptr<runtime::Stream> stream_;
   GrpcServerSession session_;
   std::vector<GrpcServerSession::Event> events_;
-  std::deque<ServerCall*> parked_;  // ready to run, but too much is queued to the client
   fiber::Event to_write_;
   fiber::WaitQueue written_;
+  fiber::WaitQueue has_room_;
   fiber::WaitQueue deadline_moved_;
   MonoTime next_deadline_ = kNoDeadline;  // no open call's deadline is earlier
   MonoTime last_heard_;

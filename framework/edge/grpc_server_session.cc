@@ -58,7 +58,12 @@ struct ServerCallbacks final {
     ServerCall* call = CallOf(session, frame->hd.stream_id);
     if (call == nullptr) return 0;
     call->header_bytes_ += name_bytes + value_bytes + 32;
-    if (call->header_bytes_ > kHeaderBytesMax) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (name_bytes == 0 || call->header_bytes_ > kHeaderBytesMax) {
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    const bool is_wanted = nghttp2_check_header_value(value, value_bytes) != 0 &&
+                           (name[0] == ':' || nghttp2_check_header_name(name, name_bytes) != 0);
+    if (!is_wanted) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       Of(user).OnHeader(*call, Text(name, name_bytes), Text(value, value_bytes));
     }
@@ -124,6 +129,9 @@ struct ServerCallbacks final {
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnSent);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_no_auto_window_update(option, 1);
+    // Its rules for headers refuse the authority that etcd's Go client sends, "#initially=[...]".
+    // What matters of them is in OnHeader and OnHeadersEnd.
+    nghttp2_option_set_no_http_messaging(option, 1);
     // Its own limit reads the machine's clock; ours is in OnReset.
     nghttp2_option_set_stream_reset_rate_limit(option, std::numeric_limits<uint64_t>::max(), 0);
     nghttp2_session* session = nullptr;
@@ -185,25 +193,25 @@ void GrpcServerSession::GoAway() {
 void GrpcServerSession::Ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
 
 ServerCall& GrpcServerSession::Acquire(int32_t id) {
-  if (free_.empty()) {
-    owned_.push_back(std::make_unique<ServerCall>(limits_.message_bytes_max));
-    free_.push_back(owned_.back().get());
-  }
-  ServerCall& call = *free_.back();
+  if (free_.empty()) free_.push_back(std::make_unique<ServerCall>(limits_.message_bytes_max));
+  calls_.push_back(std::move(free_.back()));
   free_.pop_back();
+  ServerCall& call = *calls_.back();
   call.id_ = id;
   call.phase_ = ServerCall::Phase::kArriving;
-  call.place_ = calls_.size();
-  calls_.push_back(&call);
+  call.place_ = calls_.size() - 1;
   return call;
 }
 
 void GrpcServerSession::Recycle(ServerCall& call) {
   CHECK_EQ(call.phase_, ServerCall::Phase::kClosed);
-  CHECK_EQ(calls_[call.place_], &call);
+  CHECK_EQ(calls_[call.place_].get(), &call);
   DropRequest(call);
-  calls_[call.place_] = calls_.back();
-  calls_[call.place_]->place_ = call.place_;
+  std::unique_ptr<ServerCall> owned = std::move(calls_[call.place_]);
+  if (call.place_ + 1 < calls_.size()) {
+    calls_[call.place_] = std::move(calls_.back());
+    calls_[call.place_]->place_ = call.place_;
+  }
   calls_.pop_back();
   call.flags_ = ServerCall::Flags();
   call.method_ = nullptr;
@@ -212,7 +220,7 @@ void GrpcServerSession::Recycle(ServerCall& call) {
   call.header_bytes_ = 0;
   call.deadline_ = kNoDeadline;
   call.status_ = GrpcStatus();
-  free_.push_back(&call);
+  if (free_.size() < kFreeCallsMax) free_.push_back(std::move(owned));
 }
 
 // --- what arrives --------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ struct ForwardedRead final {
 struct Follower final {
   NodeId leader;  // 0: unknown, or known to be gone
   std::vector<ForwardedRead> reads;
+  // The leader asked this node to campaign, which waits until a configuration is applied.
+  bool campaign_when_applied = false;
 };
 
 enum class Ballot { kPreVote, kElection, kTransfer };
@@ -104,6 +106,7 @@ class Raft::Core final {
   // --- election.cc ------------------------------------------------------------------------------
   bool HasLiveLeader() const;
   bool CanCampaign() const;
+  void CampaignIfAsked();
   void StartPreVote();
   void StartElection(Ballot ballot);
   void CountVotes();
@@ -115,6 +118,9 @@ class Raft::Core final {
   }
   void OnVoteRequest(const Envelope& envelope, const VoteRequest& request);
   void On(Candidate& candidate, const Envelope& envelope, VoteReply& reply);
+  void LearnCommit(Index commit, Term commit_term);
+  VoteRequest MakeVoteRequest(Ballot ballot) const;
+  VoteReply MakeVoteReply(const VoteRequest& request, bool granted) const;
   void On(Follower& follower, const Envelope& envelope, TimeoutNow& request);
   void Tick(Follower& follower);
   void Tick(Candidate& candidate);

@@ -97,7 +97,7 @@ void Raft::Core::StartPreVote() {
   CHECK(CanCampaign());
   role_ = Candidate{Ballot::kPreVote, Votes(configuration_), WriteId(0)};
   ResetElectionTimer();
-  const VoteRequest request{true, false, log_.last_index(), log_.last_term()};
+  const VoteRequest request = MakeVoteRequest(Ballot::kPreVote);
   for (NodeId voter : Members(configuration_)) {
     if (voter == options_.self || !IsVoter(configuration_, voter)) continue;
     effects_.send_now.push_back(Message{options_.self, voter, hard_.term + 1, request});
@@ -116,8 +116,7 @@ void Raft::Core::StartElection(Ballot ballot) {
   hard_.vote = options_.self;
   role_ = Candidate{ballot, Votes(configuration_), writes_.next()};
   ResetElectionTimer();
-  const VoteRequest request{false, ballot == Ballot::kTransfer, log_.last_index(),
-                            log_.last_term()};
+  const VoteRequest request = MakeVoteRequest(ballot);
   for (NodeId voter : Members(configuration_)) {
     if (voter == options_.self || !IsVoter(configuration_, voter)) continue;
     SendAfterPersist(voter, request);
@@ -135,6 +134,34 @@ void Raft::Core::On(Candidate& candidate, const Envelope& envelope, VoteReply& r
     candidate.votes.Refuse(envelope.from);
   }
   CountVotes();
+  LearnCommit(reply.commit, reply.commit_term);
+}
+
+VoteRequest Raft::Core::MakeVoteRequest(Ballot ballot) const {
+  VoteRequest request;
+  request.pre_vote = ballot == Ballot::kPreVote;
+  request.leader_transfer = ballot == Ballot::kTransfer;
+  request.last_index = log_.last_index();
+  request.last_term = log_.last_term();
+  request.commit = log_.commit();
+  request.commit_term = log_.TermAt(log_.commit());
+  return request;
+}
+
+VoteReply Raft::Core::MakeVoteReply(const VoteRequest& request, bool granted) const {
+  return VoteReply{request.pre_vote, granted, log_.commit(), log_.TermAt(log_.commit())};
+}
+
+// By log matching, whoever has the entry that is known to be committed has everything before it.
+void Raft::Core::LearnCommit(Index commit, Term commit_term) {
+  if (std::holds_alternative<Leader>(role_)) return;  // counts for itself
+  if (commit <= log_.commit() || !log_.Matches(commit, commit_term)) return;
+  log_.CommitTo(commit);
+  CHECK_EQ(log_.commit(), commit);
+  // What is to be applied may change who votes.
+  if (std::holds_alternative<Candidate>(role_) && !CanCampaign()) {
+    BecomeFollower(hard_.term, NodeId(0));
+  }
 }
 
 void Raft::Core::CountVotes() {
@@ -202,9 +229,10 @@ bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request
 void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& request) {
   const bool granted = MayVoteFor(envelope, request);
   if (request.pre_vote) {
-    const Term term = granted ? envelope.term : hard_.term;
-    effects_.send_now.push_back(
-        Message{options_.self, envelope.from, term, VoteReply{true, granted}});
+    const Term term = granted ? envelope.term : std::max(hard_.term, envelope.term - 1);
+    Message reply{options_.self, envelope.from, term, MakeVoteReply(request, granted)};
+    effects_.send_now.push_back(std::move(reply));
+    LearnCommit(request.commit, request.commit_term);
     return;
   }
   CHECK_EQ(envelope.term, hard_.term);
@@ -212,7 +240,8 @@ void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& requ
     hard_.vote = envelope.from;
     ResetElectionTimer();
   }
-  SendAfterPersist(envelope.from, VoteReply{false, granted});
+  SendAfterPersist(envelope.from, MakeVoteReply(request, granted));
+  LearnCommit(request.commit, request.commit_term);
 }
 
 // --- leadership transfer
@@ -238,8 +267,17 @@ void Raft::Core::ContinueTransfer(Leader& leader, NodeId peer) {
 }
 
 void Raft::Core::On(Follower& follower, const Envelope& envelope, TimeoutNow&) {
-  if (follower.leader != envelope.from || !CanCampaign()) return;
-  SetLeader(follower, NodeId(0));
+  if (follower.leader != envelope.from) return;
+  follower.campaign_when_applied =
+      CanCampaign() || log_.HasConfigurationBetween(log_.applied(), log_.commit());
+  CampaignIfAsked();
+}
+
+void Raft::Core::CampaignIfAsked() {
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || !follower->campaign_when_applied || !CanCampaign()) return;
+  SetLeader(*follower, NodeId(0));
+  CHECK(!follower->campaign_when_applied);
   StartElection(Ballot::kTransfer);
 }
 

@@ -92,8 +92,10 @@ void Raft::Core::StepDown(Leader& leader) {
   Index best;
   for (auto& [id, progress] : leader.peers) {
     if (!IsVoter(configuration_, id)) continue;
-    if (progress.state() == Progress::State::kReplicate && progress.commit_told() < log_.commit()) {
-      SendOneAppend(id, progress);  // else the news would wait for the next leader
+    // Else the news would wait for the next leader.
+    if (progress.state() == Progress::State::kReplicate && !progress.Paused() &&
+        progress.commit_told() < log_.commit()) {
+      SendOneAppend(id, progress);
     }
     if (heir == NodeId(0) || progress.match() > best) {
       heir = id;

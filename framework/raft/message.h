@@ -13,16 +13,24 @@ namespace lockstep::raft {
 
 // [Raft 5.2, thesis 9.6] Candidate or pre-candidate to every voter. For a pre-vote the message's
 // term is the one that the sender would campaign in; it has not adopted it.
+//
+// Both directions tell how far the sender knows the log to be committed. A configuration is in force
+// only when applied, so a voter that missed the news of one may need votes of nodes that already
+// left, hold longer logs and refuse, and will not campaign themselves. The news ends the deadlock.
 struct VoteRequest final {
   bool pre_vote = false;
   bool leader_transfer = false;  // the old leader asked for this: ignore its lease
   Index last_index;
   Term last_term;
+  Index commit;
+  Term commit_term;  // of the entry at `commit`
 };
 
 struct VoteReply final {
   bool pre_vote = false;
   bool granted = false;
+  Index commit;
+  Term commit_term;  // of the entry at `commit`
 };
 
 // [Raft 5.3] Leader to one follower. Without entries: a probe, or news of `commit`.
@@ -81,7 +89,9 @@ using MessageBody = std::variant<VoteRequest, VoteReply, AppendRequest, AppendRe
 struct Message final {
   NodeId from;
   NodeId to;
-  Term term;  // the sender's, except in pre-vote requests and granted pre-votes (the next one)
+  // The sender's. But pre-vote requests and granted pre-votes speak of the next term, and refused
+  // ones of the candidate's if that is higher, so that it listens.
+  Term term;
   MessageBody body;
 };
 

@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
 #include "framework/store/rocks_reader.h"
 #include "framework/store/rocks_transaction.h"
@@ -25,6 +27,9 @@ using machine::Column;
 
 constexpr Duration kFlushPollMin = Milliseconds(1);
 constexpr Duration kFlushPollMax = Milliseconds(16);
+
+// A batch that grew beyond this is given back.
+constexpr size_t kBatchBytesKept = size_t{8} << 20;
 
 // In the order of machine::Column.
 const std::vector<std::string>& ColumnNames() {
@@ -47,14 +52,20 @@ struct Database final {
     }
   }
 
+  std::unique_ptr<rocksdb::Env> env;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   RocksReader::Handles handles{};
 };
 
-// Blocks. Creating all columns at once costs one OPTIONS file; creating them as missing ones in
-// Open costs one each. A crash in between leaves missing ones, which Open then creates.
+// Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
+// missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
+// creates. A simulated env refuses OPTIONS files itself, so the light profile needs no wrapper.
 rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
-  const rocksdb::Options rocks = ToRocksOptions(options);
+  rocksdb::Options rocks = ToRocksOptions(options);
+  if (options.profile == RocksProfile::kProduction) {
+    database.env = WithoutOptionsFiles(*options.env);
+    rocks.env = database.env.get();
+  }
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
@@ -139,20 +150,22 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status health() const override { return failed_.ok() ? BackgroundError() : failed_; }
 
   const RocksReader& reader() const { return reader_; }
-  // All or nothing. Never waits.
-  absl::Status Write(rocksdb::WriteBatch& batch);
+  // Writes what `fill` puts into the batch, all or nothing. Never waits.
+  absl::Status Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill);
 
  private:
   // The sum over the columns.
   uint64_t Property(const std::string& name) const;
   absl::Status BackgroundError() const;
+  // Never RESOURCE_EXHAUSTED, whatever the cause was: trying again is no use.
   absl::Status RefusalToWrite();
-  absl::Status Fail(absl::Status status);
+  void Fail(absl::Status status);
 
   const std::unique_ptr<Database> database_;
   const RocksReader reader_;
   runtime::Trace* const trace_;
   absl::Status failed_;
+  rocksdb::WriteBatch batch_;  // reused: a fresh one costs page faults
   rocksdb::SequenceNumber flush_asked_ = 0;
   std::map<GroupId, bool> has_transaction_;  // nodes do not move
 };
@@ -172,9 +185,7 @@ class RocksGroup final : public machine::GroupStore {
     const auto* const ours = dynamic_cast<const RocksTransaction*>(transaction.get());
     CHECK(ours != nullptr);
     CHECK_EQ(ours->prefix(), prefix_);
-    rocksdb::WriteBatch batch;
-    ours->AppendTo(batch);
-    RETURN_IF_ERROR(store_.Write(batch));
+    RETURN_IF_ERROR(store_.Write([&](rocksdb::WriteBatch& batch) { ours->AppendTo(batch); }));
     transaction.reset();
     return absl::OkStatus();
   }
@@ -193,26 +204,31 @@ class RocksGroup final : public machine::GroupStore {
 absl::Status RocksGroup::Clear(Fiber&) {
   CHECK(!has_transaction_);
   const std::string end = PrefixEnd(prefix_);
-  rocksdb::WriteBatch batch;
-  for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
-    CHECK(batch.DeleteRange(store_.reader().handle(static_cast<Column>(slot)), prefix_, end).ok());
-  }
-  return store_.Write(batch);
+  return store_.Write([&](rocksdb::WriteBatch& batch) {
+    for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
+      rocksdb::ColumnFamilyHandle* const column = store_.reader().handle(static_cast<Column>(slot));
+      CHECK(batch.DeleteRange(column, prefix_, end).ok());
+    }
+  });
 }
 
 std::unique_ptr<machine::GroupStore> OpenStore::Group(GroupId group) {
   return std::make_unique<RocksGroup>(*this, group, has_transaction_[group]);
 }
 
-absl::Status OpenStore::Write(rocksdb::WriteBatch& batch) {
+absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill) {
   RETURN_IF_ERROR(RefusalToWrite());
-  if (batch.Count() == 0) return absl::OkStatus();
+  if (batch_.Data().capacity() > kBatchBytesKept) batch_ = rocksdb::WriteBatch();
+  batch_.Clear();
+  fill(batch_);
+  if (batch_.Count() == 0) return absl::OkStatus();
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   options.no_slowdown = true;
-  const rocksdb::Status status = database_->db->Write(options, &batch);
+  const rocksdb::Status status = database_->db->Write(options, &batch_);
   if (status.ok() || status.IsIncomplete()) return FromRocks(status);
-  return Fail(FromRocks(status));
+  Fail(FromRocks(status));
+  return RefusalToWrite();
 }
 
 absl::Status OpenStore::StartFlush() {
@@ -224,7 +240,10 @@ absl::Status OpenStore::StartFlush() {
   options.allow_write_stall = true;
   const RocksReader::Handles& handles = database_->handles;
   const rocksdb::Status status = database_->db->Flush(options, {handles.begin(), handles.end()});
-  if (!status.ok()) return Fail(FromRocks(status));
+  if (!status.ok()) {
+    Fail(FromRocks(status));
+    return RefusalToWrite();
+  }
   flush_asked_ = latest;
   return absl::OkStatus();
 }
@@ -266,22 +285,21 @@ absl::Status OpenStore::BackgroundError() const {
 
 absl::Status OpenStore::RefusalToWrite() {
   if (failed_.ok()) {
-    if (absl::Status error = BackgroundError(); !error.ok()) (void)Fail(std::move(error));
+    if (absl::Status error = BackgroundError(); !error.ok()) Fail(std::move(error));
   }
   if (failed_.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("store has failed and must be reopened: ", failed_.message()));
 }
 
-absl::Status OpenStore::Fail(absl::Status status) {
+void OpenStore::Fail(absl::Status status) {
   CHECK(!status.ok());
   CHECK(failed_.ok());
-  failed_ = status;
+  failed_ = std::move(status);
   if (trace_ != nullptr) {
-    const std::string text = status.ToString();
+    const std::string text = failed_.ToString();
     trace_->Emit(runtime::TraceLevel::kError, "store.failed", {{"error", std::string_view(text)}});
   }
-  return status;
 }
 
 }  // namespace

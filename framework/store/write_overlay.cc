@@ -8,7 +8,8 @@
 namespace lockstep::store {
 namespace {
 
-constexpr size_t kBlockBytesMax = 256 * 1024;
+// Small enough that the allocator keeps freed blocks for the next batch.
+constexpr size_t kBlockBytesMax = 64 * 1024;
 
 }  // namespace
 

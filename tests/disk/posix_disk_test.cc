@@ -248,8 +248,9 @@ TEST_F(PosixDiskTest, TheLogHasItsLaneToItself) {
     lanes_.lanes.clear();
     const auto other = MustOpen(f, "logbook", OpenMode::kCreate);
     CHECK_OK(other->WriteAndSync(f, 0, "x"));
+    EXPECT_EQ(ReadAt(f, *segment, 0, 9), "x");
     CHECK_OK(disk_->Remove(f, "log/1"));
-    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(3, Lane::kGeneral));
+    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(4, Lane::kGeneral));
   });
 }
 

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <string>
 #include <utility>
@@ -10,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/random.h"
 #include "framework/fiber/sync.h"
+#include "net/socket_address.h"
+#include "net/unique_fd.h"
 #include "tests/net/support.h"
 
 namespace lockstep::net {
@@ -160,6 +163,25 @@ TEST(TcpNetwork, DialGivesUpAtItsDeadline) {
               EXPECT_FALSE(passed.ok());
               const auto slow_name = shard.network.Dial(f, "some-name.invalid:1", f.now());
               EXPECT_TRUE(absl::IsDeadlineExceeded(slow_name.status())) << slow_name.status();
+            }});
+}
+
+TEST(TcpNetwork, DialOfSomebodyWhoDoesNotAnswerEndsAtTheDeadline) {
+  TestShard shard;
+  // A listener that accepts nobody: once its short queue is full, the kernel answers nobody.
+  const UniqueFd deaf(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress any = *ParseLiteral({"127.0.0.1", 0});
+  ASSERT_EQ(bind(deaf.get(), any.get(), any.size()), 0);
+  ASSERT_EQ(listen(deaf.get(), 0), 0);
+  const std::string address = SocketAddress::OfSocket(deaf.get()).ToString();
+  RunFibers(shard.loop, {[&](Fiber& f) {
+              std::vector<std::unique_ptr<Stream>> queued;
+              auto dialed = shard.network.Dial(f, address, f.now() + Milliseconds(30));
+              for (; dialed.ok() && queued.size() < 10;
+                   dialed = shard.network.Dial(f, address, f.now() + Milliseconds(30))) {
+                queued.push_back(*std::move(dialed));
+              }
+              EXPECT_TRUE(absl::IsDeadlineExceeded(dialed.status())) << dialed.status();
             }});
 }
 

@@ -1,0 +1,241 @@
+#include "sim/cluster/cluster.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
+#include "framework/base/checksum.h"
+
+namespace lockstep::sim {
+namespace {
+
+constexpr ClusterId kCluster(0x10C4);
+constexpr GroupId kGroup(1);
+constexpr uint16_t kClientPort = 2379;
+constexpr uint16_t kPeerPort = 2380;
+
+std::string HostOf(uint32_t index) { return absl::StrCat("n", index + 1); }
+
+// The hash of everything a view holds, column by column.
+absl::StatusOr<uint64_t> HashView(Fiber& fiber, const machine::StoreView& view) {
+  uint64_t hash = 0;
+  for (size_t column = 0; column < machine::kColumnCount; ++column) {
+    auto it = view.NewIterator(static_cast<machine::Column>(column));
+    for (it->Seek(fiber, ""); it->Valid(); it->Next(fiber)) {
+      hash = base::Checksum64(it->key(), hash + column);
+      hash = base::Checksum64(it->value(), hash);
+    }
+    if (!it->status().ok()) return it->status();
+  }
+  return hash;
+}
+
+}  // namespace
+
+// What belongs to one node besides the machine itself: its current process.
+struct Cluster::Member final {
+  std::unique_ptr<replica::NodeOptions> options;
+  std::unique_ptr<replica::NodeShared> shared;
+  std::unique_ptr<fiber::Event> never;
+};
+
+Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
+                 const StoreOpenerFactory& open_stores)
+    : world_(world),
+      shape_(shape),
+      workload_(workload),
+      open_stores_(open_stores),
+      log_image_([this](NodeId node, GroupId group) {
+        const auto shard = static_cast<uint32_t>(group.value() % shape_.shards);
+        return LogImage::Place{&nodes_.at(node.value() - 1)->disk(), kCluster, ShardId(shard),
+                               absl::StrCat("shard-", shard, "/log")};
+      }),
+      oracle_(log_image_),
+      network_(world) {
+  std::vector<SimNode*> targets;
+  for (uint32_t i = 0; i < shape_.nodes; ++i) {
+    nodes_.push_back(std::make_unique<SimNode>(
+        world_, network_, SimNode::Options{NodeId(i + 1), HostOf(i), shape_.shards}));
+    members_.push_back(std::make_unique<Member>());
+    targets.push_back(nodes_.back().get());
+  }
+  for (uint32_t i = 0; i < shape_.clients; ++i) {
+    clients_.push_back(std::make_unique<SimNode>(
+        world_, network_, SimNode::Options{NodeId(101 + i), absl::StrCat("c", i + 1), 1}));
+  }
+  nemesis_ = std::make_unique<Nemesis>(world_, network_, std::move(targets),
+                                       [this](SimNode& node) { Boot(node); },
+                                       [this](SimNode& node) {
+                                         oracle_.PowerLost(node.id(), kGroup);
+                                       });
+}
+
+Cluster::~Cluster() {
+  // Processes refer to their members' options.
+  for (auto& client : clients_) client->Kill();
+  for (auto& node : nodes_) node->Kill();
+  clients_.clear();
+  nodes_.clear();
+}
+
+void Cluster::Start() {
+  for (auto& node : nodes_) {
+    SimNode* one = node.get();
+    node->set_on_exit([this, one] { nemesis_->BootLater(*one); });
+    Boot(*node);
+  }
+  for (uint32_t i = 0; i < shape_.clients; ++i) BootClient(i);
+  nemesis_->Start();
+}
+
+void Cluster::Heal() { nemesis_->Heal(); }
+
+replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
+  replica::NodeOptions options;
+  options.cluster = kCluster;
+  options.group = kGroup;
+  for (uint32_t i = 0; i < shape_.nodes; ++i) {
+    std::vector<runtime::Address> addresses;
+    for (uint32_t shard = 0; shard < shape_.shards; ++shard) {
+      addresses.push_back(absl::StrCat(HostOf(i), ":", kPeerPort + shard));
+    }
+    options.members[NodeId(i + 1)] = std::move(addresses);
+  }
+  const auto index = static_cast<uint32_t>(node.id().value() - 1);
+  options.client_listen.push_back(absl::StrCat(HostOf(index), ":", kClientPort));
+  // Ticks of 20 ms: etcd's default timeouts at a fifth of its resolution.
+  options.tick = Milliseconds(20);
+  options.raft.heartbeat_ticks = 5;
+  options.raft.election_ticks = 50;
+  options.raft.lost_leader_ticks = 10;
+  options.log.segment_bytes = shape_.log_segment_bytes;
+  options.log_bytes_retained = shape_.log_bytes_retained;
+  options.open_store = open_stores_(node);
+  options.observer = &oracle_.ObserverOf(node.id());
+  workload_.Configure(options);
+  return options;
+}
+
+void Cluster::Boot(SimNode& node) {
+  Member& member = *members_[node.id().value() - 1];
+  member.options = std::make_unique<replica::NodeOptions>(OptionsFor(node));
+  member.shared = std::make_unique<replica::NodeShared>(shape_.shards);
+  member.never = std::make_unique<fiber::Event>();
+  Member* borrowed = &member;
+  SimNode* self = &node;
+  node.Boot([this, borrowed, self](Fiber& fiber, runtime::Environment& environment) {
+    const absl::Status status = replica::RunNode(fiber, environment, *borrowed->options,
+                                                 *borrowed->shared, *borrowed->never);
+    ++process_failures_;
+    environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
+                           {{"status", status.ToString()}});
+    // As abort() would: all shards of the process end with the one that failed.
+    nemesis_->BootLater(*self);
+    self->Kill();
+  });
+}
+
+void Cluster::BootClient(uint32_t index) {
+  ClientPlan plan;
+  plan.index = index;
+  plan.seed = base::KeyedDraw(world_.seed(), "client", index, 0);
+  for (uint32_t i = 0; i < shape_.nodes; ++i) {
+    plan.endpoints.push_back(absl::StrCat(HostOf(i), ":", kClientPort));
+  }
+  plan.think_time = Nanoseconds(int64_t{1'000'000'000} * shape_.clients /
+                                std::max<int64_t>(1, shape_.operations_per_second));
+  plan.universe_ns = [this] { return world_.now().ns; };
+  plan.go_on = [this] { return clients_go_on_; };
+  ++clients_running_;
+  clients_[index]->Boot([this, plan](Fiber& fiber, runtime::Environment& environment) {
+    workload_.RunClient(fiber, environment, plan);
+    --clients_running_;
+  });
+}
+
+replica::Replica* Cluster::ReplicaOf(SimNode& node) {
+  if (!node.running()) return nullptr;
+  replica::ShardDirectory& directory = members_[node.id().value() - 1]->shared->directory;
+  replica::Shard* shard = directory.slot(directory.ShardOf(kGroup)).shard;
+  return shard == nullptr ? nullptr : shard->group(kGroup);
+}
+
+bool Cluster::Converged() {
+  std::optional<raft::Index> applied;
+  for (auto& node : nodes_) {
+    replica::Replica* replica = ReplicaOf(*node);
+    if (replica == nullptr) return false;
+    const replica::ReplicaStatus status = replica->status();
+    if (status.leader == NodeId(0) || status.applied != status.last_index) return false;
+    if (applied && *applied != status.applied) return false;
+    applied = status.applied;
+  }
+  return true;
+}
+
+std::string Cluster::DescribeProgress() {
+  std::string out;
+  for (auto& node : nodes_) {
+    absl::StrAppend(&out, out.empty() ? "" : "; ", "n", node->id().value(), " ");
+    replica::Replica* replica = ReplicaOf(*node);
+    if (replica == nullptr) {
+      absl::StrAppend(&out, "is not up (state ", static_cast<int>(node->state()), ")");
+      continue;
+    }
+    const replica::ReplicaStatus status = replica->status();
+    absl::StrAppend(&out, "role ", static_cast<int>(status.role), " term ", status.term.value(),
+                    " leader ", status.leader.value(), " last ", status.last_index.value(),
+                    " commit ", status.commit.value(), " applied ", status.applied.value());
+  }
+  if (clients_running_ > 0) absl::StrAppend(&out, "; ", clients_running_, " clients still wait");
+  return out;
+}
+
+std::optional<checkers::Violation> Cluster::CompareStates() {
+  struct Digest {
+    bool done = false;
+    absl::StatusOr<uint64_t> hash{absl::UnknownError("not read")};
+    absl::Status invariants;
+  };
+  std::vector<Digest> digests(nodes_.size());
+  std::vector<std::unique_ptr<fiber::Scope>> scopes;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    replica::Replica* replica = ReplicaOf(*nodes_[i]);
+    CHECK(replica != nullptr);
+    const ShardId shard = members_[i]->shared->directory.ShardOf(kGroup);
+    scopes.push_back(
+        std::make_unique<fiber::Scope>(nodes_[i]->environment(shard).scheduler));
+    scopes.back()->Spawn("oracle.digest", [replica, &digest = digests[i]](Fiber& fiber) {
+      const auto view = replica->Snapshot();
+      digest.hash = HashView(fiber, *view);
+      digest.invariants = replica->machine().CheckInvariants(fiber, *view);
+      digest.done = true;
+    });
+  }
+  const VirtualTime limit = world_.now() + Seconds(60);
+  const auto all_done = [&] {
+    for (const Digest& digest : digests) {
+      if (!digest.done) return false;
+    }
+    return true;
+  };
+  while (!all_done() && world_.now() < limit && world_.Step()) {
+  }
+  scopes.clear();
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const std::string where = absl::StrCat("node ", nodes_[i]->id().value());
+    if (!digests[i].invariants.ok()) {
+      return checkers::Violation{"state invariants", digests[i].invariants.ToString(), where};
+    }
+    if (!digests[i].hash.ok() || *digests[i].hash != *digests[0].hash) {
+      return checkers::Violation{
+          "convergence",
+          digests[i].hash.ok() ? "its state differs from node 1's at the same applied index"
+                               : digests[i].hash.status().ToString(),
+          where};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace lockstep::sim

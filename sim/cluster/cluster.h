@@ -1,0 +1,93 @@
+// Cluster: nodes of a replicated service, their clients, and who watches them, in one universe.
+#ifndef LOCKSTEP_SIM_CLUSTER_CLUSTER_H_
+#define LOCKSTEP_SIM_CLUSTER_CLUSTER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkers/violation.h"
+#include "framework/replica/node.h"
+#include "sim/cluster/durable_image.h"
+#include "sim/cluster/nemesis.h"
+#include "sim/cluster/oracle.h"
+#include "sim/cluster/workload.h"
+#include "sim/sim_network.h"
+#include "sim/sim_node.h"
+#include "sim/world.h"
+
+namespace lockstep::sim {
+
+struct ClusterShape final {
+  uint32_t nodes = 3;
+  uint32_t shards = 1;  // per node
+  uint32_t clients = 4;
+  // All clients together, per second of virtual time.
+  uint32_t operations_per_second = 50;
+  uint64_t log_segment_bytes = 256 * 1024;
+  uint64_t log_bytes_retained = 128 * 1024;
+};
+
+// How a node opens its stores; called at every boot.
+using StoreOpenerFactory = std::function<replica::StoreOpener(SimNode&)>;
+
+// Invariants: a node that is off is booted again after a while, whatever ended it.
+// Everything is destroyed before the World. Nothing here suspends.
+class Cluster final {
+ public:
+  Cluster(World& world, const ClusterShape& shape, Workload& workload,
+          const StoreOpenerFactory& open_stores);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  ~Cluster();
+
+  // Boots nodes and clients and lets the nemesis loose.
+  void Start();
+  // Ends all disasters: from here on the cluster must recover by itself.
+  void Heal();
+  // Clients finish what they are doing and return.
+  void StopClients() { clients_go_on_ = false; }
+  bool clients_done() const { return clients_running_ == 0; }
+
+  // All nodes run and their replicas have applied the same index.
+  bool Converged();
+  // What keeps the cluster from having converged, in words.
+  std::string DescribeProgress();
+  // Compares the contents of all replicas' stores, and asks each state machine for its invariants.
+  // REQUIRES: Converged(). Runs the world a little.
+  std::optional<checkers::Violation> CompareStates();
+
+  Oracle& oracle() { return oracle_; }
+  const std::vector<std::unique_ptr<SimNode>>& nodes() const { return nodes_; }
+  uint64_t process_failures() const { return process_failures_; }
+
+ private:
+  struct Member;
+
+  replica::NodeOptions OptionsFor(SimNode& node);
+  void Boot(SimNode& node);
+  void BootClient(uint32_t index);
+  replica::Replica* ReplicaOf(SimNode& node);
+
+  World& world_;
+  ClusterShape shape_;
+  Workload& workload_;
+  StoreOpenerFactory open_stores_;
+  LogImage log_image_;
+  Oracle oracle_;
+  SimNetwork network_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::vector<std::unique_ptr<SimNode>> clients_;
+  std::unique_ptr<Nemesis> nemesis_;
+  bool clients_go_on_ = true;
+  uint32_t clients_running_ = 0;
+  uint64_t process_failures_ = 0;  // nodes that stopped themselves
+};
+
+}  // namespace lockstep::sim
+
+#endif  // LOCKSTEP_SIM_CLUSTER_CLUSTER_H_

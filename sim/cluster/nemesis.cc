@@ -1,0 +1,213 @@
+#include "sim/cluster/nemesis.h"
+
+#include <utility>
+
+#include "framework/base/check.h"
+
+namespace lockstep::sim {
+
+Nemesis::Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
+                 std::function<void(SimNode&)> boot, std::function<void(SimNode&)> power_lost)
+    : world_(world),
+      network_(network),
+      nodes_(std::move(nodes)),
+      boot_(std::move(boot)),
+      power_lost_(std::move(power_lost)) {
+  CHECK(!nodes_.empty());
+}
+
+EventOrigin Nemesis::Origin(uint64_t target) const {
+  return {target < nodes_.size() ? nodes_[target]->id() : NodeId(0), EventKind::kNemesis, target};
+}
+
+void Nemesis::Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target,
+                   uint64_t count) {
+  if (mean_ns == 0 || healed_) return;
+  const Duration wait = world_.draws().Exponential(stream, KeyOf(target, count),
+                                                   Nanoseconds(static_cast<int64_t>(mean_ns)));
+  // Zero is the benign draw of a replay whose tape does not have this disaster.
+  if (wait == Duration(0)) return;
+  world_.After(wait, Origin(target), [this, strike, target, count] {
+    if (!healed_) (this->*strike)(target, count);
+  });
+}
+
+uint64_t Nemesis::Draw(Stream stream, uint64_t target, uint64_t count, uint64_t bound) {
+  return world_.draws().Range(stream, KeyOf(target, count), 0, bound - 1, 0);
+}
+
+bool Nemesis::Percent(Stream stream, uint64_t target, uint64_t count, uint64_t percent) {
+  return world_.draws().Chance(stream, KeyOf(target, count), percent * (kMillion / 100));
+}
+
+void Nemesis::Start() {
+  const FaultRates& rates = world_.rates();
+  for (uint64_t target = 0; target < nodes_.size(); ++target) {
+    Plan("nemesis.kill", rates.kill_every_ns, &Nemesis::KillOne, target, 0);
+    Plan("nemesis.pause", rates.pause_every_ns, &Nemesis::PauseOne, target, 0);
+    Plan("nemesis.clock", rates.clock_step_every_ns, &Nemesis::StepClock, target, 0);
+    Plan("nemesis.slow_disk", rates.slow_disk_every_ns, &Nemesis::SlowDisk, target, 0);
+    Plan("nemesis.hung_disk", rates.hung_disk_every_ns, &Nemesis::HangDisk, target, 0);
+  }
+  const uint64_t all = nodes_.size();
+  Plan("nemesis.kill_all", rates.cluster_power_loss_every_ns, &Nemesis::KillAll, all, 0);
+  Plan("nemesis.partition", rates.partition_every_ns, &Nemesis::Partition, all, 0);
+  Plan("nemesis.clog", rates.clog_every_ns, &Nemesis::ClogLink, all, 0);
+}
+
+void Nemesis::BootLater(SimNode& node) {
+  const Duration down = world_.draws().Exponential(
+      "nemesis.down", KeyOf(node.id().value(), node.incarnation()),
+      Nanoseconds(static_cast<int64_t>(world_.rates().down_ns)));
+  SimNode* target = &node;
+  world_.After(down + Milliseconds(1), {node.id(), EventKind::kNemesis, 0}, [this, target] {
+    if (target->state() == SimNode::State::kOff) boot_(*target);
+  });
+}
+
+void Nemesis::KillOne(uint64_t target, uint64_t count) {
+  SimNode& node = *nodes_[target];
+  if (node.state() == SimNode::State::kRunning || node.state() == SimNode::State::kPaused) {
+    const bool power =
+        Percent("nemesis.power", target, count, world_.rates().power_loss_percent);
+    if (power) {
+      LosePower(node);
+    } else {
+      node.Kill();
+    }
+    BootLater(node);
+    if (Percent("nemesis.storm", target, count, world_.rates().restart_storm_percent)) {
+      Storm(node, count);
+    }
+  }
+  Plan("nemesis.kill", world_.rates().kill_every_ns, &Nemesis::KillOne, target, count + 1);
+}
+
+void Nemesis::LosePower(SimNode& node) {
+  node.PowerLoss();
+  power_lost_(node);
+}
+
+// Dies again while it recovers, a few times within a second.
+void Nemesis::Storm(SimNode& node, uint64_t count) {
+  SimNode* target = &node;
+  const uint64_t key = KeyOf(node.id().value(), count);
+  const uint64_t deaths = world_.draws().Range("nemesis.storm_deaths", key, 1, 5, 0);
+  for (uint64_t i = 0; i < deaths; ++i) {
+    const uint64_t wait =
+        world_.draws().Range("nemesis.storm_wait", KeyOf(key, i), 1'000, 1'000'000'000, 0);
+    world_.After(Nanoseconds(static_cast<int64_t>(wait)), {node.id(), EventKind::kNemesis, 1},
+                 [this, target] {
+                   if (healed_ || target->state() != SimNode::State::kRunning) return;
+                   LosePower(*target);
+                   BootLater(*target);
+                 });
+  }
+}
+
+void Nemesis::KillAll(uint64_t target, uint64_t count) {
+  for (SimNode* node : nodes_) {
+    if (node->state() == SimNode::State::kOff || node->state() == SimNode::State::kUnwinding) {
+      continue;
+    }
+    LosePower(*node);
+    BootLater(*node);
+  }
+  Plan("nemesis.kill_all", world_.rates().cluster_power_loss_every_ns, &Nemesis::KillAll, target,
+       count + 1);
+}
+
+void Nemesis::PauseOne(uint64_t target, uint64_t count) {
+  SimNode& node = *nodes_[target];
+  if (node.running()) {
+    const Duration lasts = world_.draws().Exponential(
+        "nemesis.pause_lasts", KeyOf(target, count),
+        Nanoseconds(static_cast<int64_t>(world_.rates().pause_ns)));
+    if (lasts > Duration(0)) {
+      node.Pause(lasts);
+    }
+  }
+  Plan("nemesis.pause", world_.rates().pause_every_ns, &Nemesis::PauseOne, target, count + 1);
+}
+
+// A side of 1 to all-1 nodes is cut off, both ways or one. Clients stay with everybody: what they
+// see of a split cluster is the point.
+void Nemesis::Partition(uint64_t target, uint64_t count) {
+  if (nodes_.size() > 1) {
+    const uint64_t sides = (uint64_t{1} << nodes_.size()) - 2;
+    const uint64_t side = 1 + Draw("nemesis.side", target, count, sides);
+    const bool one_way = Percent("nemesis.one_way", target, count,
+                                 world_.rates().partition_one_way_percent);
+    for (size_t a = 0; a < nodes_.size(); ++a) {
+      for (size_t b = 0; b < nodes_.size(); ++b) {
+        if (((side >> a) & 1) == 0 || ((side >> b) & 1) != 0) continue;
+        network_.Cut(nodes_[a]->host(), nodes_[b]->host());
+        if (!one_way) network_.Cut(nodes_[b]->host(), nodes_[a]->host());
+      }
+    }
+    const Duration lasts = world_.draws().Exponential(
+        "nemesis.partition_lasts", KeyOf(target, count),
+        Nanoseconds(static_cast<int64_t>(world_.rates().partition_lasts_ns)));
+    world_.After(lasts, Origin(target), [this] { network_.RestoreAll(); });
+  }
+  Plan("nemesis.partition", world_.rates().partition_every_ns, &Nemesis::Partition, target,
+       count + 1);
+}
+
+void Nemesis::ClogLink(uint64_t target, uint64_t count) {
+  const uint32_t hosts = network_.host_count();
+  const auto from = static_cast<uint32_t>(Draw("nemesis.clog_from", target, count, hosts));
+  const auto to = static_cast<uint32_t>(Draw("nemesis.clog_to", target, count, hosts));
+  if (from != to) {
+    const Duration lasts = world_.draws().Exponential(
+        "nemesis.clog_lasts", KeyOf(target, count),
+        Nanoseconds(static_cast<int64_t>(world_.rates().clog_lasts_ns)));
+    network_.Clog(HostId(from), HostId(to), lasts);
+  }
+  Plan("nemesis.clog", world_.rates().clog_every_ns, &Nemesis::ClogLink, target, count + 1);
+}
+
+void Nemesis::SlowDisk(uint64_t target, uint64_t count) {
+  const Duration lasts =
+      Milliseconds(100 + static_cast<int64_t>(Draw("nemesis.slow_lasts", target, count, 5'000)));
+  nodes_[target]->disk().Slow(world_.rates().slow_disk_factor, world_.now() + lasts);
+  Plan("nemesis.slow_disk", world_.rates().slow_disk_every_ns, &Nemesis::SlowDisk, target,
+       count + 1);
+}
+
+void Nemesis::HangDisk(uint64_t target, uint64_t count) {
+  const Duration lasts =
+      Milliseconds(1'000 + static_cast<int64_t>(Draw("nemesis.hang_lasts", target, count, 59'000)));
+  nodes_[target]->disk().Hang(world_.now() + lasts);
+  Plan("nemesis.hung_disk", world_.rates().hung_disk_every_ns, &Nemesis::HangDisk, target,
+       count + 1);
+}
+
+void Nemesis::StepClock(uint64_t target, uint64_t count) {
+  const uint64_t most = world_.rates().clock_step_ns;
+  const auto step = static_cast<int64_t>(Draw("nemesis.step", target, count, 2 * most + 1)) -
+                    static_cast<int64_t>(most);
+  nodes_[target]->clock().StepWall(Nanoseconds(step));
+  Plan("nemesis.clock", world_.rates().clock_step_every_ns, &Nemesis::StepClock, target,
+       count + 1);
+}
+
+void Nemesis::Heal() {
+  healed_ = true;
+  network_.RestoreAll();
+  network_.UnclogAll();
+  // The devices keep their latencies; what fails by chance fails no more.
+  FaultRates& rates = world_.rates();
+  rates.reset_ppm = rates.connect_refused_ppm = rates.connect_black_hole_ppm = 0;
+  rates.accept_error_ppm = rates.read_error_ppm = rates.write_error_ppm = 0;
+  rates.sync_error_ppm = rates.power_loss_in_operation_ppm = 0;
+  for (SimNode* node : nodes_) {
+    node->disk().set_capacity(uint64_t{1} << 40);
+    node->disk().Hang(world_.now());
+    node->disk().Slow(1, world_.now());
+    if (node->state() == SimNode::State::kPaused) node->Resume();
+    if (node->state() == SimNode::State::kOff) boot_(*node);
+  }
+}
+
+}  // namespace lockstep::sim

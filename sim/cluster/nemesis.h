@@ -1,0 +1,66 @@
+// Nemesis: plans disasters for a cluster, at the rates that the universe drew, and heals them.
+#ifndef LOCKSTEP_SIM_CLUSTER_NEMESIS_H_
+#define LOCKSTEP_SIM_CLUSTER_NEMESIS_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "sim/sim_network.h"
+#include "sim/sim_node.h"
+#include "sim/world.h"
+
+namespace lockstep::sim {
+
+// Each kind of disaster is a chain of events of its own: strike, perhaps undo, plan the next. What
+// is done and when is drawn under the kind, its target and a counter, so that removing one disaster
+// leaves the others alone.
+// Owned by the Cluster. Nothing here suspends.
+class Nemesis final {
+ public:
+  // `boot` starts a node that is off; `power_lost` hears of a node whose power has just failed.
+  Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
+          std::function<void(SimNode&)> boot, std::function<void(SimNode&)> power_lost);
+  Nemesis(const Nemesis&) = delete;
+  Nemesis& operator=(const Nemesis&) = delete;
+
+  // Plans the first disaster of each kind.
+  void Start();
+  // No more disasters, and those under way are undone: links restored, pauses over, rates benign.
+  // Nodes that are off are booted.
+  void Heal();
+
+  // Boots the node after the universe's usual down time.
+  void BootLater(SimNode& node);
+
+ private:
+  using Strike = void (Nemesis::*)(uint64_t target, uint64_t count);
+
+  // Plans `strike` after an exponential time of the given mean; none if the mean is zero.
+  void Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target, uint64_t count);
+  void KillOne(uint64_t target, uint64_t count);
+  void KillAll(uint64_t target, uint64_t count);
+  void PauseOne(uint64_t target, uint64_t count);
+  void Partition(uint64_t target, uint64_t count);
+  void ClogLink(uint64_t target, uint64_t count);
+  void SlowDisk(uint64_t target, uint64_t count);
+  void HangDisk(uint64_t target, uint64_t count);
+  void StepClock(uint64_t target, uint64_t count);
+
+  void LosePower(SimNode& node);
+  void Storm(SimNode& node, uint64_t count);
+  uint64_t Draw(Stream stream, uint64_t target, uint64_t count, uint64_t bound);
+  bool Percent(Stream stream, uint64_t target, uint64_t count, uint64_t percent);
+  EventOrigin Origin(uint64_t target) const;
+
+  World& world_;
+  SimNetwork& network_;
+  std::vector<SimNode*> nodes_;
+  std::function<void(SimNode&)> boot_;
+  std::function<void(SimNode&)> power_lost_;
+  bool healed_ = false;
+};
+
+}  // namespace lockstep::sim
+
+#endif  // LOCKSTEP_SIM_CLUSTER_NEMESIS_H_

@@ -1,0 +1,104 @@
+#include "sim/cluster/oracle.h"
+
+#include "absl/strings/str_cat.h"
+#include "framework/base/checksum.h"
+
+namespace lockstep::sim {
+
+class Oracle::NodeObserver final : public replica::ReplicaObserver {
+ public:
+  NodeObserver(Oracle& oracle, NodeId node) : oracle_(oracle), node_(node) {}
+
+  void OnStarted(GroupId group, const raft::Raft& raft) override {
+    State& state = groups_[group];
+    state = {};
+    state.commit = raft.commit();
+    const checkers::CoreView view(raft);
+    oracle_.Report(oracle_.safety_[group].Started(node_, view, raft.applied()));
+    oracle_.Report(oracle_.ledger_.OnRecovered(node_, group, LogOf(raft)));
+  }
+
+  void OnStep(GroupId group, const raft::Raft& raft, const raft::Effects& effects) override {
+    raft.CheckInvariants();
+    State& state = groups_[group];
+    if (effects.persist) state.writes.push_back(*effects.persist);
+    const checkers::CoreView view(raft);
+    oracle_.Report(oracle_.safety_[group].Stepped(node_, view));
+    if (raft.commit() > state.commit) {
+      state.commit = raft.commit();
+      if (raft.role() == raft::Role::kLeader) {
+        oracle_.Report(oracle_.ledger_.OnCommitted(group, raft.configuration(), raft.commit(),
+                                                   raft.TermAt(raft.commit())));
+      }
+    }
+  }
+
+  void OnDurable(GroupId group, raft::WriteId id) override {
+    std::deque<raft::Persist>& writes = groups_[group].writes;
+    while (!writes.empty() && writes.front().id <= id) {
+      oracle_.ledger_.OnDurable(node_, group, writes.front());
+      writes.pop_front();
+    }
+  }
+
+  void OnSend(GroupId group, const raft::Message& message) override {
+    oracle_.Report(oracle_.safety_[group].Sent(message));
+    oracle_.Report(oracle_.ledger_.OnSent(group, message));
+  }
+
+  void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
+    ++oracle_.applied_count_;
+    oracle_.Report(oracle_.safety_[group].Applied(node_, entry));
+    oracle_.CheckAnswer(node_, group, entry.index, base::Checksum64(result));
+  }
+
+  void OnInstalled(GroupId group, const raft::SnapshotMeta& meta) override {
+    oracle_.Report(oracle_.safety_[group].Installed(node_, meta));
+  }
+
+ private:
+  struct State {
+    std::deque<raft::Persist> writes;  // started and not yet durable
+    raft::Index commit;
+  };
+
+  static checkers::RecoveredState LogOf(const raft::Raft& raft) {
+    checkers::RecoveredState log{raft.hard_state(), raft.snapshot(), {}};
+    for (raft::Index i = raft.first_index(); i <= raft.last_index(); ++i) {
+      log.entries.push_back(raft.EntryAt(i));
+    }
+    return log;
+  }
+
+  Oracle& oracle_;
+  NodeId node_;
+  std::map<GroupId, State> groups_;
+};
+
+Oracle::Oracle(checkers::DurableImage& image) : ledger_(image, kImagePeriod) {}
+
+Oracle::~Oracle() = default;
+
+replica::ReplicaObserver& Oracle::ObserverOf(NodeId node) {
+  std::unique_ptr<NodeObserver>& observer = observers_[node];
+  if (!observer) observer = std::make_unique<NodeObserver>(*this, node);
+  return *observer;
+}
+
+void Oracle::PowerLost(NodeId node, GroupId group) { Report(ledger_.OnPowerLost(node, group)); }
+
+void Oracle::Report(std::optional<checkers::Violation> violation) {
+  if (!violation_) violation_ = std::move(violation);
+}
+
+void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash) {
+  const auto [it, is_first] = answers_.try_emplace({group, index}, Answer{hash, node});
+  if (is_first || it->second.hash == hash) return;
+  Report(checkers::Violation{
+      "deterministic apply",
+      absl::StrCat("node ", node.value(), " and node ", it->second.first.value(),
+                   " applied the same entry with different results"),
+      absl::StrCat("group ", group.value(), ", index ", index.value())});
+}
+
+}  // namespace lockstep::sim

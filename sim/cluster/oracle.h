@@ -1,0 +1,64 @@
+// Oracle: watches every replica of a universe while it runs and keeps the first broken promise.
+#ifndef LOCKSTEP_SIM_CLUSTER_ORACLE_H_
+#define LOCKSTEP_SIM_CLUSTER_ORACLE_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "checkers/durability_ledger.h"
+#include "checkers/raft_safety.h"
+#include "checkers/violation.h"
+#include "framework/replica/observer.h"
+
+namespace lockstep::sim {
+
+// Puts together: Raft's own invariants after every step, Raft's promises seen by somebody who sees
+// all replicas (checkers::RaftSafety), the durability ledger, and deterministic apply: the same
+// entry has the same result everywhere.
+// Owned by the Cluster. Nothing here suspends.
+class Oracle final {
+ public:
+  // Every so many promises of a replica its durable image is read in full.
+  static constexpr uint64_t kImagePeriod = 64;
+
+  // The image is borrowed.
+  explicit Oracle(checkers::DurableImage& image);
+  Oracle(const Oracle&) = delete;
+  Oracle& operator=(const Oracle&) = delete;
+  ~Oracle();
+
+  // The observer of a node; good as long as the oracle.
+  replica::ReplicaObserver& ObserverOf(NodeId node);
+  // The node's power has just failed.
+  void PowerLost(NodeId node, GroupId group);
+
+  void Report(std::optional<checkers::Violation> violation);
+  const std::optional<checkers::Violation>& violation() const { return violation_; }
+  uint64_t applied_count() const { return applied_count_; }
+
+ private:
+  class NodeObserver;
+  friend class NodeObserver;
+  // What was answered at an index, by whoever applied it first.
+  struct Answer {
+    uint64_t hash = 0;
+    NodeId first;
+  };
+
+  void CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash);
+
+  std::map<GroupId, checkers::RaftSafety> safety_;
+  checkers::DurabilityLedger ledger_;
+  std::map<NodeId, std::unique_ptr<NodeObserver>> observers_;
+  std::map<std::pair<GroupId, raft::Index>, Answer> answers_;
+  std::optional<checkers::Violation> violation_;
+  uint64_t applied_count_ = 0;
+};
+
+}  // namespace lockstep::sim
+
+#endif  // LOCKSTEP_SIM_CLUSTER_ORACLE_H_

@@ -1,0 +1,100 @@
+#include "sim/cluster/run.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep::sim {
+namespace {
+
+// How often the run looks whether the cluster is whole.
+constexpr Duration kLookInterval = Milliseconds(100);
+
+ClusterShape ShapeOf(World& world, const RunOptions& options) {
+  ClusterShape shape;
+  shape.nodes = options.nodes;
+  shape.clients = options.clients;
+  shape.operations_per_second = options.operations_per_second;
+  shape.shards = options.shards != 0
+                     ? options.shards
+                     : static_cast<uint32_t>(world.draws().Range("shape.shards", 0, 1, 2, 1));
+  // Small logs make rotation, truncation and snapshots everyday events.
+  // (Whole pages.)
+  shape.log_segment_bytes =
+      4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
+  shape.log_bytes_retained =
+      world.draws().LogUniform("shape.retained", 0, 4 * 1024, 512 * 1024, 128 * 1024);
+  return shape;
+}
+
+// Runs until `done`, the limit, or a violation.
+template <typename Done>
+bool RunWhile(World& world, Cluster& cluster, VirtualTime limit, const Done& done) {
+  while (!cluster.oracle().violation() && world.now() < limit) {
+    if (done()) return true;
+    const VirtualTime stop = std::min(limit, world.now() + kLookInterval);
+    world.RunUntil(stop);
+  }
+  return done();
+}
+
+// The phases of a run; returns the first violation.
+std::optional<checkers::Violation> RunPhases(World& world, Cluster& cluster, Workload& workload,
+                                             const RunOptions& options) {
+  const auto never = [] { return false; };
+  // Two thirds disasters, then recovery under load, then silence.
+  const VirtualTime start = world.now();
+  cluster.Start();
+  RunWhile(world, cluster, start + options.horizon * 2 / 3, never);
+  cluster.Heal();
+  RunWhile(world, cluster, start + options.horizon * 5 / 6, never);
+  cluster.StopClients();
+  const VirtualTime limit = start + options.horizon + options.recovery_limit;
+  const bool whole = RunWhile(world, cluster, limit, [&] {
+    return cluster.clients_done() && cluster.Converged();
+  });
+  if (cluster.oracle().violation()) return cluster.oracle().violation();
+  if (!whole) {
+    return checkers::Violation{"liveness",
+                               absl::StrCat("not whole again after healing: ",
+                                            cluster.DescribeProgress()),
+                               "cluster"};
+  }
+  if (auto violation = cluster.CompareStates()) return violation;
+  if (cluster.oracle().violation()) return cluster.oracle().violation();
+  return workload.Check();
+}
+
+}  // namespace
+
+RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) {
+  RunResult result;
+  result.seed = seed;
+  World world(seed, options.profile, replay);
+  const std::unique_ptr<Workload> workload = options.make_workload(world);
+  const ClusterShape shape = ShapeOf(world, options);
+  Cluster cluster(world, shape, *workload, options.open_stores);
+  result.violation = RunPhases(world, cluster, *workload, options);
+  result.hash = world.log().hash();
+  result.events = world.log().count();
+  result.checkpoints = world.log().checkpoints();
+  result.virtual_time = world.now() - VirtualTime{};
+  result.invoked = workload->invoked();
+  result.completed = workload->completed();
+  result.applied = cluster.oracle().applied_count();
+  result.process_failures = cluster.process_failures();
+  result.shards = shape.shards;
+  result.faults = world.faults();
+  result.tape = world.draws().tape();
+  if (result.violation) {
+    for (const auto& node : cluster.nodes()) {
+      absl::StrAppend(&result.last_events, "--- node ", node->id().value(), "\n");
+      for (const std::string& line : node->trace().Lines()) {
+        absl::StrAppend(&result.last_events, line, "\n");
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace lockstep::sim

@@ -1,0 +1,169 @@
+// A counter service in simulated clusters: the smallest state machine, all of the framework.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "framework/base/mutant_on.h"
+#include "framework/edge/grpc_client.h"
+#include "framework/store/memory_store.h"
+#include "sim/cluster/run.h"
+
+namespace lockstep::sim {
+namespace {
+
+using machine::Column;
+
+// "add" adds one and answers the new total; a query answers the total.
+class CounterMachine final : public machine::StateMachine {
+ public:
+  absl::StatusOr<std::string> Apply(Fiber& fiber, std::string_view,
+                                    machine::ApplyContext& context) override {
+    auto total = context.store().Get(fiber, Column::kPrimary, "total");
+    if (!total.ok()) return total.status();
+    const std::string next = absl::StrCat(Value(*total) + 1);
+    context.store().Put(Column::kPrimary, "total", next);
+    return next;
+  }
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view,
+                                    const machine::StoreView& view) override {
+    auto total = view.Get(fiber, Column::kPrimary, "total");
+    if (!total.ok()) return total.status();
+    return absl::StrCat(Value(*total));
+  }
+  absl::Status Load(Fiber&, const machine::StoreView&) override { return absl::OkStatus(); }
+
+ private:
+  static int64_t Value(const std::optional<std::string>& text) {
+    int64_t value = 0;
+    if (text) (void)absl::SimpleAtoi(*text, &value);
+    return value;
+  }
+};
+
+// Totals are unique, and nobody is told a total below one that was known before it asked.
+class CounterWorkload final : public Workload {
+ public:
+  void Configure(replica::NodeOptions& options) override {
+    options.make_machine = [] { return std::make_unique<CounterMachine>(); };
+    // The store does not survive its process: the log must stay whole.
+    options.log_bytes_retained = uint64_t{1} << 40;
+  }
+
+  void RunClient(Fiber& fiber, runtime::Environment& environment,
+                 const ClientPlan& plan) override {
+    base::SequentialRandom random(plan.seed);
+    size_t endpoint = plan.index % plan.endpoints.size();
+    while (plan.go_on()) {
+      edge::GrpcChannel channel(environment.scheduler, environment.network,
+                                plan.endpoints[endpoint]);
+      bool works = true;
+      while (works && plan.go_on()) {
+        fiber.SleepFor(Nanoseconds(static_cast<int64_t>(
+            random.Below(2 * static_cast<uint64_t>(plan.think_time.count())))));
+        works = CallOnce(fiber, channel, plan, random.Below(3) == 0);
+      }
+      endpoint = (endpoint + 1) % plan.endpoints.size();
+    }
+  }
+
+  std::optional<checkers::Violation> Check() override {
+    std::sort(operations_.begin(), operations_.end(),
+              [](const Done& a, const Done& b) { return a.returned < b.returned; });
+    std::vector<int64_t> totals;
+    for (const Done& one : operations_) {
+      if (one.is_add) totals.push_back(one.total);
+      for (const Done& earlier : operations_) {
+        if (earlier.returned >= one.called) break;
+        if (earlier.total > one.total - (one.is_add ? 1 : 0)) {
+          return checkers::Violation{"counter",
+                                     absl::StrCat("total ", one.total, " after ", earlier.total),
+                                     "total"};
+        }
+      }
+    }
+    std::sort(totals.begin(), totals.end());
+    if (std::adjacent_find(totals.begin(), totals.end()) != totals.end()) {
+      return checkers::Violation{"counter", "two additions were told the same total", "total"};
+    }
+    if (!totals.empty() && totals.back() > static_cast<int64_t>(adds_)) {
+      return checkers::Violation{"counter",
+                                 absl::StrCat(adds_, " additions made ", totals.back()), "total"};
+    }
+    return std::nullopt;
+  }
+
+  uint64_t invoked() const override { return invoked_; }
+  uint64_t completed() const override { return operations_.size(); }
+
+ private:
+  struct Done {
+    int64_t called = 0;
+    int64_t returned = 0;
+    int64_t total = 0;
+    bool is_add = false;
+  };
+
+  bool CallOnce(Fiber& fiber, edge::GrpcChannel& channel, const ClientPlan& plan, bool is_read) {
+    ++invoked_;
+    if (!is_read) ++adds_;
+    const int64_t called = plan.universe_ns();
+    const edge::GrpcResult result =
+        channel.Call(fiber, is_read ? "/lockstep.Group/Query" : "/lockstep.Group/Propose", "add",
+                     {fiber.now() + Seconds(5), nullptr});
+    if (!result.ok()) return false;
+    int64_t total = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(result.response, &total)) << result.response;
+    operations_.push_back({called, plan.universe_ns(), total, !is_read});
+    return true;
+  }
+
+  std::vector<Done> operations_;
+  uint64_t invoked_ = 0;
+  uint64_t adds_ = 0;
+};
+
+RunOptions CounterOptions() {
+  RunOptions options;
+  options.horizon = Seconds(15);
+  options.make_workload = [](World&) { return std::make_unique<CounterWorkload>(); };
+  options.open_stores = [](SimNode&) -> replica::StoreOpener {
+    return [](Fiber&, runtime::Environment&, const std::string&) {
+      return absl::StatusOr<std::unique_ptr<machine::OrderedStore>>(
+          std::make_unique<store::MemoryStore>());
+    };
+  };
+  return options;
+}
+
+TEST(Cluster, CalmClusterServesEverybody) {
+  RunOptions options = CounterOptions();
+  options.profile = CalmProfile();
+  const RunResult result = RunSeed(1, options);
+  EXPECT_FALSE(result.violation) << *result.violation << "\n" << result.last_events;
+  EXPECT_GT(result.completed, 300u);
+  EXPECT_EQ(result.process_failures, 0u);
+}
+
+TEST(Cluster, SurvivesTheDefaultProfile) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    const RunResult result = RunSeed(seed, CounterOptions());
+    EXPECT_FALSE(result.violation) << "seed " << seed << ": " << *result.violation << "\n"
+                                   << result.last_events;
+  }
+}
+
+TEST(Cluster, SameSeedSameUniverse) {
+  const RunResult first = RunSeed(7, CounterOptions());
+  const RunResult again = RunSeed(7, CounterOptions());
+  EXPECT_EQ(first.hash, again.hash);
+  EXPECT_EQ(first.events, again.events);
+  EXPECT_NE(first.hash, RunSeed(8, CounterOptions()).hash);
+}
+
+}  // namespace
+}  // namespace lockstep::sim
