@@ -79,9 +79,11 @@ TEST(KvCompaction, LeaderSweepsWhatOneEntryCannot) {
   scope.Spawn("duty", [&](Fiber& fiber) { kv.machine.machine().LeaderDuty(fiber, proposer); });
   scheduler.RunReady();
   EXPECT_EQ(proposer.calls, 1);
-  scheduler.AdvanceTo(scheduler.now() + Seconds(1));
-  scheduler.RunReady();
-  EXPECT_EQ(proposer.calls, 3);
+  for (int i = 0; i < 10; ++i) {
+    scheduler.AdvanceTo(scheduler.now() + Seconds(1));
+    scheduler.RunReady();
+  }
+  EXPECT_EQ(proposer.calls, 3) << "one that failed, two that were needed";
   EXPECT_EQ(HistoryRows(kv), 1u) << "the version that the mark's change replaced";
   EXPECT_TRUE(kv.machine.CheckInvariants().ok()) << kv.machine.CheckInvariants().ToString();
 }
