@@ -45,6 +45,12 @@ std::string EncodeResponse(const google::protobuf::MessageLite& response) {
   return out;
 }
 
+std::string EncodeResponse(std::string_view serialized_response) {
+  std::string out(1, '\0');
+  out.append(serialized_response);
+  return out;
+}
+
 std::string EncodeRefusal(const Refusal& refusal) {
   CHECK(refusal.code != GrpcCode::kOk);
   std::string out(1, static_cast<char>(refusal.code));

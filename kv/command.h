@@ -24,17 +24,18 @@ enum class CommandKind : uint8_t {
   kDeleteRange = 2,  // DeleteRangeRequest
   kTxn = 3,          // TxnRequest; also a query, if it only reads
   kCompact = 4,      // CompactionRequest
-  kSweep = 5,        // nothing; answers a CompactionResponse. Proposed by the leader
+  kSweep = 5,        // nothing; answers one byte if there is more to sweep, nothing if not
   // Queries.
   kRange = 16,   // RangeRequest
   kHashKv = 17,  // HashKVRequest
-  kState = 18,   // nothing; answers a ResponseHeader with the revision
+  kState = 18,   // nothing; answers a response that is a header alone
 };
 
 std::string EncodeCommand(CommandKind kind, const google::protobuf::MessageLite& request);
 std::string EncodeCommand(CommandKind kind, std::string_view serialized_request);
 
 std::string EncodeResponse(const google::protobuf::MessageLite& response);
+std::string EncodeResponse(std::string_view serialized_response);
 std::string EncodeRefusal(const Refusal& refusal);
 
 // An outcome taken apart; borrows its bytes.

@@ -17,9 +17,11 @@
 namespace lockstep::kv {
 namespace {
 
-// How long a proposed sweep may take, and the pause after one that failed.
+// How long a proposed sweep may take; the pause after one, which leaves room for clients' entries,
+// and after one that failed.
 constexpr Duration kSweepTimeout = Seconds(10);
-constexpr Duration kSweepPause = Milliseconds(500);
+constexpr Duration kSweepPause = Milliseconds(10);
+constexpr Duration kSweepRetryPause = Milliseconds(500);
 
 // Where the messages of one request live.
 class Messages final {
@@ -83,11 +85,15 @@ absl::StatusOr<std::string> QueryHashKv(Fiber& fiber, std::string_view body,
   return EncodeOutcome(verdict, response);
 }
 
+etcdserverpb::CompactionResponse HeaderAlone(const Head& head) {
+  etcdserverpb::CompactionResponse response;
+  response.mutable_header()->set_revision(head.revision);
+  return response;
+}
+
 absl::StatusOr<std::string> QueryState(Fiber& fiber, const machine::StoreView& view) {
   ASSIGN_OR_RETURN(const Head head, ReadHead(fiber, view));
-  etcdserverpb::ResponseHeader header;
-  header.set_revision(head.revision);
-  return EncodeResponse(header);
+  return EncodeResponse(HeaderAlone(head));
 }
 
 }  // namespace
@@ -160,15 +166,15 @@ absl::StatusOr<std::string> KvMachine::ApplyCompact(Fiber& fiber, std::string_vi
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   const Verdict verdict = Compact(store, request->revision(), head_);
   if (verdict != nullptr) return EncodeRefusal(*verdict);
-  return ApplySweep(fiber, store);
+  // Most compactions are small: the first sweep is all that they need.
+  RETURN_IF_ERROR(ApplySweep(fiber, store).status());
+  return EncodeResponse(HeaderAlone(head_));
 }
 
 absl::StatusOr<std::string> KvMachine::ApplySweep(Fiber& fiber, machine::StoreTransaction& store) {
   ASSIGN_OR_RETURN(const bool unswept, Sweep(fiber, store, head_));
   SetUnswept(unswept);
-  etcdserverpb::CompactionResponse response;
-  response.mutable_header()->set_revision(head_.revision);
-  return EncodeResponse(response);
+  return EncodeResponse(unswept ? std::string_view("+") : std::string_view());
 }
 
 void KvMachine::SetUnswept(bool unswept) {
@@ -210,7 +216,7 @@ void KvMachine::LeaderDuty(Fiber& fiber, machine::Proposer& proposer) {
     const auto outcome = proposer.Propose(fiber, EncodeCommand(CommandKind::kSweep, ""),
                                           fiber.now() + kSweepTimeout);
     // Not applied, or not known to be: sweeping once too often does no harm.
-    if (!outcome.ok()) fiber.SleepFor(kSweepPause);
+    fiber.SleepFor(outcome.ok() ? kSweepPause : kSweepRetryPause);
   }
 }
 

@@ -164,6 +164,7 @@ bool IsReadOnly(const TxnRequest& request) {
 }
 
 bool IsSerializable(const TxnRequest& request) {
+  if (request.success().empty() && request.failure().empty()) return false;
   return AllOps(request, [](const RequestOp& op) {
     return op.has_request_range() && op.request_range().serializable();
   });

@@ -31,7 +31,8 @@ Verdict CheckTxn(const etcdserverpb::TxnRequest& request);
 
 // Whether no operation, in either branch, can write.
 bool IsReadOnly(const etcdserverpb::TxnRequest& request);
-// Whether all operations are ranges that are content with local state (true if there is none).
+// Whether all operations are ranges that are content with local state. A transaction that only
+// compares is not.
 bool IsSerializable(const etcdserverpb::TxnRequest& request);
 
 }  // namespace lockstep::kv

@@ -13,6 +13,8 @@ namespace lockstep::replica {
 class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
+  // The replica has recovered and is about to run.
+  virtual void OnStarted(GroupId group, const raft::Raft& raft) = 0;
   // The core took a step and these are its effects, not yet carried out.
   virtual void OnStep(GroupId group, const raft::Raft& raft, const raft::Effects& effects) = 0;
   // Write `id` of the group's log was reported durable.

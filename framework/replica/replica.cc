@@ -85,6 +85,9 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
       EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
                           *replica->applier_, *replica, replica->observer_});
   replica->log_.Register(options.group, *replica->effects_);
+  if (replica->observer_ != nullptr) {
+    replica->observer_->OnStarted(options.group, *replica->raft_);
+  }
   return replica;
 }
 

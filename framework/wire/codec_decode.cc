@@ -18,6 +18,29 @@ namespace {
 
 using capnp::word;
 
+// Makes payloads of which a few neighbours share one block: half the allocations, and what is kept
+// alive by a neighbour is little.
+class PayloadMaker final {
+ public:
+  explicit PayloadMaker(size_t count) : left_(count) {}
+
+  raft::Payload Make(capnp::Data::Reader d) {
+    if (!block_ || block_->size() == block_->capacity()) {
+      block_ = std::make_shared<std::vector<std::string>>();
+      block_->reserve(std::clamp<size_t>(left_, 1, kBlockPayloads));
+    }
+    if (left_ > 0) --left_;
+    const std::string& payload =
+        block_->emplace_back(reinterpret_cast<const char*>(d.begin()), d.size());
+    return {block_, &payload};
+  }
+
+ private:
+  static constexpr size_t kBlockPayloads = 16;
+  size_t left_;
+  std::shared_ptr<std::vector<std::string>> block_;  // never reallocates
+};
+
 // Reads schema structs into ours. What cannot be is noted, and reading goes on with a harmless
 // value: the first complaint becomes the result.
 class BodyReader final {
@@ -27,7 +50,7 @@ class BodyReader final {
   raft::Configuration Read(schema::Configuration::Reader r);
   raft::SnapshotMeta Read(schema::SnapshotMeta::Reader r);
   raft::HardState Read(schema::HardState::Reader r);
-  raft::Entry Read(schema::Entry::Reader r);
+  void ReadInto(raft::Entry& e, schema::Entry::Reader r, PayloadMaker& payloads);
   std::vector<raft::Entry> Read(capnp::List<schema::Entry>::Reader r);
   GroupMessage Read(schema::Message::Reader r);
   GroupRecord Read(schema::LogBatch::GroupRecord::Reader r);
@@ -57,10 +80,6 @@ class BodyReader final {
 
 std::string StringOf(capnp::Data::Reader d) {
   return {reinterpret_cast<const char*>(d.begin()), d.size()};
-}
-
-raft::Payload PayloadOf(capnp::Data::Reader d) {
-  return std::make_shared<const std::string>(reinterpret_cast<const char*>(d.begin()), d.size());
 }
 
 bool IsNodeSet(const std::vector<NodeId>& ids) {
@@ -123,13 +142,12 @@ raft::HardState BodyReader::Read(schema::HardState::Reader r) {
   return {raft::Term(r.getTerm()), NodeId(r.getVote()), raft::Index(r.getCommit())};
 }
 
-raft::Entry BodyReader::Read(schema::Entry::Reader r) {
-  raft::Entry e;
+void BodyReader::ReadInto(raft::Entry& e, schema::Entry::Reader r, PayloadMaker& payloads) {
   e.term = raft::Term(r.getTerm());
   e.index = raft::Index(r.getIndex());
   e.timestamp_ns = r.getTimestampNs();
   e.kind = ReadEnum(r.getKind(), raft::EntryKind::kConfiguration, "entry: unknown kind");
-  if (r.hasPayload()) e.payload = PayloadOf(r.getPayload());
+  if (r.hasPayload()) e.payload = payloads.Make(r.getPayload());
   Require(e.index != raft::Index(), "entry: index 0");
   Require(e.kind != raft::EntryKind::kNoop || !e.payload, "entry: a no-op with a payload");
   Require(e.kind != raft::EntryKind::kCommand || e.payload, "entry: a command without a payload");
@@ -137,14 +155,14 @@ raft::Entry BodyReader::Read(schema::Entry::Reader r) {
     e.configuration = Read(r.getConfiguration());
     Require(!e.configuration.voters.empty(), "entry: a configuration without voters");
   }
-  return e;
 }
 
 std::vector<raft::Entry> BodyReader::Read(capnp::List<schema::Entry>::Reader r) {
   std::vector<raft::Entry> entries;
   entries.reserve(r.size());
+  PayloadMaker payloads(r.size());
   for (schema::Entry::Reader e : r) {
-    entries.push_back(Read(e));
+    ReadInto(entries.emplace_back(), e, payloads);
     if (entries.size() == 1) continue;
     const raft::Entry& previous = entries[entries.size() - 2];
     Require(entries.back().index == previous.index + 1, "entries: not contiguous");
@@ -171,10 +189,14 @@ raft::MessageBody BodyReader::ReadBody(schema::Message::Reader r) {
     case schema::Message::VOTE_REQUEST: {
       const auto b = r.getVoteRequest();
       return raft::VoteRequest{b.getPreVote(), b.getLeaderTransfer(), raft::Index(b.getLastIndex()),
-                               raft::Term(b.getLastTerm())};
+                               raft::Term(b.getLastTerm()), raft::Index(b.getCommit()),
+                               raft::Term(b.getCommitTerm())};
     }
-    case schema::Message::VOTE_REPLY:
-      return raft::VoteReply{r.getVoteReply().getPreVote(), r.getVoteReply().getGranted()};
+    case schema::Message::VOTE_REPLY: {
+      const auto b = r.getVoteReply();
+      return raft::VoteReply{b.getPreVote(), b.getGranted(), raft::Index(b.getCommit()),
+                             raft::Term(b.getCommitTerm())};
+    }
     case schema::Message::APPEND_REQUEST:
       return Read(r.getAppendRequest());
     case schema::Message::APPEND_REPLY: {
@@ -224,8 +246,9 @@ Forward BodyReader::Read(schema::Frame::Forward::Reader r) {
   Forward f{GroupId(r.getGroup()), SessionId(r.getSession()), RequestNumber(r.getAckedBelow()), {}};
   const auto items = r.getItems();
   f.items.reserve(items.size());
+  PayloadMaker payloads(items.size());
   for (schema::Frame::Forward::Item::Reader item : items) {
-    f.items.push_back({RequestNumber(item.getNumber()), PayloadOf(item.getPayload())});
+    f.items.push_back({RequestNumber(item.getNumber()), payloads.Make(item.getPayload())});
   }
   return f;
 }

@@ -45,6 +45,12 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       shape_(shape),
       workload_(workload),
       open_stores_(open_stores),
+      log_image_([this](NodeId node, GroupId group) {
+        const auto shard = static_cast<uint32_t>(group.value() % shape_.shards);
+        return LogImage::Place{&nodes_.at(node.value() - 1)->disk(), kCluster, ShardId(shard),
+                               absl::StrCat("shard-", shard, "/log")};
+      }),
+      oracle_(log_image_),
       network_(world) {
   std::vector<SimNode*> targets;
   for (uint32_t i = 0; i < shape_.nodes; ++i) {
@@ -58,7 +64,10 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
         world_, network_, SimNode::Options{NodeId(101 + i), absl::StrCat("c", i + 1), 1}));
   }
   nemesis_ = std::make_unique<Nemesis>(world_, network_, std::move(targets),
-                                       [this](SimNode& node) { Boot(node); });
+                                       [this](SimNode& node) { Boot(node); },
+                                       [this](SimNode& node) {
+                                         oracle_.PowerLost(node.id(), kGroup);
+                                       });
 }
 
 Cluster::~Cluster() {

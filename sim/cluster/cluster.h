@@ -11,6 +11,7 @@
 
 #include "checkers/violation.h"
 #include "framework/replica/node.h"
+#include "sim/cluster/durable_image.h"
 #include "sim/cluster/nemesis.h"
 #include "sim/cluster/oracle.h"
 #include "sim/cluster/workload.h"
@@ -75,6 +76,7 @@ class Cluster final {
   ClusterShape shape_;
   Workload& workload_;
   StoreOpenerFactory open_stores_;
+  LogImage log_image_;
   Oracle oracle_;
   SimNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;

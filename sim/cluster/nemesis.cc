@@ -7,8 +7,12 @@
 namespace lockstep::sim {
 
 Nemesis::Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
-                 std::function<void(SimNode&)> boot)
-    : world_(world), network_(network), nodes_(std::move(nodes)), boot_(std::move(boot)) {
+                 std::function<void(SimNode&)> boot, std::function<void(SimNode&)> power_lost)
+    : world_(world),
+      network_(network),
+      nodes_(std::move(nodes)),
+      boot_(std::move(boot)),
+      power_lost_(std::move(power_lost)) {
   CHECK(!nodes_.empty());
 }
 
@@ -67,7 +71,7 @@ void Nemesis::KillOne(uint64_t target, uint64_t count) {
     const bool power =
         Percent("nemesis.power", target, count, world_.rates().power_loss_percent);
     if (power) {
-      node.PowerLoss();
+      LosePower(node);
     } else {
       node.Kill();
     }
@@ -77,6 +81,11 @@ void Nemesis::KillOne(uint64_t target, uint64_t count) {
     }
   }
   Plan("nemesis.kill", world_.rates().kill_every_ns, &Nemesis::KillOne, target, count + 1);
+}
+
+void Nemesis::LosePower(SimNode& node) {
+  node.PowerLoss();
+  power_lost_(node);
 }
 
 // Dies again while it recovers, a few times within a second.
@@ -90,7 +99,7 @@ void Nemesis::Storm(SimNode& node, uint64_t count) {
     world_.After(Nanoseconds(static_cast<int64_t>(wait)), {node.id(), EventKind::kNemesis, 1},
                  [this, target] {
                    if (healed_ || target->state() != SimNode::State::kRunning) return;
-                   target->PowerLoss();
+                   LosePower(*target);
                    BootLater(*target);
                  });
   }
@@ -101,7 +110,7 @@ void Nemesis::KillAll(uint64_t target, uint64_t count) {
     if (node->state() == SimNode::State::kOff || node->state() == SimNode::State::kUnwinding) {
       continue;
     }
-    node->PowerLoss();
+    LosePower(*node);
     BootLater(*node);
   }
   Plan("nemesis.kill_all", world_.rates().cluster_power_loss_every_ns, &Nemesis::KillAll, target,

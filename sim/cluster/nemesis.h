@@ -18,9 +18,9 @@ namespace lockstep::sim {
 // Owned by the Cluster. Nothing here suspends.
 class Nemesis final {
  public:
-  // `boot` starts a node that is off.
+  // `boot` starts a node that is off; `power_lost` hears of a node whose power has just failed.
   Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
-          std::function<void(SimNode&)> boot);
+          std::function<void(SimNode&)> boot, std::function<void(SimNode&)> power_lost);
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
 
@@ -47,6 +47,7 @@ class Nemesis final {
   void HangDisk(uint64_t target, uint64_t count);
   void StepClock(uint64_t target, uint64_t count);
 
+  void LosePower(SimNode& node);
   void Storm(SimNode& node, uint64_t count);
   uint64_t Draw(Stream stream, uint64_t target, uint64_t count, uint64_t bound);
   bool Percent(Stream stream, uint64_t target, uint64_t count, uint64_t percent);
@@ -56,6 +57,7 @@ class Nemesis final {
   SimNetwork& network_;
   std::vector<SimNode*> nodes_;
   std::function<void(SimNode&)> boot_;
+  std::function<void(SimNode&)> power_lost_;
   bool healed_ = false;
 };
 

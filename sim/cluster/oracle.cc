@@ -2,53 +2,81 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/checksum.h"
-#include "framework/base/random.h"
 
 namespace lockstep::sim {
-namespace {
-
-uint64_t HashEntry(const raft::Entry& entry) {
-  uint64_t hash = base::Mix64(static_cast<uint64_t>(entry.kind) + 1);
-  hash = base::Mix64(hash ^ static_cast<uint64_t>(entry.timestamp_ns));
-  for (const auto* members : {&entry.configuration.voters, &entry.configuration.outgoing,
-                              &entry.configuration.learners}) {
-    for (const NodeId id : *members) hash = base::Mix64(hash ^ id.value());
-    hash = base::Mix64(hash + 1);
-  }
-  return entry.payload ? base::Checksum64(*entry.payload, hash) : hash;
-}
-
-}  // namespace
 
 class Oracle::NodeObserver final : public replica::ReplicaObserver {
  public:
   NodeObserver(Oracle& oracle, NodeId node) : oracle_(oracle), node_(node) {}
 
+  void OnStarted(GroupId group, const raft::Raft& raft) override {
+    State& state = groups_[group];
+    state = {};
+    state.commit = raft.commit();
+    const checkers::CoreView view(raft);
+    oracle_.Report(oracle_.safety_[group].Started(node_, view, raft.applied()));
+    oracle_.Report(oracle_.ledger_.OnRecovered(node_, group, LogOf(raft)));
+  }
+
   void OnStep(GroupId group, const raft::Raft& raft, const raft::Effects& effects) override {
     raft.CheckInvariants();
-    for (Listener* one : oracle_.listeners_) Pass(one->OnStep(node_, group, raft, effects));
+    State& state = groups_[group];
+    if (effects.persist) state.writes.push_back(*effects.persist);
+    const checkers::CoreView view(raft);
+    oracle_.Report(oracle_.safety_[group].Stepped(node_, view));
+    if (raft.commit() > state.commit) {
+      state.commit = raft.commit();
+      if (raft.role() == raft::Role::kLeader) {
+        oracle_.Report(oracle_.ledger_.OnCommitted(group, raft.configuration(), raft.commit(),
+                                                   raft.TermAt(raft.commit())));
+      }
+    }
   }
-  void OnDurable(GroupId, raft::WriteId) override {}
+
+  void OnDurable(GroupId group, raft::WriteId id) override {
+    std::deque<raft::Persist>& writes = groups_[group].writes;
+    while (!writes.empty() && writes.front().id <= id) {
+      oracle_.ledger_.OnDurable(node_, group, writes.front());
+      writes.pop_front();
+    }
+  }
+
   void OnSend(GroupId group, const raft::Message& message) override {
-    for (Listener* one : oracle_.listeners_) Pass(one->OnSend(node_, group, message));
+    oracle_.Report(oracle_.safety_[group].Sent(message));
+    oracle_.Report(oracle_.ledger_.OnSent(group, message));
   }
+
   void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
     ++oracle_.applied_count_;
-    oracle_.CheckApplied(node_, group, entry, result);
-    for (Listener* one : oracle_.listeners_) Pass(one->OnApplied(node_, group, entry));
+    oracle_.Report(oracle_.safety_[group].Applied(node_, entry));
+    oracle_.CheckAnswer(node_, group, entry.index, base::Checksum64(result));
   }
-  void OnInstalled(GroupId, const raft::SnapshotMeta&) override {}
+
+  void OnInstalled(GroupId group, const raft::SnapshotMeta& meta) override {
+    oracle_.Report(oracle_.safety_[group].Installed(node_, meta));
+  }
 
  private:
-  void Pass(std::optional<checkers::Violation> violation) {
-    if (violation) oracle_.Report(*std::move(violation));
+  struct State {
+    std::deque<raft::Persist> writes;  // started and not yet durable
+    raft::Index commit;
+  };
+
+  static checkers::RecoveredState LogOf(const raft::Raft& raft) {
+    checkers::RecoveredState log{raft.hard_state(), raft.snapshot(), {}};
+    for (raft::Index i = raft.first_index(); i <= raft.last_index(); ++i) {
+      log.entries.push_back(raft.EntryAt(i));
+    }
+    return log;
   }
 
   Oracle& oracle_;
   NodeId node_;
+  std::map<GroupId, State> groups_;
 };
 
-Oracle::Oracle() = default;
+Oracle::Oracle(checkers::DurableImage& image) : ledger_(image, kImagePeriod) {}
+
 Oracle::~Oracle() = default;
 
 replica::ReplicaObserver& Oracle::ObserverOf(NodeId node) {
@@ -57,31 +85,20 @@ replica::ReplicaObserver& Oracle::ObserverOf(NodeId node) {
   return *observer;
 }
 
-void Oracle::Report(checkers::Violation violation) {
+void Oracle::PowerLost(NodeId node, GroupId group) { Report(ledger_.OnPowerLost(node, group)); }
+
+void Oracle::Report(std::optional<checkers::Violation> violation) {
   if (!violation_) violation_ = std::move(violation);
 }
 
-void Oracle::CheckApplied(NodeId node, GroupId group, const raft::Entry& entry,
-                          std::string_view result) {
-  const AppliedFact fact{entry.term, HashEntry(entry), base::Checksum64(result), node};
-  const auto [it, is_first] = applied_.try_emplace({group, entry.index}, fact);
-  if (is_first) return;
-  const AppliedFact& known = it->second;
-  const std::string where =
-      absl::StrCat("group ", group.value(), ", index ", entry.index.value());
-  if (known.term != fact.term || known.entry_hash != fact.entry_hash) {
-    return Report({"state machine safety",
-                   absl::StrCat("node ", node.value(), " applied an entry of term ",
-                                entry.term.value(), " where node ", known.first.value(),
-                                " applied another, of term ", known.term.value()),
-                   where});
-  }
-  if (known.result_hash != fact.result_hash) {
-    Report({"deterministic apply",
-            absl::StrCat("node ", node.value(), " and node ", known.first.value(),
-                         " applied the same entry with different results"),
-            where});
-  }
+void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash) {
+  const auto [it, is_first] = answers_.try_emplace({group, index}, Answer{hash, node});
+  if (is_first || it->second.hash == hash) return;
+  Report(checkers::Violation{
+      "deterministic apply",
+      absl::StrCat("node ", node.value(), " and node ", it->second.first.value(),
+                   " applied the same entry with different results"),
+      absl::StrCat("group ", group.value(), ", index ", index.value())});
 }
 
 }  // namespace lockstep::sim

@@ -1,69 +1,60 @@
-// Oracle: watches every replica of a universe while it runs and stops the run at the first broken
-// promise.
+// Oracle: watches every replica of a universe while it runs and keeps the first broken promise.
 #ifndef LOCKSTEP_SIM_CLUSTER_ORACLE_H_
 #define LOCKSTEP_SIM_CLUSTER_ORACLE_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
+#include "checkers/durability_ledger.h"
+#include "checkers/raft_safety.h"
 #include "checkers/violation.h"
 #include "framework/replica/observer.h"
 
 namespace lockstep::sim {
 
-// What was applied at one index, by whoever applied it first.
-struct AppliedFact final {
-  raft::Term term;
-  uint64_t entry_hash = 0;   // kind, timestamp, payload
-  uint64_t result_hash = 0;
-  NodeId first;
-};
-
-// State-machine safety [Raft 5.4.3] and deterministic apply, by an omniscient map; Raft's own
-// invariants after every step; and whatever other oracles are attached. Owned by the Cluster.
+// Puts together: Raft's own invariants after every step, Raft's promises seen by somebody who sees
+// all replicas (checkers::RaftSafety), the durability ledger, and deterministic apply: the same
+// entry has the same result everywhere.
+// Owned by the Cluster. Nothing here suspends.
 class Oracle final {
  public:
-  Oracle();
+  // Every so many promises of a replica its durable image is read in full.
+  static constexpr uint64_t kImagePeriod = 64;
+
+  // The image is borrowed.
+  explicit Oracle(checkers::DurableImage& image);
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
   ~Oracle();
 
   // The observer of a node; good as long as the oracle.
   replica::ReplicaObserver& ObserverOf(NodeId node);
-  // More oracles hear what the observers hear, with the node.
-  class Listener {
-   public:
-    virtual ~Listener() = default;
-    virtual std::optional<checkers::Violation> OnStep(NodeId node, GroupId group,
-                                                      const raft::Raft& raft,
-                                                      const raft::Effects& effects) = 0;
-    virtual std::optional<checkers::Violation> OnSend(NodeId node, GroupId group,
-                                                      const raft::Message& message) = 0;
-    virtual std::optional<checkers::Violation> OnApplied(NodeId node, GroupId group,
-                                                         const raft::Entry& entry) = 0;
-  };
-  // Borrowed.
-  void Add(Listener& listener) { listeners_.push_back(&listener); }
+  // The node's power has just failed.
+  void PowerLost(NodeId node, GroupId group);
 
-  void Report(checkers::Violation violation);
+  void Report(std::optional<checkers::Violation> violation);
   const std::optional<checkers::Violation>& violation() const { return violation_; }
   uint64_t applied_count() const { return applied_count_; }
 
  private:
   class NodeObserver;
   friend class NodeObserver;
+  // What was answered at an index, by whoever applied it first.
+  struct Answer {
+    uint64_t hash = 0;
+    NodeId first;
+  };
 
-  void CheckApplied(NodeId node, GroupId group, const raft::Entry& entry, std::string_view result);
+  void CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash);
 
-
+  std::map<GroupId, checkers::RaftSafety> safety_;
+  checkers::DurabilityLedger ledger_;
   std::map<NodeId, std::unique_ptr<NodeObserver>> observers_;
-  std::map<std::pair<GroupId, raft::Index>, AppliedFact> applied_;
-  std::vector<Listener*> listeners_;
+  std::map<std::pair<GroupId, raft::Index>, Answer> answers_;
   std::optional<checkers::Violation> violation_;
   uint64_t applied_count_ = 0;
 };

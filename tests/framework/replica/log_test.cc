@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "framework/replica/log_names.h"
 #include "tests/framework/replica/log_test_support.h"
 
@@ -36,6 +37,29 @@ TEST(Log, RecoversWhatItAcknowledged) {
   ASSERT_TRUE(bench.Open().ok());
   EXPECT_EQ(TextOf(bench.recovered),
             "1: snapshot 0/0 of 0 entries 1/1=e1t1 2/1=e2t1 3/1=e3t1 term 1 vote 3 commit 0\n");
+}
+
+// The example in docs/formats.md.
+TEST(Log, WritesTheDocumentedBytes) {
+  LogBench bench;
+  ASSERT_TRUE(bench.Start().ok());
+  raft::Persist persist;
+  persist.id = raft::WriteId(1);
+  persist.entries = {Command(1, 3, "hello")};
+  persist.hard_state = raft::HardState{raft::Term(3), NodeId(1), raft::Index(0)};
+  bench.Append(GroupId(5), std::move(persist));
+  bench.Pump();
+  EXPECT_EQ(absl::BytesToHexString(bench.disk.Contents().begin()->second),
+            "4c4b5354504c4f47010000000000000007000000000000000300000000000000"
+            "010000000000000001000000000000000000000000000000"
+            "4f512467c20f256c"
+            "4c534248980000000100000000000000"
+            "2b95fd824af355e7a35b8f0502a6783a"
+            "0000000000000100010000002f00000004000000010004000500000000000000"
+            "0000000000000000000000000000000005000000370000002000000003000000"
+            "040000000400020003000000000000000100000000000000e803000000000000"
+            "0100000000000000050000002a000000000000000000000068656c6c6f000000"
+            "030000000000000001000000000000000000000000000000");
 }
 
 TEST(Log, AcknowledgesNothingBeforeTheSync) {

@@ -1,0 +1,68 @@
+// Backend: what the key-value service needs of the replica behind it.
+#ifndef LOCKSTEP_KV_BACKEND_H_
+#define LOCKSTEP_KV_BACKEND_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "framework/base/time.h"
+#include "framework/fiber/scheduler.h"
+#include "kv/command.h"
+
+namespace lockstep::kv {
+
+enum class Consistency {
+  kLinearizable,  // not older than any answer given before the query came
+  kSerializable,  // some state of the past: this replica's
+};
+
+// One line of Maintenance.Status.
+struct NodeStatus final {
+  uint64_t leader = 0;  // 0: none is known
+  uint64_t raft_index = 0;
+  uint64_t raft_term = 0;
+  uint64_t applied_index = 0;
+  int64_t store_bytes = 0;
+  int64_t live_bytes = 0;
+  bool is_learner = false;
+  std::vector<std::string> errors;
+};
+
+struct Member final {
+  uint64_t id = 0;
+  std::string name;
+  std::vector<std::string> peer_urls;
+  std::vector<std::string> client_urls;
+  bool is_learner = false;
+};
+
+// Failures are the same for both calls; the code says what is known:
+//   FAILED_PRECONDITION  there is no leader; nothing was proposed
+//   RESOURCE_EXHAUSTED   too much is under way; nothing was proposed
+//   UNAVAILABLE          the leader changed; the command may or may not be applied
+//   DEADLINE_EXCEEDED    no answer in time; the command may or may not be applied
+//   CANCELLED            this node is stopping; the command may or may not be applied
+// Anything else is a failure of this node.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Replicates a command; its outcome once it is applied. Suspends.
+  virtual absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
+                                              MonoTime deadline) = 0;
+  // The outcome of a query. Suspends.
+  virtual absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query,
+                                            Consistency consistency, MonoTime deadline) = 0;
+
+  // These suspend only where the group lives on another shard of the node.
+  virtual HeaderFields Header(Fiber& fiber) = 0;
+  virtual NodeStatus Status(Fiber& fiber) = 0;
+  virtual std::vector<Member> Members() const = 0;
+};
+
+}  // namespace lockstep::kv
+
+#endif  // LOCKSTEP_KV_BACKEND_H_

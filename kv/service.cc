@@ -1,0 +1,258 @@
+#include "kv/service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/base/check.h"
+#include "framework/base/mutant.h"
+#include "kv/proto/rpc.pb.h"
+#include "kv/request_checks.h"
+
+namespace lockstep::kv {
+namespace {
+
+using edge::GrpcStatus;
+
+constexpr Refusal kNoLeader{GrpcCode::kUnavailable, "etcdserver: no leader"};
+constexpr Refusal kLeaderChanged{GrpcCode::kUnavailable, "etcdserver: leader changed"};
+constexpr Refusal kTimedOut{GrpcCode::kUnavailable, "etcdserver: request timed out"};
+constexpr Refusal kStopped{GrpcCode::kUnavailable, "etcdserver: server stopped"};
+constexpr Refusal kTooManyRequests{GrpcCode::kResourceExhausted, "etcdserver: too many requests"};
+constexpr Refusal kCorrupt{GrpcCode::kDataLoss, "etcdserver: corrupt cluster"};
+constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling request"};
+
+std::string_view MessageOf(const edge::GrpcRequest& request) {
+  return {request.message.data(), request.message.size()};
+}
+
+template <typename Message>
+bool Parse(std::string_view bytes, Message& message) {
+  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+GrpcStatus Serialize(const google::protobuf::MessageLite& message, std::string* response) {
+  CHECK(message.SerializeToString(response));
+  return {};
+}
+
+void FillHeader(const HeaderFields& fields, etcdserverpb::ResponseHeader& header) {
+  header.set_cluster_id(fields.cluster_id);
+  header.set_member_id(fields.member_id);
+  header.set_raft_term(fields.raft_term);
+}
+
+Consistency WantedConsistency(bool is_serializable) {
+  const bool local = is_serializable || mutant::Enabled(mutant::Id::kM75StaleSerializableRead);
+  return local ? Consistency::kSerializable : Consistency::kLinearizable;
+}
+
+}  // namespace
+
+GrpcStatus ToGrpcStatus(const Refusal& refusal) {
+  return {static_cast<edge::GrpcCode>(refusal.code), std::string(refusal.text)};
+}
+
+GrpcStatus ToGrpcStatus(const absl::Status& failure) {
+  switch (failure.code()) {
+    case absl::StatusCode::kFailedPrecondition:
+      return ToGrpcStatus(kNoLeader);
+    case absl::StatusCode::kUnavailable:
+      return ToGrpcStatus(kLeaderChanged);
+    case absl::StatusCode::kDeadlineExceeded:
+      return ToGrpcStatus(kTimedOut);
+    case absl::StatusCode::kCancelled:
+      return ToGrpcStatus(kStopped);
+    case absl::StatusCode::kResourceExhausted:
+      return ToGrpcStatus(kTooManyRequests);
+    case absl::StatusCode::kDataLoss:
+      return ToGrpcStatus(kCorrupt);
+    default:
+      return {edge::GrpcCode::kUnknown, std::string(failure.message())};
+  }
+}
+
+void KvService::Register(edge::GrpcRegistry& registry, std::shared_ptr<const void> owner) {
+  using Handler = Status (KvService::*)(Fiber&, const Request&, std::string*);
+  const std::pair<const char*, Handler> methods[] = {
+      {"/etcdserverpb.KV/Range", &KvService::Range},
+      {"/etcdserverpb.KV/Put", &KvService::Put},
+      {"/etcdserverpb.KV/DeleteRange", &KvService::DeleteRange},
+      {"/etcdserverpb.KV/Txn", &KvService::Txn},
+      {"/etcdserverpb.KV/Compact", &KvService::Compact},
+      {"/etcdserverpb.Maintenance/Status", &KvService::GetStatus},
+      {"/etcdserverpb.Maintenance/Hash", &KvService::Hash},
+      {"/etcdserverpb.Maintenance/HashKV", &KvService::HashKv},
+      {"/etcdserverpb.Cluster/MemberList", &KvService::MemberList},
+  };
+  for (const auto& [name, handler] : methods) {
+    registry.AddUnary(name,
+                      [this, owner, handler = handler](Fiber& fiber, const Request& request,
+                                                       std::string* response) -> Status {
+                        const auto has_leader = request.metadata.Find("hasleader");
+                        if (has_leader.has_value() && *has_leader == "true" &&
+                            backend_.Status(fiber).leader == 0) {
+                          return ToGrpcStatus(kNoLeader);
+                        }
+                        return (this->*handler)(fiber, request, response);
+                      });
+  }
+}
+
+MonoTime KvService::Deadline(Fiber& fiber, const Request& request) const {
+  return std::min(request.deadline, fiber.now() + options_.request_timeout);
+}
+
+GrpcStatus KvService::Answer(Fiber& fiber, const absl::StatusOr<std::string>& bytes,
+                             std::string* response) {
+  if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+  const auto outcome = DecodeOutcome(*bytes);
+  if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+  if (!outcome->ok()) return ToGrpcStatus(Refusal{outcome->code, outcome->body});
+  *response = AppendHeader(outcome->body, backend_.Header(fiber));
+  return {};
+}
+
+GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& request,
+                              std::string* response) {
+  if (request.message.size() > options_.request_bytes_max) return ToGrpcStatus(kRequestTooLarge);
+  return Answer(
+      fiber,
+      backend_.Propose(fiber, EncodeCommand(kind, MessageOf(request)), Deadline(fiber, request)),
+      response);
+}
+
+GrpcStatus KvService::Query(Fiber& fiber, CommandKind kind, const Request& request,
+                            Consistency consistency, std::string* response) {
+  return Answer(fiber,
+                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)), consistency,
+                               Deadline(fiber, request)),
+                response);
+}
+
+// ---- KV
+
+GrpcStatus KvService::Range(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::RangeRequest range;
+  if (!Parse(MessageOf(request), range)) return ToGrpcStatus(kMalformed);
+  if (Verdict verdict = CheckRange(range); verdict != nullptr) return ToGrpcStatus(*verdict);
+  return Query(fiber, CommandKind::kRange, request, WantedConsistency(range.serializable()),
+               response);
+}
+
+GrpcStatus KvService::Put(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::PutRequest put;
+  if (!Parse(MessageOf(request), put)) return ToGrpcStatus(kMalformed);
+  if (Verdict verdict = CheckPut(put); verdict != nullptr) return ToGrpcStatus(*verdict);
+  return Propose(fiber, CommandKind::kPut, request, response);
+}
+
+GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::DeleteRangeRequest range;
+  if (!Parse(MessageOf(request), range)) return ToGrpcStatus(kMalformed);
+  if (Verdict verdict = CheckDeleteRange(range); verdict != nullptr) {
+    return ToGrpcStatus(*verdict);
+  }
+  return Propose(fiber, CommandKind::kDeleteRange, request, response);
+}
+
+GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::TxnRequest txn;
+  if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
+  if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
+  if (!IsReadOnly(txn)) return Propose(fiber, CommandKind::kTxn, request, response);
+  return Query(fiber, CommandKind::kTxn, request, WantedConsistency(IsSerializable(txn)), response);
+}
+
+GrpcStatus KvService::Compact(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::CompactionRequest compaction;
+  if (!Parse(MessageOf(request), compaction)) return ToGrpcStatus(kMalformed);
+  GrpcStatus status = Propose(fiber, CommandKind::kCompact, request, response);
+  if (!status.ok() || !compaction.physical()) return status;
+  return AwaitSweep(fiber, request.deadline);
+}
+
+GrpcStatus KvService::AwaitSweep(Fiber& fiber, MonoTime deadline) {
+  while (true) {
+    const MonoTime one = std::min(deadline, fiber.now() + options_.request_timeout);
+    const auto bytes = backend_.Propose(fiber, EncodeCommand(CommandKind::kSweep, ""), one);
+    if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+    const auto outcome = DecodeOutcome(*bytes);
+    if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+    if (!outcome->ok()) return ToGrpcStatus(Refusal{outcome->code, outcome->body});
+    if (outcome->body.empty()) return {};
+  }
+}
+
+// ---- Maintenance
+
+GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::string* response) {
+  // Answered by this node alone, also when there is no leader.
+  std::string known;
+  const GrpcStatus queried =
+      Answer(fiber,
+             backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
+                            Consistency::kSerializable, Deadline(fiber, request)),
+             &known);
+  if (!queried.ok()) return queried;
+  etcdserverpb::StatusResponse status;
+  if (!Parse(known, status)) return ToGrpcStatus(kMalformed);
+  const NodeStatus node = backend_.Status(fiber);
+  status.set_version(options_.version);
+  status.set_storageversion(options_.version);
+  status.set_dbsize(node.store_bytes);
+  status.set_dbsizeinuse(node.live_bytes);
+  status.set_leader(node.leader);
+  status.set_raftindex(node.raft_index);
+  status.set_raftterm(node.raft_term);
+  status.set_raftappliedindex(node.applied_index);
+  status.set_islearner(node.is_learner);
+  for (const std::string& error : node.errors) status.add_errors(error);
+  if (node.leader == 0) status.add_errors(std::string(kNoLeader.text));
+  return Serialize(status, response);
+}
+
+GrpcStatus KvService::Hash(Fiber& fiber, const Request& request, std::string* response) {
+  std::string hashed;
+  const GrpcStatus queried =
+      Answer(fiber,
+             backend_.Query(fiber, EncodeCommand(CommandKind::kHashKv, ""),
+                            Consistency::kSerializable, Deadline(fiber, request)),
+             &hashed);
+  if (!queried.ok()) return queried;
+  etcdserverpb::HashKVResponse known;
+  if (!Parse(hashed, known)) return ToGrpcStatus(kMalformed);
+  etcdserverpb::HashResponse answer;
+  *answer.mutable_header() = known.header();
+  answer.set_hash(known.hash());
+  return Serialize(answer, response);
+}
+
+GrpcStatus KvService::HashKv(Fiber& fiber, const Request& request, std::string* response) {
+  return Query(fiber, CommandKind::kHashKv, request, Consistency::kSerializable, response);
+}
+
+// ---- Cluster
+
+GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MemberListRequest list;
+  if (!Parse(MessageOf(request), list)) return ToGrpcStatus(kMalformed);
+  if (list.linearizable()) {
+    // Any linearizable query proves that this node has caught up.
+    const auto caught_up = backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
+                                          Consistency::kLinearizable, Deadline(fiber, request));
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up.status());
+  }
+  etcdserverpb::MemberListResponse answer;
+  FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's
+  for (const Member& member : backend_.Members()) {
+    etcdserverpb::Member& out = *answer.add_members();
+    out.set_id(member.id);
+    out.set_name(member.name);
+    for (const std::string& url : member.peer_urls) out.add_peerurls(url);
+    for (const std::string& url : member.client_urls) out.add_clienturls(url);
+    out.set_islearner(member.is_learner);
+  }
+  return Serialize(answer, response);
+}
+
+}  // namespace lockstep::kv

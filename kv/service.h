@@ -1,0 +1,71 @@
+// KvService: etcd's gRPC services KV, Maintenance and Cluster, as far as they are there, over a
+// Backend. Methods that are not there are Unimplemented by the server.
+#ifndef LOCKSTEP_KV_SERVICE_H_
+#define LOCKSTEP_KV_SERVICE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "framework/base/limits.h"
+#include "framework/base/time.h"
+#include "framework/edge/grpc_service.h"
+#include "kv/backend.h"
+#include "kv/verdict.h"
+
+namespace lockstep::kv {
+
+// How a failure of the backend is told to clients, in etcd's words.
+edge::GrpcStatus ToGrpcStatus(const absl::Status& failure);
+edge::GrpcStatus ToGrpcStatus(const Refusal& refusal);
+
+// Stateless. Borrows the backend; both must outlive the registry's calls. The handlers suspend.
+class KvService final {
+ public:
+  struct Options final {
+    // What Status and clients that look for features are told; must be a semantic version.
+    std::string version = "3.6.0";
+    // A client that waits longer is answered then: etcd's 5 s and two election timeouts.
+    Duration request_timeout = Seconds(7);
+    size_t request_bytes_max = limits::kRequestBytesMax;
+  };
+
+  KvService(Backend& backend, Options options) : backend_(backend), options_(std::move(options)) {}
+  KvService(const KvService&) = delete;
+  KvService& operator=(const KvService&) = delete;
+
+  // The handlers keep `owner`, if there is one: whatever owns this service and its backend.
+  void Register(edge::GrpcRegistry& registry, std::shared_ptr<const void> owner = nullptr);
+
+ private:
+  using Request = edge::GrpcRequest;
+  using Status = edge::GrpcStatus;
+
+  Status Range(Fiber& fiber, const Request& request, std::string* response);
+  Status Put(Fiber& fiber, const Request& request, std::string* response);
+  Status DeleteRange(Fiber& fiber, const Request& request, std::string* response);
+  Status Txn(Fiber& fiber, const Request& request, std::string* response);
+  Status Compact(Fiber& fiber, const Request& request, std::string* response);
+  Status GetStatus(Fiber& fiber, const Request& request, std::string* response);
+  Status Hash(Fiber& fiber, const Request& request, std::string* response);
+  Status HashKv(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberList(Fiber& fiber, const Request& request, std::string* response);
+
+  // Proposes the request as it came and answers with the outcome.
+  Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response);
+  Status Query(Fiber& fiber, CommandKind kind, const Request& request, Consistency consistency,
+               std::string* response);
+  // Proposes sweeps until nothing that was compacted is left.
+  Status AwaitSweep(Fiber& fiber, MonoTime deadline);
+  // Puts the outcome's response, with a complete header, or its refusal where they belong.
+  Status Answer(Fiber& fiber, const absl::StatusOr<std::string>& outcome, std::string* response);
+  MonoTime Deadline(Fiber& fiber, const Request& request) const;
+
+  Backend& backend_;
+  Options options_;
+};
+
+}  // namespace lockstep::kv
+
+#endif  // LOCKSTEP_KV_SERVICE_H_

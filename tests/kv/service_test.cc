@@ -1,0 +1,222 @@
+#include "kv/service.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/base/mutant_on.h"
+#include "tests/kv/test_kv.h"
+
+namespace lockstep::kv {
+namespace {
+
+// A replica that is alone: applies at once, remembers what it was asked, fails when told to.
+class LocalBackend final : public Backend {
+ public:
+  explicit LocalBackend(TestKv& kv) : kv_(kv) {}
+
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
+                                      MonoTime deadline) override {
+    ++proposals;
+    last_deadline = deadline;
+    if (!failure.ok()) return failure;
+    MachineOnMap::Context context(kv_.machine.store());
+    return kv_.machine.machine().Apply(fiber, command, context);
+  }
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
+                                    MonoTime deadline) override {
+    last_deadline = deadline;
+    last_consistency = consistency;
+    if (!failure.ok()) return failure;
+    return kv_.machine.machine().Query(fiber, query, kv_.machine.store());
+  }
+  HeaderFields Header(Fiber&) override {
+    return {.cluster_id = 11, .member_id = 22, .raft_term = 33};
+  }
+  NodeStatus Status(Fiber&) override { return status; }
+  std::vector<Member> Members() const override {
+    return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
+  }
+
+  absl::Status failure;
+  NodeStatus status;
+  int proposals = 0;
+  MonoTime last_deadline;
+  std::optional<Consistency> last_consistency;
+
+ private:
+  TestKv& kv_;
+};
+
+class KvServiceTest : public testing::Test {
+ protected:
+  KvServiceTest() : service_(backend_, {}) { service_.Register(registry_); }
+  ~KvServiceTest() override { mutant::Plant(mutant::Id::kNone); }
+
+  template <typename Request>
+  edge::GrpcStatus Call(const std::string& method, const Request& request) {
+    return CallRaw(method, request.SerializeAsString());
+  }
+  edge::GrpcStatus CallRaw(const std::string& method, const std::string& message) {
+    edge::GrpcStatus status;
+    response_.clear();
+    kv_.machine.InFiber([&](Fiber& fiber) {
+      const edge::GrpcRequest call{method, message, metadata_, deadline_, peer_};
+      status = registry_.Find(method)->unary(fiber, call, &response_);
+    });
+    return status;
+  }
+  template <typename Response>
+  Response Parsed() {
+    Response response;
+    CHECK(response.ParseFromString(response_));
+    return response;
+  }
+  static etcdserverpb::PutRequest PutOf(const std::string& key, const std::string& value) {
+    return PutOp(key, value).request_put();
+  }
+  static edge::GrpcStatus Unavailable(const std::string& text) {
+    return {edge::GrpcCode::kUnavailable, text};
+  }
+
+  TestKv kv_;
+  LocalBackend backend_{kv_};
+  KvService service_;
+  edge::GrpcRegistry registry_;
+  edge::Metadata metadata_;
+  MonoTime deadline_ = kNoDeadline;
+  std::string peer_;
+  std::string response_;
+};
+
+const std::string kPut = "/etcdserverpb.KV/Put";
+const std::string kRange = "/etcdserverpb.KV/Range";
+const std::string kTxn = "/etcdserverpb.KV/Txn";
+const std::string kCompact = "/etcdserverpb.KV/Compact";
+
+TEST_F(KvServiceTest, PutThenRangeWithCompleteHeaders) {
+  ASSERT_TRUE(Call(kPut, PutOf("a", "1")).ok());
+  const auto header = Parsed<etcdserverpb::PutResponse>().header();
+  EXPECT_EQ(header.cluster_id(), 11u);
+  EXPECT_EQ(header.member_id(), 22u);
+  EXPECT_EQ(header.revision(), 2);
+  EXPECT_EQ(header.raft_term(), 33u);
+  ASSERT_TRUE(Call(kRange, RangeOp("a").request_range()).ok());
+  EXPECT_EQ(Show(Parsed<etcdserverpb::RangeResponse>()), "a=1");
+}
+
+TEST_F(KvServiceTest, BadRequestsAreRefusedWithoutAProposal) {
+  const edge::GrpcStatus status = Call(kPut, PutOf("", "1"));
+  EXPECT_EQ(status.code, edge::GrpcCode::kInvalidArgument);
+  EXPECT_EQ(status.message, "etcdserver: key is not provided");
+  EXPECT_EQ(CallRaw(kPut, "\xFF").code, edge::GrpcCode::kInternal);
+  const edge::GrpcStatus large = Call(kPut, PutOf("a", std::string(1'572'865, 'x')));
+  EXPECT_EQ(large.code, edge::GrpcCode::kInvalidArgument);
+  EXPECT_EQ(large.message, "etcdserver: request is too large");
+  EXPECT_EQ(backend_.proposals, 0);
+}
+
+TEST_F(KvServiceTest, RefusalsOfTheMachineReachTheClient) {
+  const edge::GrpcStatus status = Call(kRange, RangeOp("a", 9).request_range());
+  EXPECT_EQ(status.code, edge::GrpcCode::kOutOfRange);
+  EXPECT_EQ(status.message, "etcdserver: mvcc: required revision is a future revision");
+}
+
+TEST_F(KvServiceTest, FailuresOfTheBackendSpeakEtcdsLanguage) {
+  const auto put = [&](absl::Status failure) {
+    backend_.failure = std::move(failure);
+    return Call(kPut, PutOf("a", "1"));
+  };
+  EXPECT_EQ(put(absl::FailedPreconditionError("")), Unavailable("etcdserver: no leader"));
+  EXPECT_EQ(put(absl::UnavailableError("")), Unavailable("etcdserver: leader changed"));
+  EXPECT_EQ(put(absl::DeadlineExceededError("")), Unavailable("etcdserver: request timed out"));
+  EXPECT_EQ(put(absl::CancelledError("")), Unavailable("etcdserver: server stopped"));
+  EXPECT_EQ(put(absl::ResourceExhaustedError("")).message, "etcdserver: too many requests");
+  EXPECT_EQ(put(absl::InternalError("odd")), edge::GrpcStatus(edge::GrpcCode::kUnknown, "odd"));
+}
+
+TEST_F(KvServiceTest, TimeoutIsTheClientsOrEtcdsWhicheverIsFirst) {
+  Call(kPut, PutOf("a", "1"));
+  EXPECT_EQ(backend_.last_deadline, MonoTime{} + Seconds(7));
+  deadline_ = MonoTime{} + Seconds(1);
+  Call(kPut, PutOf("a", "1"));
+  EXPECT_EQ(backend_.last_deadline, deadline_);
+}
+
+TEST_F(KvServiceTest, ReadsAreLinearizableUnlessTheyAskForLess) {
+  auto range = RangeOp("a");
+  Call(kRange, range.request_range());
+  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+  Call(kTxn, MakeTxn({range}));
+  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+  range.mutable_request_range()->set_serializable(true);
+  Call(kRange, range.request_range());
+  EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
+  Call(kTxn, MakeTxn({range}));
+  EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
+  EXPECT_EQ(backend_.proposals, 0);
+  Call(kTxn, MakeTxn({range}, {PutOp("a")}));
+  EXPECT_EQ(backend_.proposals, 1);
+}
+
+TEST_F(KvServiceTest, PlantedStaleReadAsksForLess) {
+  mutant::Plant(mutant::Id::kM75StaleSerializableRead);
+  Call(kRange, RangeOp("a").request_range());
+  EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
+}
+
+TEST_F(KvServiceTest, PhysicalCompactionReturnsWhenEverythingIsSwept) {
+  for (int i = 0; i < 1200; ++i) kv_.Put("a", "v");
+  etcdserverpb::CompactionRequest request;
+  request.set_revision(1201);
+  request.set_physical(true);
+  ASSERT_TRUE(Call(kCompact, request).ok());
+  EXPECT_EQ(Parsed<etcdserverpb::CompactionResponse>().header().revision(), 1201);
+  EXPECT_EQ(backend_.proposals, 3);
+  EXPECT_EQ(kv_.machine.store().rows(machine::Column::kHistory).size(), 1u);
+}
+
+TEST_F(KvServiceTest, StatusIsAnsweredWithoutALeader) {
+  backend_.status.raft_term = 5;
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest()).ok());
+  const auto status = Parsed<etcdserverpb::StatusResponse>();
+  EXPECT_EQ(status.version(), "3.6.0");
+  EXPECT_EQ(status.raftterm(), 5u);
+  EXPECT_EQ(status.header().revision(), 1);
+  EXPECT_EQ(status.errors(0), "etcdserver: no leader");
+  EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
+}
+
+TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {
+  metadata_.Add("hasleader", "true");
+  EXPECT_EQ(Call(kRange, RangeOp("a").request_range()), Unavailable("etcdserver: no leader"));
+  backend_.status.leader = 1;
+  EXPECT_TRUE(Call(kRange, RangeOp("a").request_range()).ok());
+}
+
+TEST_F(KvServiceTest, MemberListHasNoRevision) {
+  etcdserverpb::MemberListRequest request;
+  request.set_linearizable(true);
+  ASSERT_TRUE(Call("/etcdserverpb.Cluster/MemberList", request).ok());
+  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+  const auto list = Parsed<etcdserverpb::MemberListResponse>();
+  EXPECT_EQ(list.header().revision(), 0);
+  EXPECT_EQ(list.header().member_id(), 22u);
+  EXPECT_EQ(list.members(0).clienturls(0), "c");
+}
+
+TEST_F(KvServiceTest, HashKvCoversWhatWasWritten) {
+  const std::string method = "/etcdserverpb.Maintenance/HashKV";
+  ASSERT_TRUE(Call(method, etcdserverpb::HashKVRequest()).ok());
+  const uint32_t empty = Parsed<etcdserverpb::HashKVResponse>().hash();
+  EXPECT_EQ(Parsed<etcdserverpb::HashKVResponse>().compact_revision(), -1);
+  kv_.Put("a", "1");
+  ASSERT_TRUE(Call(method, etcdserverpb::HashKVRequest()).ok());
+  EXPECT_NE(Parsed<etcdserverpb::HashKVResponse>().hash(), empty);
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Hash", etcdserverpb::HashRequest()).ok());
+}
+
+}  // namespace
+}  // namespace lockstep::kv
