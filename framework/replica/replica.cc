@@ -80,6 +80,13 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
                                             initial.applied.value(), " entries, the log ends at ",
                                             last.value()));
   }
+  replica->environment_.trace.Emit(
+      runtime::TraceLevel::kInfo, "replica.recovered",
+      {{"group", options.group.value()},
+       {"applied", initial.applied.value()},
+       {"log_start", initial.snapshot.index.value()},
+       {"log_end", last.value()},
+       {"sessions", static_cast<uint64_t>(replica->applier_->sessions().size())}});
   replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
   replica->effects_ = std::make_unique<EffectRunner>(
       EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
