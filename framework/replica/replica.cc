@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
                      replica->snapshots_, *replica, replica->observer_},
-      initial.snapshot);
+      options.bootstrap);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
   initial.configuration = replica->applier_->applied().configuration;
@@ -301,14 +301,19 @@ void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)>
 }
 
 void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) {
+  environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.applied",
+                          {{"group", options_.group.value()}, {"index", index.value()}});
   proposals_.OnApplied(requests);
   applied_advanced_.WakeAll();
   Step(raft_->Applied(index));
 }
 
 void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
-  environment_.trace.Emit(runtime::TraceLevel::kInfo, "replica.snapshot_installed",
-                          {{"group", options_.group.value()}, {"index", meta.index.value()}});
+  environment_.trace.Emit(
+      runtime::TraceLevel::kInfo, "replica.snapshot_installed",
+      {{"group", options_.group.value()},
+       {"index", meta.index.value()},
+       {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
   proposals_.OnSnapshotInstalled(applier_->sessions());
   applied_advanced_.WakeAll();
   Step(raft_->Applied(meta.index));
