@@ -44,8 +44,8 @@ class Applier::Context final : public machine::ApplyContext {
   std::vector<std::pair<raft::Index, std::string>> published_;
 };
 
-Applier::Applier(const Parts& parts, raft::SnapshotMeta bootstrap)
-    : parts_(parts), applied_(std::move(bootstrap)) {}
+Applier::Applier(const Parts& parts, raft::Configuration bootstrap)
+    : parts_(parts), bootstrap_(std::move(bootstrap)) {}
 
 absl::Status Applier::Recover(Fiber& fiber, const raft::SnapshotMeta& log_start) {
   RETURN_IF_ERROR(LoadState(fiber));
@@ -64,6 +64,10 @@ absl::Status Applier::LoadState(Fiber& fiber) {
   ASSIGN_OR_RETURN(auto row, view->Get(fiber, Column::kSystem, kAppliedKey));
   if (row) {
     ASSIGN_OR_RETURN(applied_, wire::DecodeSnapshotMeta(*row));
+  } else {
+    // Nothing was ever flushed, or an installation was cut short: whatever the log starts with.
+    applied_ = {};
+    applied_.configuration = bootstrap_;
   }
   RETURN_IF_ERROR(sessions_.Load(fiber, *view));
   return parts_.machine.Load(fiber, *view);

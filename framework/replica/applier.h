@@ -62,8 +62,8 @@ class Applier final {
     ReplicaObserver* observer;  // may be null
   };
 
-  // `bootstrap`: the state before the first entry (index 0).
-  Applier(const Parts& parts, raft::SnapshotMeta bootstrap);
+  // `bootstrap`: the members before the first entry.
+  Applier(const Parts& parts, raft::Configuration bootstrap);
 
   // Reads what the store holds; finishes the installation of a snapshot up to `log_start` that a
   // crash interrupted. DATA_LOSS: the log starts after what the store holds.
@@ -95,6 +95,7 @@ class Applier final {
   absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);
 
   Parts parts_;
+  raft::Configuration bootstrap_;
   raft::SnapshotMeta applied_;
   ClientSessions sessions_;
   std::deque<raft::Entry> queue_;

@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
                      replica->snapshots_, *replica, replica->environment_.fault_points,
                      replica->observer_},
-      initial.snapshot);
+      options.bootstrap);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
   initial.configuration = replica->applier_->applied().configuration;
@@ -81,6 +81,13 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
                                             initial.applied.value(), " entries, the log ends at ",
                                             last.value()));
   }
+  replica->environment_.trace.Emit(
+      runtime::TraceLevel::kInfo, "replica.recovered",
+      {{"group", options.group.value()},
+       {"applied", initial.applied.value()},
+       {"log_start", initial.snapshot.index.value()},
+       {"log_end", last.value()},
+       {"sessions", static_cast<uint64_t>(replica->applier_->sessions().size())}});
   replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
   replica->effects_ = std::make_unique<EffectRunner>(
       EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
@@ -313,14 +320,19 @@ void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)>
 }
 
 void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) {
+  environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.applied",
+                          {{"group", options_.group.value()}, {"index", index.value()}});
   proposals_.OnApplied(requests);
   applied_advanced_.WakeAll();
   Step(raft_->Applied(index));
 }
 
 void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
-  environment_.trace.Emit(runtime::TraceLevel::kInfo, "replica.snapshot_installed",
-                          {{"group", options_.group.value()}, {"index", meta.index.value()}});
+  environment_.trace.Emit(
+      runtime::TraceLevel::kInfo, "replica.snapshot_installed",
+      {{"group", options_.group.value()},
+       {"index", meta.index.value()},
+       {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
   proposals_.OnSnapshotInstalled(applier_->sessions());
   applied_advanced_.WakeAll();
   Step(raft_->Applied(meta.index));
