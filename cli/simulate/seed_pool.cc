@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,11 +42,21 @@ void WriteAll(int fd, const std::string& text) {
   }
 }
 
+// A universe that does not end is a finding, too: SIGPROF ends the process. Processor time, so that
+// a busy machine does not matter.
+void LimitTime() {
+  constexpr time_t kProcessorSecondsMax = 60;
+  itimerval timer{};
+  timer.it_value.tv_sec = kProcessorSecondsMax;
+  CHECK_EQ(setitimer(ITIMER_PROF, &timer, nullptr), 0);
+}
+
 // A worker's whole life. "S seed" says what is tried, "R {...}" how it went.
 [[noreturn]] void Work(const SeedRange& range, int results, const sim::RunOptions& options) {
   mutant::Plant(range.mutant);
   for (uint64_t seed = range.first; seed < range.end; seed += range.step) {
     WriteAll(results, "S " + std::to_string(seed) + "\n");
+    LimitTime();
     const sim::RunResult result = sim::RunSeed(seed, options);
     WriteAll(results, "R " + ToJson(result) + "\n");
   }
@@ -99,6 +110,7 @@ sim::RunResult Crash(const Worker& worker, int status) {
   result.seed = worker.current;
   std::string words = LastWords(worker.errors);
   if (words.empty()) words = "the process ended with status " + std::to_string(status);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) words = "the universe does not end";
   result.violation = checkers::Violation{"crash", std::move(words), "process"};
   return result;
 }
