@@ -80,6 +80,16 @@ absl::StatusOr<ReplicaStatus> GroupClient::Status(Fiber& fiber, MonoTime deadlin
                                   [](Fiber&, Replica& replica) { return replica.status(); });
 }
 
+absl::StatusOr<raft::Term> GroupClient::Term(Fiber& fiber, MonoTime deadline) {
+  return OnShardOf<raft::Term>(fiber, environment_, directory_, group_, deadline,
+                               [](Fiber&, Replica& replica) { return replica.raft().term(); });
+}
+
+absl::StatusOr<uint64_t> GroupClient::StoreBytes(Fiber& fiber, MonoTime deadline) {
+  return OnShardOf<uint64_t>(fiber, environment_, directory_, group_, deadline,
+                             [](Fiber&, Replica& replica) { return replica.store_bytes(); });
+}
+
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {
   const absl::StatusOr<bool> known = OnShardOf<bool>(
       fiber, environment_, directory_, group_, deadline,

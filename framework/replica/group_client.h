@@ -52,6 +52,10 @@ class GroupClient final {
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string request, Consistency consistency,
                                     MonoTime deadline);
   absl::StatusOr<ReplicaStatus> Status(Fiber& fiber, MonoTime deadline);
+  // For every answer, so cheaper than Status.
+  absl::StatusOr<raft::Term> Term(Fiber& fiber, MonoTime deadline);
+  // What the store of the group's shard takes on disk.
+  absl::StatusOr<uint64_t> StoreBytes(Fiber& fiber, MonoTime deadline);
   // False at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 
