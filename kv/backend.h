@@ -57,8 +57,9 @@ class Backend {
   virtual absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query,
                                             Consistency consistency, MonoTime deadline) = 0;
 
-  virtual HeaderFields Header() const = 0;
-  virtual NodeStatus Status() const = 0;
+  // These suspend only where the group lives on another shard of the node.
+  virtual HeaderFields Header(Fiber& fiber) = 0;
+  virtual NodeStatus Status(Fiber& fiber) = 0;
   virtual std::vector<Member> Members() const = 0;
 };
 

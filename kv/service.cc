@@ -71,7 +71,7 @@ GrpcStatus ToGrpcStatus(const absl::Status& failure) {
   }
 }
 
-void KvService::Register(edge::GrpcRegistry& registry) {
+void KvService::Register(edge::GrpcRegistry& registry, std::shared_ptr<const void> owner) {
   using Handler = Status (KvService::*)(Fiber&, const Request&, std::string*);
   const std::pair<const char*, Handler> methods[] = {
       {"/etcdserverpb.KV/Range", &KvService::Range},
@@ -85,16 +85,16 @@ void KvService::Register(edge::GrpcRegistry& registry) {
       {"/etcdserverpb.Cluster/MemberList", &KvService::MemberList},
   };
   for (const auto& [name, handler] : methods) {
-    registry.AddUnary(
-        name,
-        [this, handler = handler](Fiber& fiber, const Request& request,
-                                  std::string* response) -> Status {
-          const auto has_leader = request.metadata.Find("hasleader");
-          if (has_leader.has_value() && *has_leader == "true" && backend_.Status().leader == 0) {
-            return ToGrpcStatus(kNoLeader);
-          }
-          return (this->*handler)(fiber, request, response);
-        });
+    registry.AddUnary(name,
+                      [this, owner, handler = handler](Fiber& fiber, const Request& request,
+                                                       std::string* response) -> Status {
+                        const auto has_leader = request.metadata.Find("hasleader");
+                        if (has_leader.has_value() && *has_leader == "true" &&
+                            backend_.Status(fiber).leader == 0) {
+                          return ToGrpcStatus(kNoLeader);
+                        }
+                        return (this->*handler)(fiber, request, response);
+                      });
   }
 }
 
@@ -102,13 +102,13 @@ MonoTime KvService::Deadline(Fiber& fiber, const Request& request) const {
   return std::min(request.deadline, fiber.now() + options_.request_timeout);
 }
 
-GrpcStatus KvService::Answer(const absl::StatusOr<std::string>& bytes,
-                             std::string* response) const {
+GrpcStatus KvService::Answer(Fiber& fiber, const absl::StatusOr<std::string>& bytes,
+                             std::string* response) {
   if (!bytes.ok()) return ToGrpcStatus(bytes.status());
   const auto outcome = DecodeOutcome(*bytes);
   if (!outcome.ok()) return ToGrpcStatus(outcome.status());
   if (!outcome->ok()) return ToGrpcStatus(Refusal{outcome->code, outcome->body});
-  *response = AppendHeader(outcome->body, backend_.Header());
+  *response = AppendHeader(outcome->body, backend_.Header(fiber));
   return {};
 }
 
@@ -116,13 +116,15 @@ GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& req
                               std::string* response) {
   if (request.message.size() > options_.request_bytes_max) return ToGrpcStatus(kRequestTooLarge);
   return Answer(
+      fiber,
       backend_.Propose(fiber, EncodeCommand(kind, MessageOf(request)), Deadline(fiber, request)),
       response);
 }
 
 GrpcStatus KvService::Query(Fiber& fiber, CommandKind kind, const Request& request,
                             Consistency consistency, std::string* response) {
-  return Answer(backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)), consistency,
+  return Answer(fiber,
+                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)), consistency,
                                Deadline(fiber, request)),
                 response);
 }
@@ -187,13 +189,14 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
   // Answered by this node alone, also when there is no leader.
   std::string known;
   const GrpcStatus queried =
-      Answer(backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
+      Answer(fiber,
+             backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
                             Consistency::kSerializable, Deadline(fiber, request)),
              &known);
   if (!queried.ok()) return queried;
   etcdserverpb::StatusResponse status;
   if (!Parse(known, status)) return ToGrpcStatus(kMalformed);
-  const NodeStatus node = backend_.Status();
+  const NodeStatus node = backend_.Status(fiber);
   status.set_version(options_.version);
   status.set_storageversion(options_.version);
   status.set_dbsize(node.store_bytes);
@@ -211,7 +214,8 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
 GrpcStatus KvService::Hash(Fiber& fiber, const Request& request, std::string* response) {
   std::string hashed;
   const GrpcStatus queried =
-      Answer(backend_.Query(fiber, EncodeCommand(CommandKind::kHashKv, ""),
+      Answer(fiber,
+             backend_.Query(fiber, EncodeCommand(CommandKind::kHashKv, ""),
                             Consistency::kSerializable, Deadline(fiber, request)),
              &hashed);
   if (!queried.ok()) return queried;
@@ -239,7 +243,7 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
     if (!caught_up.ok()) return ToGrpcStatus(caught_up.status());
   }
   etcdserverpb::MemberListResponse answer;
-  FillHeader(backend_.Header(), *answer.mutable_header());  // without a revision, as etcd's
+  FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's
   for (const Member& member : backend_.Members()) {
     etcdserverpb::Member& out = *answer.add_members();
     out.set_id(member.id);

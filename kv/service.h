@@ -3,6 +3,7 @@
 #ifndef LOCKSTEP_KV_SERVICE_H_
 #define LOCKSTEP_KV_SERVICE_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,8 @@ class KvService final {
   KvService(const KvService&) = delete;
   KvService& operator=(const KvService&) = delete;
 
-  void Register(edge::GrpcRegistry& registry);
+  // The handlers keep `owner`, if there is one: whatever owns this service and its backend.
+  void Register(edge::GrpcRegistry& registry, std::shared_ptr<const void> owner = nullptr);
 
  private:
   using Request = edge::GrpcRequest;
@@ -57,7 +59,7 @@ class KvService final {
   // Proposes sweeps until nothing that was compacted is left.
   Status AwaitSweep(Fiber& fiber, MonoTime deadline);
   // Puts the outcome's response, with a complete header, or its refusal where they belong.
-  Status Answer(const absl::StatusOr<std::string>& outcome, std::string* response) const;
+  Status Answer(Fiber& fiber, const absl::StatusOr<std::string>& outcome, std::string* response);
   MonoTime Deadline(Fiber& fiber, const Request& request) const;
 
   Backend& backend_;

@@ -32,10 +32,10 @@ class LocalBackend final : public Backend {
     if (!failure.ok()) return failure;
     return kv_.machine.machine().Query(fiber, query, kv_.machine.store());
   }
-  HeaderFields Header() const override {
+  HeaderFields Header(Fiber&) override {
     return {.cluster_id = 11, .member_id = 22, .raft_term = 33};
   }
-  NodeStatus Status() const override { return status; }
+  NodeStatus Status(Fiber&) override { return status; }
   std::vector<Member> Members() const override {
     return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
   }

@@ -1,0 +1,113 @@
+#include "kv/kv_node.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "framework/replica/group_client.h"
+#include "kv/kv_machine.h"
+
+namespace lockstep::kv {
+namespace {
+
+// Facts about the own node are there at once; only its own shards are asked.
+constexpr Duration kLocalTimeout = Seconds(1);
+
+// Backend over the group's client. Owned by the handlers, which the client outlives.
+class GroupBackend final : public Backend {
+ public:
+  GroupBackend(replica::GroupClient& client, NodeId self, const KvNodeOptions& options)
+      : client_(client), self_(self), cluster_(options.cluster), members_(options.members) {}
+
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
+                                      MonoTime deadline) override {
+    return Translate(client_.Propose(fiber, std::move(command), deadline));
+  }
+
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
+                                    MonoTime deadline) override {
+    const replica::Consistency wanted = consistency == Consistency::kLinearizable
+                                            ? replica::Consistency::kLinearizable
+                                            : replica::Consistency::kSerializable;
+    return Translate(client_.Query(fiber, std::string(query), wanted, deadline));
+  }
+
+  HeaderFields Header(Fiber& fiber) override {
+    HeaderFields header;
+    header.cluster_id = cluster_.value();
+    header.member_id = self_.value();
+    const auto term = client_.Term(fiber, fiber.now() + kLocalTimeout);
+    if (term.ok()) header.raft_term = term->value();
+    return header;
+  }
+
+  NodeStatus Status(Fiber& fiber) override {
+    NodeStatus status;
+    const MonoTime deadline = fiber.now() + kLocalTimeout;
+    const auto known = client_.Status(fiber, deadline);
+    if (!known.ok()) {
+      status.errors.emplace_back(known.status().message());
+      return status;
+    }
+    status.leader = known->leader.value();
+    status.raft_index = known->last_index.value();
+    status.raft_term = known->term.value();
+    status.applied_index = known->applied.value();
+    const auto& learners = known->configuration.learners;
+    status.is_learner = std::find(learners.begin(), learners.end(), self_) != learners.end();
+    if (const auto bytes = client_.StoreBytes(fiber, deadline); bytes.ok()) {
+      status.store_bytes = static_cast<int64_t>(*bytes);
+      status.live_bytes = status.store_bytes;
+    }
+    return status;
+  }
+
+  std::vector<Member> Members() const override { return members_; }
+
+ private:
+  // A session that was superseded left the command's outcome open, as a change of leader does.
+  static absl::StatusOr<std::string> Translate(absl::StatusOr<std::string> answer) {
+    if (absl::IsAborted(answer.status())) return absl::UnavailableError(answer.status().message());
+    return answer;
+  }
+
+  replica::GroupClient& client_;
+  NodeId self_;
+  ClusterId cluster_;
+  std::vector<Member> members_;
+};
+
+// What the handlers of one node own together.
+struct KvNode final {
+  KvNode(replica::GroupClient& client, NodeId self, const KvNodeOptions& options)
+      : backend(client, self, options), service(backend, options.service) {}
+  GroupBackend backend;
+  KvService service;
+};
+
+}  // namespace
+
+void Configure(replica::NodeOptions& options, KvNodeOptions kv) {
+  options.make_machine = [] { return std::make_unique<KvMachine>(); };
+  options.add_services = [kv = std::move(kv)](edge::GrpcRegistry& registry,
+                                              replica::GroupClient& client,
+                                              runtime::Environment& environment) {
+    auto node = std::make_shared<KvNode>(client, environment.node, kv);
+    KvService& service = node->service;
+    service.Register(registry, std::move(node));
+  };
+}
+
+void Configure(replica::NodeOptions& options, const NodeConfig& config) {
+  KvNodeOptions kv;
+  kv.cluster = config.cluster;
+  for (const auto& [id, member] : config.members) {
+    kv.members.push_back({id.value(), member.name, member.peer_urls, member.client_urls, false});
+  }
+  kv.service.request_timeout = Seconds(5) + 2 * config.election_timeout;
+  kv.service.request_bytes_max = config.request_bytes_max;
+  Configure(options, std::move(kv));
+}
+
+}  // namespace lockstep::kv

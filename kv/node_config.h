@@ -1,0 +1,71 @@
+// NodeConfig: what an operator typed, checked and turned into what a node runs with.
+//
+// Pure: no clock, no file, no name is looked up. The settings, their defaults and their rules are
+// etcd's; errors name the flag, the value and what to do.
+#ifndef LOCKSTEP_KV_NODE_CONFIG_H_
+#define LOCKSTEP_KV_NODE_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "framework/base/ids.h"
+#include "framework/base/limits.h"
+#include "framework/base/time.h"
+#include "framework/replica/node.h"
+#include "framework/runtime/network.h"
+
+namespace lockstep::kv {
+
+// As typed. Lists are separated by commas; an empty one means its default, which is etcd's.
+struct NodeSettings final {
+  std::string name = "default";
+  std::string listen_peer_urls;             // http://localhost:2380
+  std::string listen_client_urls;           // http://localhost:2379
+  std::string initial_advertise_peer_urls;  // http://localhost:2380
+  std::string advertise_client_urls;        // http://localhost:2379
+  std::string initial_cluster;              // NAME=initial-advertise-peer-urls
+  std::string initial_cluster_state = "new";
+  std::string initial_cluster_token = "etcd-cluster";
+  int64_t heartbeat_interval_ms = 100;
+  int64_t election_timeout_ms = 1000;
+  int64_t max_request_bytes = limits::kRequestBytesMax;
+  int64_t max_txn_ops = 128;
+  int64_t shards = 1;
+};
+
+struct MemberConfig final {
+  std::string name;
+  std::vector<std::string> peer_urls;    // one per shard
+  std::vector<std::string> client_urls;  // only this node's are known
+};
+
+// Invariants: `members` has `self` and nobody twice; every member has `shards` peer URLs; the
+// cluster's and the members' ids are not 0. A value.
+struct NodeConfig final {
+  ClusterId cluster;
+  NodeId self;
+  std::map<NodeId, MemberConfig> members;
+  std::vector<runtime::Address> peer_listen;    // one per shard
+  std::vector<runtime::Address> client_listen;  // any of them
+  bool is_new_cluster = true;
+  uint32_t shards = 1;
+  Duration heartbeat_interval{};
+  Duration election_timeout{};
+  size_t request_bytes_max = 0;
+};
+
+// "http://10.0.0.1:2379" as "10.0.0.1:2379". INVALID_ARGUMENT says what is wrong with the URL.
+absl::StatusOr<runtime::Address> ParseUrl(const std::string& url);
+
+absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings);
+
+// All but the store and the service, which kv_node.h and the composer add.
+replica::NodeOptions ToNodeOptions(const NodeConfig& config);
+
+}  // namespace lockstep::kv
+
+#endif  // LOCKSTEP_KV_NODE_CONFIG_H_
