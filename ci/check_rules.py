@@ -98,6 +98,9 @@ class Tree:
         with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def excepts(self, rule, path):
+        return (rule, path) in self.exceptions or ("*", path) in self.exceptions
+
     def sources(self):
         return [path for path in self.files if path.endswith((".h", ".cc")) and self.folder(path)]
 
@@ -262,7 +265,7 @@ def check_bans(tree):
         for number, line in enumerate(code_only(text).split("\n"), 1):
             for rule, pattern in rules:
                 match = re.search(pattern, line)
-                if match and rule not in allowed.get(number, ()) and (rule, path) not in tree.exceptions:
+                if match and rule not in allowed.get(number, ()) and not tree.excepts(rule, path):
                     findings.append(Finding(path, number, rule, "banned here: " + match.group(0).strip()))
         for number, line in enumerate(text.split("\n"), 1):
             match = re.search(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", line)
@@ -280,7 +283,8 @@ def check_third_parties(tree):
             for pattern, homes, in_headers in THIRD_PARTIES:
                 if not re.match(pattern, name) or tree.folder(name):
                     continue
-                if not in_folders(path, homes + ("tests",)) and "home" not in allowed.get(number, ()):
+                at_home = in_folders(path, homes + ("tests",)) or tree.excepts("home", path)
+                if not at_home and "home" not in allowed.get(number, ()):
                     findings.append(Finding(path, number, "home", "%s belongs to %s" % (name, " or ".join(homes))))
                 elif path.endswith(".h") and not in_headers and "heavy" not in allowed.get(number, ()):
                     findings.append(Finding(path, number, "heavy", name + " in a header; include it in .cc files only"))

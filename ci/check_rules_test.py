@@ -99,6 +99,9 @@ class Planted(unittest.TestCase):
         for path in ("net/a.cc", "disk/a.cc", "cli/a.cc", "bench/a.cc", "tests/kv/a.cc"):
             self.assert_fine("std::mutex m;", path)
         self.assert_fine("thread_local int x;", "sim/interpose.cc")
+        self.assert_fine("usleep(3);", "sim/interpose.cc")
+        self.assert_fine("throw 1;", "framework/fiber/scheduler.cc")
+        self.assert_ban("clock", "absl::Now();", "framework/fiber/scheduler.cc")
         self.assert_ban("sleep", "usleep(3);", "tests/kv/a.cc")
 
     def test_excuses_name_the_rule_and_the_reason(self):

@@ -19,7 +19,7 @@
 namespace lockstep::kv {
 
 // Changes that one entry sweeps at most: some milliseconds of work.
-inline constexpr int64_t kSweepChangesMax = 1000;
+inline constexpr int64_t kSweepChangesMax = 500;
 
 // Refuses revisions that are compacted already or still to come.
 Verdict Compact(machine::StoreTransaction& store, int64_t revision, Head& head);

@@ -38,11 +38,11 @@ absl::StatusOr<std::optional<std::string>> GetVersion(Fiber& fiber, const machin
   return view.Get(fiber, Column::kHistory, HistoryKey(key, revision));
 }
 
-// Whether `revision` is the key's newest version up to the compacted revision.
-absl::StatusOr<bool> IsKept(Fiber& fiber, const machine::StoreView& view, std::string_view key,
-                            Revision revision, int64_t compacted) {
+// Whether `revision` is the key's version at `at`.
+absl::StatusOr<bool> IsVersionAt(Fiber& fiber, const machine::StoreView& view, std::string_view key,
+                                 Revision revision, int64_t at) {
   bool kept = false;
-  RETURN_IF_ERROR(VisitAt(fiber, view, KeyRange(key, ""), compacted,
+  RETURN_IF_ERROR(VisitAt(fiber, view, KeyRange(key, ""), at,
                           [&](std::string_view, std::string_view bytes) -> absl::StatusOr<bool> {
                             ASSIGN_OR_RETURN(const Record record, DecodeRecord(bytes));
                             kept = record.mod == revision;
@@ -51,17 +51,31 @@ absl::StatusOr<bool> IsKept(Fiber& fiber, const machine::StoreView& view, std::s
   return kept;
 }
 
+absl::StatusOr<bool> HasKeysAt(Fiber& fiber, const machine::StoreView& view, int64_t revision) {
+  bool has_keys = false;
+  const std::string_view zero("\0", 1);
+  RETURN_IF_ERROR(VisitAt(fiber, view, KeyRange(zero, zero), revision,
+                          [&](std::string_view, std::string_view) -> absl::StatusOr<bool> {
+                            has_keys = true;
+                            return false;
+                          }));
+  return has_keys;
+}
+
 class Hasher final {
  public:
-  Hasher(const machine::StoreView& view, int64_t compacted) : view_(view), compacted_(compacted) {
+  // Of the versions up to `compacted`, those that are their keys' at `kept_at` count.
+  Hasher(const machine::StoreView& view, int64_t compacted, int64_t kept_at)
+      : view_(view), compacted_(compacted), kept_at_(kept_at) {
     crc_.Add("key");  // etcd's name for the rows
   }
 
   absl::Status Add(Fiber& fiber, Revision revision, const Change& change) {
     if (revision.main <= compacted_) {
       if (change.is_tombstone) return absl::OkStatus();
-      ASSIGN_OR_RETURN(const bool kept, IsKept(fiber, view_, change.key, revision, compacted_));
-      if (!kept) return absl::OkStatus();
+      ASSIGN_OR_RETURN(const bool counts,
+                       IsVersionAt(fiber, view_, change.key, revision, kept_at_));
+      if (!counts) return absl::OkStatus();
     }
     mvccpb::KeyValue row;
     if (change.is_tombstone) {
@@ -81,6 +95,7 @@ class Hasher final {
  private:
   const machine::StoreView& view_;
   int64_t compacted_;
+  int64_t kept_at_;
   Crc32c crc_;
 };
 
@@ -93,7 +108,10 @@ absl::StatusOr<Verdict> ExecuteHashKv(Fiber& fiber, const machine::StoreView& vi
   if (revision > 0 && revision < head.compacted) return &kCompacted;
   if (revision > head.revision) return &kFutureRevision;
 
-  Hasher hasher(view, head.compacted);
+  // etcd asks its index what a compaction at the hashed revision would keep, and counts whatever
+  // the last one left if that is nothing.
+  ASSIGN_OR_RETURN(const bool has_keys, HasKeysAt(fiber, view, revision));
+  Hasher hasher(view, head.compacted, has_keys ? revision : head.compacted);
   auto rows = view.NewIterator(Column::kIndex);
   for (rows->Seek(fiber, RevisionKey({})); rows->Valid() && rows->key() < kRevisionsEnd;
        rows->Next(fiber)) {

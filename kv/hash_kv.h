@@ -15,8 +15,8 @@ class HashKVResponse;
 namespace lockstep::kv {
 
 // The same value as etcd gives for the same commands: versions in the order of the changes, in the
-// form of etcd's rows; of those up to the compacted revision only what a compaction keeps, swept or
-// not. Reads the whole key space.
+// form of etcd's rows; of those up to the compacted revision only the ones that are current at the
+// hashed revision, so that it does not matter what a sweep has removed. Reads the whole key space.
 absl::StatusOr<Verdict> ExecuteHashKv(Fiber& fiber, const machine::StoreView& view,
                                       const Head& head, const etcdserverpb::HashKVRequest& request,
                                       etcdserverpb::HashKVResponse& response);

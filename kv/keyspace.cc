@@ -109,6 +109,7 @@ absl::Status VisitNewest(Fiber& fiber, const machine::StoreView& view, const Key
 // old enough, else the newest row in kHistory that is.
 absl::Status VisitAt(Fiber& fiber, const machine::StoreView& view, const KeyRange& range,
                      int64_t revision, VersionVisitor visitor) {
+  if (revision < 0) return absl::OkStatus();  // before everything
   NewestCursor newest(fiber, view, range);
   HistoryCursor history(fiber, view, range);
   while (newest.Valid() || history.Valid()) {

@@ -17,9 +17,11 @@
 namespace lockstep::kv {
 namespace {
 
-// How long a proposed sweep may take, and the pause after one that failed.
+// How long a proposed sweep may take; the pause after one, which leaves room for clients' entries,
+// and after one that failed.
 constexpr Duration kSweepTimeout = Seconds(10);
-constexpr Duration kSweepPause = Milliseconds(500);
+constexpr Duration kSweepPause = Milliseconds(10);
+constexpr Duration kSweepRetryPause = Milliseconds(500);
 
 // Where the messages of one request live.
 class Messages final {
@@ -214,7 +216,7 @@ void KvMachine::LeaderDuty(Fiber& fiber, machine::Proposer& proposer) {
     const auto outcome = proposer.Propose(fiber, EncodeCommand(CommandKind::kSweep, ""),
                                           fiber.now() + kSweepTimeout);
     // Not applied, or not known to be: sweeping once too often does no harm.
-    if (!outcome.ok()) fiber.SleepFor(kSweepPause);
+    fiber.SleepFor(outcome.ok() ? kSweepPause : kSweepRetryPause);
   }
 }
 

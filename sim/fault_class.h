@@ -57,7 +57,8 @@ std::string_view NameOf(FaultClass fault);
 // How often each class took effect. A class that was on but never took effect found nothing.
 class FaultCounters final {
  public:
-  void Count(FaultClass fault) { ++counts_[static_cast<size_t>(fault)]; }
+  void Count(FaultClass fault) { Add(fault, 1); }
+  void Add(FaultClass fault, uint64_t times) { counts_[static_cast<size_t>(fault)] += times; }
   uint64_t of(FaultClass fault) const { return counts_[static_cast<size_t>(fault)]; }
 
  private:

@@ -20,8 +20,8 @@ class SimNode;
 // the database is closed before it goes, it goes before the node.
 //
 // Calls are atomic: they take no virtual time and never wait. Background jobs are queued and run by
-// world events, one at a time, after a keyed delay; a job dies with the process. What would block
-// (a sleep, a thread) is a CHECK failure, so the database must be opened with options that need
+// world events, one at a time, after a keyed delay; a job dies with the process. A thread is a
+// CHECK failure, a blocking wait a tripwire, so the database must be opened with options that need
 // neither (store::RocksProfile::kLight).
 //
 // Fault model: that of SimDiskCore, with ordered names; besides, the power may fail inside any

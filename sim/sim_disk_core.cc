@@ -175,6 +175,16 @@ absl::Status SimDiskCore::RemoveDirectory(std::string_view path) {
   return absl::OkStatus();
 }
 
+void SimDiskCore::MakeDurable(const NameChange& change) {
+  for (const Edit& edit : change.edits) {
+    if (edit.inode == nullptr) {
+      edit.directory->durable_entries.erase(edit.name);
+    } else {
+      edit.directory->durable_entries[edit.name] = edit.inode;
+    }
+  }
+}
+
 absl::StatusOr<uint64_t> SimDiskCore::BeginSyncDirectory(std::string_view path) const {
   const InodeRef directory = Find(path);
   if (directory == nullptr || !directory->is_directory) return NotFound(path);
@@ -187,16 +197,11 @@ absl::Status SimDiskCore::FinishSyncDirectory(std::string_view path, uint64_t po
   Note("sync_names", directory->key, 0);
   std::erase_if(pending_names_, [&](const NameChange& change) {
     const bool concerns =
+        change.order == NameOrder::kOrdered ||
         std::any_of(change.edits.begin(), change.edits.end(),
                     [&](const Edit& edit) { return edit.directory == directory; });
     if (!concerns || change.sequence > point) return false;
-    for (const Edit& edit : change.edits) {
-      if (edit.inode == nullptr) {
-        edit.directory->durable_entries.erase(edit.name);
-      } else {
-        edit.directory->durable_entries[edit.name] = edit.inode;
-      }
-    }
+    MakeDurable(change);
     return true;
   });
   return absl::OkStatus();
@@ -286,25 +291,15 @@ void SimDiskCore::AbandonSync(const InodeRef& file, const FileImage::SyncPoint& 
 // --- Faults --------------------------------------------------------------------------------------
 
 void SimDiskCore::LoseNames() {
-  std::vector<const Inode*> journal_ended;  // directories whose later ordered changes are gone
+  bool journal_ended = false;  // at the first ordered change that is lost
   for (const NameChange& change : pending_names_) {
-    const auto ended = [&](const Edit& edit) {
-      return std::find(journal_ended.begin(), journal_ended.end(), edit.directory.get()) !=
-             journal_ended.end();
-    };
-    const bool ordered = change.order == NameOrder::kOrdered;
     bool lost =
         world_.draws().Chance("disk.name", change.key, world_.rates().name_lost_percent * kPercent);
-    if (ordered && std::any_of(change.edits.begin(), change.edits.end(), ended)) lost = true;
-    if (lost) world_.CountFault(FaultClass::kNameReverted);
-    for (const Edit& edit : change.edits) {
-      if (lost) {
-        if (ordered) journal_ended.push_back(edit.directory.get());
-      } else if (edit.inode == nullptr) {
-        edit.directory->durable_entries.erase(edit.name);
-      } else {
-        edit.directory->durable_entries[edit.name] = edit.inode;
-      }
+    if (change.order == NameOrder::kOrdered) lost = journal_ended = lost || journal_ended;
+    if (lost) {
+      world_.CountFault(FaultClass::kNameReverted);
+    } else {
+      MakeDurable(change);
     }
   }
   pending_names_.clear();

@@ -31,10 +31,10 @@ struct Inode final {
 };
 using InodeRef = std::shared_ptr<Inode>;
 
-// How changes of names fare at power loss: kIndependent is all that POSIX promises, each unsynced
-// change survives or not by itself; kOrdered is a metadata journal, as of ext4 and xfs: a change
-// survives only if all earlier ordered ones in its directory do. Product files are kIndependent;
-// the store's are kOrdered, because RocksDB relies on it.
+// How changes of names fare at power loss. kIndependent is all that POSIX promises: each unsynced
+// change survives or not by itself. kOrdered is a metadata journal, as of ext4 and xfs: a change
+// survives only if all earlier ordered ones do, and the sync of any directory makes them durable.
+// Product files are kIndependent; the store's are kOrdered, because RocksDB relies on it.
 enum class NameOrder { kIndependent, kOrdered };
 
 // Fault model (rates: see fault_profile.h).
@@ -128,6 +128,7 @@ class SimDiskCore final {
   InodeRef NewInode(std::string_view path, bool is_directory) const;
   void Change(std::string_view path, NameOrder order, std::vector<Edit> edits);
   void Drop(const InodeRef& inode);
+  static void MakeDurable(const NameChange& change);
   void LoseNames();
   void LosePowerIn(const InodeRef& directory);
   void Resize(const InodeRef& file, uint64_t old_size);

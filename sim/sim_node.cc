@@ -62,10 +62,20 @@ void SimNode::ShardReturned() {
   if (--shards_running_ > 0) return;
   world_.Note({id_, EventKind::kNode, StreamId("exit")}, process_.incarnation());
   Die(/*power=*/false);
+  TellExit();
+}
+
+void SimNode::TellExit() {
   // After the unwinding, which was queued first.
   world_.Urgent([this] {
     if (on_exit_) on_exit_();
   });
+}
+
+void SimNode::PowerFails() {
+  if (!process_.alive()) return;
+  PowerLoss();
+  TellExit();
 }
 
 void SimNode::Die(bool power) {

@@ -59,13 +59,16 @@ class SimNode final {
   void Kill();
   // Also of a node whose process is off: the page cache goes.
   void PowerLoss();
+  // A power loss that nobody planned (inside an operation): whoever reboots hears of it by on_exit.
+  void PowerFails();
   // Until then, or until Resume. No effect unless the node runs.
   void Pause(Duration duration);
   void Resume();
   // Both clocks gain `ppm` from now on; timers follow.
   void SetClockDrift(int64_t ppm);
 
-  // Called when a process has ended by itself, after its last fiber is gone; may boot again.
+  // Called when a process has ended and nobody outside asked for it: it returned, or the power
+  // failed inside an operation. Its last fiber is gone; may boot again.
   void set_on_exit(absl::AnyInvocable<void()> on_exit) { on_exit_ = std::move(on_exit); }
 
   State state() const;
@@ -83,6 +86,7 @@ class SimNode final {
  private:
   void ShardReturned();
   void Die(bool power);
+  void TellExit();
   void Unwind();
 
   World& world_;

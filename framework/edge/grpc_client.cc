@@ -30,6 +30,7 @@ class GrpcChannel::Connection final {
   GrpcClientSession& session() { return session_; }
   const GrpcChannelOptions& options() const { return options_; }
   bool takes_calls() const { return !broken_ && !session_.is_going_away(); }
+  bool was_answered() const { return was_answered_; }
   void WakeWriter() { to_write_.Set(); }
 
   void Release(ClientCall& call) {
@@ -54,6 +55,7 @@ class GrpcChannel::Connection final {
   fiber::WaitQueue unused_;
   MonoTime last_heard_;
   std::string failure_ = "connection closed";
+  bool was_answered_ = false;  // the server has said something
   bool pinged_ = false;
   bool broken_ = false;
   fiber::Scope writer_;
@@ -71,6 +73,7 @@ void GrpcChannel::Connection::Serve(Fiber& fiber) {
     if (count.ok() && *count > 0) {
       last_heard_ = fiber.now();
       pinged_ = false;
+      was_answered_ = true;
       const absl::Status fed = session_.Feed(absl::string_view(buffer.get(), *count));
       if (!fed.ok()) failure_ = std::string(fed.message());
       if (!fed.ok()) break;
@@ -144,19 +147,22 @@ void GrpcChannel::Run(Fiber& fiber) {
   absl::StatusOr<std::unique_ptr<runtime::Stream>> stream =
       network_.Dial(fiber, address_, fiber.now() + options_.dial_timeout);
   is_dialling_ = false;
-  if (!stream.ok()) {
-    ++failed_dials_;
-    last_failure_ = stream.status();
-    next_dial_ = fiber.now() + options_.redial_delay;
-    dialled_.WakeAll();
-    return;
-  }
+  if (!stream.ok()) return FailDial(stream.status());
   Connection connection(*this, *std::move(stream));
   current_ = &connection;
   dialled_.WakeAll();
   connection.Serve(fiber);
   if (current_ == &connection) current_ = nullptr;
+  // Accepted only to be dropped: as good as refused, and no reason to dial in a loop.
+  if (!connection.was_answered()) FailDial(absl::UnavailableError("connection closed"));
   connection.Retire(fiber);
+}
+
+void GrpcChannel::FailDial(const absl::Status& why) {
+  ++failed_dials_;
+  last_failure_ = why;
+  next_dial_ = scheduler_.now() + options_.redial_delay;
+  dialled_.WakeAll();
 }
 
 absl::StatusOr<GrpcChannel::Connection*> GrpcChannel::Connect(Fiber& fiber, MonoTime deadline) {

@@ -108,6 +108,7 @@ class GrpcChannel final {
 
   absl::StatusOr<Connection*> Connect(Fiber& fiber, MonoTime deadline);
   void Run(Fiber& fiber);
+  void FailDial(const absl::Status& why);
 
   fiber::Scheduler& scheduler_;
   runtime::Network& network_;

@@ -186,19 +186,16 @@ ClientCall& GrpcClientSession::OpenStream(const Request& request) {
 
 ClientCall& GrpcClientSession::Open(const Request& request, bool is_streaming) {
   CHECK(!request.method.empty() && request.method[0] == '/');
-  if (free_.empty()) {
-    owned_.push_back(std::make_unique<ClientCall>(limits_.message_bytes_max));
-    free_.push_back(owned_.back().get());
-  }
-  ClientCall& call = *free_.back();
+  if (free_.empty()) free_.push_back(std::make_unique<ClientCall>(limits_.message_bytes_max));
+  calls_.push_back(std::move(free_.back()));
   free_.pop_back();
+  ClientCall& call = *calls_.back();
   call.flags_ = ClientCall::Flags();
   call.flags_.streaming = is_streaming;
   call.http_status_ = 0;
   call.status_ = GrpcStatus();
   call.outcome_ = GrpcOutcome::kUnknown;
-  call.place_ = calls_.size();
-  calls_.push_back(&call);
+  call.place_ = calls_.size() - 1;
   return call;
 }
 
@@ -264,15 +261,18 @@ void GrpcClientSession::PopMessage(ClientCall& call) {
 void GrpcClientSession::Release(ClientCall& call) {
   CHECK(!std::exchange(call.flags_.released, true));
   CHECK(call.changed.empty());
-  CHECK_EQ(calls_[call.place_], &call);
+  CHECK_EQ(calls_[call.place_].get(), &call);
   Consume(call);
   Reset(call);
   call.out_.Clear();
   call.reader_.Clear();
-  calls_[call.place_] = calls_.back();
-  calls_[call.place_]->place_ = call.place_;
+  std::unique_ptr<ClientCall> owned = std::move(calls_[call.place_]);
+  if (call.place_ + 1 < calls_.size()) {
+    calls_[call.place_] = std::move(calls_.back());
+    calls_[call.place_]->place_ = call.place_;
+  }
   calls_.pop_back();
-  free_.push_back(&call);
+  if (free_.size() < kFreeCallsMax) free_.push_back(std::move(owned));
 }
 
 // Forgets the call on the wire, and makes the server forget it.
@@ -283,7 +283,7 @@ void GrpcClientSession::Reset(ClientCall& call) {
 }
 
 void GrpcClientSession::FailAll(string_view why) {
-  for (ClientCall* call : calls_) {
+  for (const auto& call : calls_) {
     if (call->flags_.done) continue;
     End(*call, GrpcStatus(GrpcCode::kUnavailable, std::string(why)), call->outcome_if_abandoned());
   }

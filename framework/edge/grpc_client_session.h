@@ -134,9 +134,8 @@ class GrpcClientSession final {
 
   std::string authority_;
   GrpcClientLimits limits_;
-  std::vector<std::unique_ptr<ClientCall>> owned_;
-  std::vector<ClientCall*> free_;
-  std::vector<ClientCall*> calls_;
+  std::vector<std::unique_ptr<ClientCall>> free_;
+  std::vector<std::unique_ptr<ClientCall>> calls_;
   bool is_going_away_ = false;
   Http2SessionPtr session_;
 };

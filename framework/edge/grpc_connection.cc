@@ -78,7 +78,7 @@ GrpcConnection::GrpcConnection(fiber::Scheduler& scheduler, const GrpcRegistry& 
 
 GrpcConnection::~GrpcConnection() {
   helpers_.Cancel();
-  for (ServerCall* call : session_.calls()) {
+  for (const auto& call : session_.calls()) {
     if (call->attachment != nullptr) RunOf(*call).scope.reset();
   }
 }
@@ -251,7 +251,7 @@ void GrpcConnection::WatchDeadlines(Fiber& fiber) {
   for (;;) {
     while (next_deadline_ > fiber.now()) deadline_moved_.Wait(fiber, next_deadline_);
     next_deadline_ = kNoDeadline;
-    for (ServerCall* call : session_.calls()) {
+    for (const auto& call : session_.calls()) {
       if (!call->open()) continue;
       if (call->deadline() <= fiber.now()) {
         session_.Abort(*call, GrpcStatus(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));

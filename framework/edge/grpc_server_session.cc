@@ -193,25 +193,25 @@ void GrpcServerSession::GoAway() {
 void GrpcServerSession::Ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
 
 ServerCall& GrpcServerSession::Acquire(int32_t id) {
-  if (free_.empty()) {
-    owned_.push_back(std::make_unique<ServerCall>(limits_.message_bytes_max));
-    free_.push_back(owned_.back().get());
-  }
-  ServerCall& call = *free_.back();
+  if (free_.empty()) free_.push_back(std::make_unique<ServerCall>(limits_.message_bytes_max));
+  calls_.push_back(std::move(free_.back()));
   free_.pop_back();
+  ServerCall& call = *calls_.back();
   call.id_ = id;
   call.phase_ = ServerCall::Phase::kArriving;
-  call.place_ = calls_.size();
-  calls_.push_back(&call);
+  call.place_ = calls_.size() - 1;
   return call;
 }
 
 void GrpcServerSession::Recycle(ServerCall& call) {
   CHECK_EQ(call.phase_, ServerCall::Phase::kClosed);
-  CHECK_EQ(calls_[call.place_], &call);
+  CHECK_EQ(calls_[call.place_].get(), &call);
   DropRequest(call);
-  calls_[call.place_] = calls_.back();
-  calls_[call.place_]->place_ = call.place_;
+  std::unique_ptr<ServerCall> owned = std::move(calls_[call.place_]);
+  if (call.place_ + 1 < calls_.size()) {
+    calls_[call.place_] = std::move(calls_.back());
+    calls_[call.place_]->place_ = call.place_;
+  }
   calls_.pop_back();
   call.flags_ = ServerCall::Flags();
   call.method_ = nullptr;
@@ -220,7 +220,7 @@ void GrpcServerSession::Recycle(ServerCall& call) {
   call.header_bytes_ = 0;
   call.deadline_ = kNoDeadline;
   call.status_ = GrpcStatus();
-  free_.push_back(&call);
+  if (free_.size() < kFreeCallsMax) free_.push_back(std::move(owned));
 }
 
 // --- what arrives --------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ class GrpcServerSession final {
   bool greeted() const { return greeted_; }
   bool finished() const;
   // Every call that is not free.
-  const std::vector<ServerCall*>& calls() const { return calls_; }
+  const std::vector<std::unique_ptr<ServerCall>>& calls() const { return calls_; }
   size_t queued_bytes() const { return queued_bytes_; }
   size_t queued_bytes(const ServerCall& call) const { return call.out_.bytes(); }
   size_t request_bytes() const { return request_bytes_; }
@@ -173,9 +173,8 @@ class GrpcServerSession final {
 
   const GrpcRegistry& registry_;
   GrpcServerLimits limits_;
-  std::vector<std::unique_ptr<ServerCall>> owned_;
-  std::vector<ServerCall*> free_;
-  std::vector<ServerCall*> calls_;
+  std::vector<std::unique_ptr<ServerCall>> free_;
+  std::vector<std::unique_ptr<ServerCall>> calls_;
   std::vector<Event> events_;
   MonoTime now_;
   size_t request_bytes_ = 0;

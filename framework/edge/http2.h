@@ -21,6 +21,9 @@ inline constexpr size_t kHeaderBytesMax = 64 * 1024;
 // Frames waiting to be sent, beyond which nothing more is read from the peer.
 inline constexpr size_t kOutboundFramesMax = 20'000;
 
+// Recycled call objects of one connection; a burst beyond it gives its memory back.
+inline constexpr size_t kFreeCallsMax = 256;
+
 struct Http2SessionDeleter final {
   void operator()(nghttp2_session* session) const;
 };

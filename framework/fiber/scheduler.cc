@@ -231,8 +231,27 @@ void Scope::Cancel() {
 
 // --- WaitQueue: here, because it is the other half of Suspend -----------------------------------
 
+bool WaitQueue::WaitOrPassOn(Fiber& fiber, MonoTime deadline) {
+  Waiter waiter;
+  struct PassOn {
+    WaitQueue& queue;
+    const Waiter& waiter;
+    bool returned = false;
+    ~PassOn() {
+      if (!returned && waiter.woken) queue.WakeOne();
+    }
+  } pass_on{*this, waiter};
+  const bool woken = WaitAs(waiter, fiber, deadline);
+  pass_on.returned = true;
+  return woken;
+}
+
 bool WaitQueue::Wait(Fiber& fiber, MonoTime deadline) {
   Waiter waiter;
+  return WaitAs(waiter, fiber, deadline);
+}
+
+bool WaitQueue::WaitAs(Waiter& waiter, Fiber& fiber, MonoTime deadline) {
   waiter.fiber = &fiber;
   // Both are undone by destructors, so that unwinding leaves nothing behind.
   struct Disarm {

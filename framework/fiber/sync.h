@@ -23,6 +23,9 @@ class WaitQueue final {
 
   // Suspends until woken (true) or until the deadline (false; at once if it has passed).
   bool Wait(Fiber& fiber, MonoTime deadline = kNoDeadline);
+  // As Wait; if the fiber is unwound after it was woken and before it ran, the next waiter is woken
+  // in its place. REQUIRES: the queue outlives its waiters' unwinding.
+  bool WaitOrPassOn(Fiber& fiber, MonoTime deadline = kNoDeadline);
   // False if nobody waits.
   bool WakeOne();
   void WakeAll();
@@ -33,6 +36,8 @@ class WaitQueue final {
     Fiber* fiber = nullptr;
     bool woken = false;
   };
+  bool WaitAs(Waiter& waiter, Fiber& fiber, MonoTime deadline);
+
   ListLink waiters_;
 };
 
@@ -66,7 +71,7 @@ class Semaphore final {
   // Suspends until a permit is free (true: it is taken) or the deadline passed (false).
   bool Acquire(Fiber& fiber, MonoTime deadline = kNoDeadline) {
     while (permits_ == 0) {
-      if (!waiters_.Wait(fiber, deadline)) return false;
+      if (!waiters_.WaitOrPassOn(fiber, deadline)) return false;
     }
     --permits_;
     return true;
@@ -97,13 +102,13 @@ class Queue final {
   }
   // Suspends while the queue is full. False when it is closed.
   bool Push(Fiber& fiber, T value) {
-    while (!closed_ && items_.size() >= capacity_) pushers_.Wait(fiber);
+    while (!closed_ && items_.size() >= capacity_) pushers_.WaitOrPassOn(fiber);
     return TryPush(std::move(value));
   }
   // Suspends while the queue is empty and open. Nothing when it is drained or at the deadline.
   std::optional<T> Pop(Fiber& fiber, MonoTime deadline = kNoDeadline) {
     while (items_.empty() && !closed_) {
-      if (!poppers_.Wait(fiber, deadline)) break;
+      if (!poppers_.WaitOrPassOn(fiber, deadline)) break;
     }
     return TryPop();
   }

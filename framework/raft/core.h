@@ -25,6 +25,8 @@ struct ForwardedRead final {
 struct Follower final {
   NodeId leader;  // 0: unknown, or known to be gone
   std::vector<ForwardedRead> reads;
+  // The leader asked this node to campaign, which waits until a configuration is applied.
+  bool campaign_when_applied = false;
 };
 
 enum class Ballot { kPreVote, kElection, kTransfer };
@@ -104,6 +106,7 @@ class Raft::Core final {
   // --- election.cc ------------------------------------------------------------------------------
   bool HasLiveLeader() const;
   bool CanCampaign() const;
+  void CampaignIfAsked();
   void StartPreVote();
   void StartElection(Ballot ballot);
   void CountVotes();

@@ -71,7 +71,8 @@ struct Effects final {
   std::vector<Message> send_now;
   std::vector<MessageAfter> send_after_persist;
   std::optional<Persist> persist;
-  // Next entries for the state machine: contiguous, each exactly once, all committed. (After a
+  // Next entries for the state machine: contiguous, each exactly once, all committed and durable
+  // here, so that a state machine never gets ahead of the log that it restarts with. (After a
   // restart they start behind the applied index that the core was made with.)
   std::vector<Entry> committed;
   // A snapshot replaces the state machine before any later entry is applied. Its data is already

@@ -267,8 +267,17 @@ void Raft::Core::ContinueTransfer(Leader& leader, NodeId peer) {
 }
 
 void Raft::Core::On(Follower& follower, const Envelope& envelope, TimeoutNow&) {
-  if (follower.leader != envelope.from || !CanCampaign()) return;
-  SetLeader(follower, NodeId(0));
+  if (follower.leader != envelope.from) return;
+  follower.campaign_when_applied =
+      CanCampaign() || log_.HasConfigurationBetween(log_.applied(), log_.commit());
+  CampaignIfAsked();
+}
+
+void Raft::Core::CampaignIfAsked() {
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || !follower->campaign_when_applied || !CanCampaign()) return;
+  SetLeader(*follower, NodeId(0));
+  CHECK(!follower->campaign_when_applied);
   StartElection(Ballot::kTransfer);
 }
 

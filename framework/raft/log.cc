@@ -20,6 +20,7 @@ Log::Log(SnapshotMeta snapshot, std::vector<Entry> entries, Index commit, Index 
   commit_ = std::min(std::max(commit, applied), last_index());
   for (const Entry& entry : entries_) bytes_ += entry.bytes();
   CheckInvariants();
+  CheckContent();
 }
 
 int64_t Log::last_timestamp_ns() const {
@@ -208,22 +209,31 @@ void Log::CheckInvariants() const {
   CHECK_LE(commit_, last_index());
   CHECK_LE(unsaved_from_, last_index() + 1);
   CHECK_EQ(snapshot_.index == Index(0), snapshot_.term == Term(0));
-  size_t bytes = 0;
-  Index index = snapshot_.index;
-  Term term = snapshot_.term;
-  int64_t timestamp_ns = snapshot_.timestamp_ns;
-  for (const Entry& entry : entries_) {
-    CHECK_EQ(entry.index, index + 1);
+  CHECK_EQ(handed_ == std::max(applied_, snapshot_.index), handed_bytes_ == 0);
+  CHECK_EQ(entries_.empty(), bytes_ == 0);
+  constexpr uint64_t kTail = 16;
+  CheckEntries(entries_.size() > kTail ? last_index() - kTail : snapshot_.index);
+}
+
+void Log::CheckContent() const {
+  CheckEntries(snapshot_.index);
+  CHECK_EQ(bytes_, BytesBetween(snapshot_.index, last_index()));
+  CHECK_EQ(handed_bytes_, BytesBetween(std::max(applied_, snapshot_.index), handed_));
+}
+
+void Log::CheckEntries(Index after) const {
+  CHECK_GE(after, snapshot_.index);
+  Term term = TermAt(after);
+  int64_t timestamp_ns = after == snapshot_.index ? snapshot_.timestamp_ns : At(after).timestamp_ns;
+  for (Index index = after + 1; index <= last_index(); ++index) {
+    const Entry& entry = At(index);
+    CHECK_EQ(entry.index, index);
     CHECK_GE(entry.term, term);
     CHECK_GE(entry.timestamp_ns, timestamp_ns);
-    CHECK(entry.kind != EntryKind::kCommand || entry.payload != nullptr);
-    index = entry.index;
+    CHECK_EQ(entry.kind == EntryKind::kCommand, entry.payload != nullptr);
     term = entry.term;
     timestamp_ns = entry.timestamp_ns;
-    bytes += entry.bytes();
   }
-  CHECK_EQ(bytes, bytes_);
-  CHECK_EQ(handed_bytes_, BytesBetween(std::max(applied_, snapshot_.index), handed_));
 }
 
 }  // namespace lockstep::raft

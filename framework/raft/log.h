@@ -87,9 +87,13 @@ class Log final {
   // REQUIRES: index <= handed(). Stale calls have no effect.
   void AppliedTo(Index index);
 
+  // Looks at the ends of the log only, so that it may be called after every step.
   void CheckInvariants() const;
+  // Looks at every entry.
+  void CheckContent() const;
 
  private:
+  void CheckEntries(Index after) const;
   // The first entry of the slice that this log lacks or contradicts; behind the slice if none.
   Index FirstConflict(const LogSlice& slice) const;
   void TruncateFrom(Index index);

@@ -14,8 +14,8 @@ namespace lockstep::raft {
 // [Raft 5.2, thesis 9.6] Candidate or pre-candidate to every voter. For a pre-vote the message's
 // term is the one that the sender would campaign in; it has not adopted it.
 //
-// Both directions tell how far the sender knows the log to be committed. A configuration is in force
-// only when applied, so a voter that missed the news of one may need votes of nodes that already
+// Both directions tell how far the sender knows the log to be committed. A configuration is in
+// force only when applied, so a voter that missed the news of one may need votes of nodes that have
 // left, hold longer logs and refuse, and will not campaign themselves. The news ends the deadlock.
 struct VoteRequest final {
   bool pre_vote = false;

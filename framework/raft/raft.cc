@@ -114,7 +114,7 @@ void Raft::Core::BecomeFollower(Term term, NodeId leader) {
     SetLeader(*follower, leader);
     return;
   }
-  role_ = Follower{leader, {}};
+  role_ = Follower{leader, {}, false};
   ResetElectionTimer();
 }
 
@@ -123,6 +123,7 @@ void Raft::Core::SetLeader(Follower& follower, NodeId leader) {
   if (follower.leader == leader) return;
   FailReads(follower);
   follower.leader = leader;
+  follower.campaign_when_applied = false;
 }
 
 void Raft::Core::ResetElectionTimer() {
@@ -217,6 +218,7 @@ void Raft::Core::Applied(Index index) {
     if (entry.kind == EntryKind::kConfiguration) ApplyConfiguration(entry.configuration, i);
   }
   if (auto* leader = std::get_if<Leader>(&role_)) LeaveJointIfDue(*leader);
+  CampaignIfAsked();
 }
 
 Role Raft::Core::role() const {

@@ -135,9 +135,11 @@ void Shard::OnConnectionLost(NodeId peer) {
 }
 
 void Shard::StartSnapshot(GroupId id, NodeId to) {
-  work_->Spawn("snapshot.send", [this, id, to](Fiber& fiber) {
+  // The stream speaks for the leader of this term, or for nobody.
+  const raft::Term term = group(id)->raft().term();
+  work_->Spawn("snapshot.send", [this, id, to, term](Fiber& fiber) {
     Replica* replica = group(id);
-    const absl::StatusOr<raft::SnapshotMeta> sent = StreamSnapshot(fiber, *replica, to);
+    const absl::StatusOr<raft::SnapshotMeta> sent = StreamSnapshot(fiber, *replica, to, term);
     environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.sent",
                             {{"group", id.value()},
                              {"to", to.value()},
@@ -149,11 +151,14 @@ void Shard::StartSnapshot(GroupId id, NodeId to) {
 }
 
 absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica,
-                                                         NodeId to) {
+                                                         NodeId to, raft::Term term) {
   ASSIGN_OR_RETURN(const auto stream, transport_.DialFor(fiber, to, wire::Purpose::kSnapshot));
+  if (replica.raft().role() != raft::Role::kLeader || replica.raft().term() != term) {
+    return absl::AbortedError("this replica no longer leads");
+  }
   const auto view = replica.Snapshot();
-  return SendSnapshot(fiber, replica.group(), environment_.node, replica.raft().term(), *view,
-                      *stream, options_.snapshot_stall_timeout);
+  return SendSnapshot(fiber, replica.group(), environment_.node, term, *view, *stream,
+                      options_.snapshot_stall_timeout);
 }
 
 void Shard::TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,

@@ -74,7 +74,8 @@ class Shard final : private PeerHandler, private PeerLink {
   void TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
                     wire::FrameDecoder& decoder) override;
 
-  absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to);
+  absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
+                                                   raft::Term term);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
 

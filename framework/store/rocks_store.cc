@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
 #include "framework/store/rocks_reader.h"
 #include "framework/store/rocks_transaction.h"
@@ -51,14 +52,20 @@ struct Database final {
     }
   }
 
+  std::unique_ptr<rocksdb::Env> env;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   RocksReader::Handles handles{};
 };
 
-// Blocks. Creating all columns at once costs one OPTIONS file; creating them as missing ones in
-// Open costs one each. A crash in between leaves missing ones, which Open then creates.
+// Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
+// missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
+// creates. A simulated env refuses OPTIONS files itself, so the light profile needs no wrapper.
 rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
-  const rocksdb::Options rocks = ToRocksOptions(options);
+  rocksdb::Options rocks = ToRocksOptions(options);
+  if (options.profile == RocksProfile::kProduction) {
+    database.env = WithoutOptionsFiles(*options.env);
+    rocks.env = database.env.get();
+  }
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
@@ -150,8 +157,9 @@ class OpenStore final : public machine::OrderedStore {
   // The sum over the columns.
   uint64_t Property(const std::string& name) const;
   absl::Status BackgroundError() const;
+  // Never RESOURCE_EXHAUSTED, whatever the cause was: trying again is no use.
   absl::Status RefusalToWrite();
-  absl::Status Fail(absl::Status status);
+  void Fail(absl::Status status);
 
   const std::unique_ptr<Database> database_;
   const RocksReader reader_;
@@ -219,7 +227,8 @@ absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill
   options.no_slowdown = true;
   const rocksdb::Status status = database_->db->Write(options, &batch_);
   if (status.ok() || status.IsIncomplete()) return FromRocks(status);
-  return Fail(FromRocks(status));
+  Fail(FromRocks(status));
+  return RefusalToWrite();
 }
 
 absl::Status OpenStore::StartFlush() {
@@ -231,7 +240,10 @@ absl::Status OpenStore::StartFlush() {
   options.allow_write_stall = true;
   const RocksReader::Handles& handles = database_->handles;
   const rocksdb::Status status = database_->db->Flush(options, {handles.begin(), handles.end()});
-  if (!status.ok()) return Fail(FromRocks(status));
+  if (!status.ok()) {
+    Fail(FromRocks(status));
+    return RefusalToWrite();
+  }
   flush_asked_ = latest;
   return absl::OkStatus();
 }
@@ -273,22 +285,21 @@ absl::Status OpenStore::BackgroundError() const {
 
 absl::Status OpenStore::RefusalToWrite() {
   if (failed_.ok()) {
-    if (absl::Status error = BackgroundError(); !error.ok()) (void)Fail(std::move(error));
+    if (absl::Status error = BackgroundError(); !error.ok()) Fail(std::move(error));
   }
   if (failed_.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("store has failed and must be reopened: ", failed_.message()));
 }
 
-absl::Status OpenStore::Fail(absl::Status status) {
+void OpenStore::Fail(absl::Status status) {
   CHECK(!status.ok());
   CHECK(failed_.ok());
-  failed_ = status;
+  failed_ = std::move(status);
   if (trace_ != nullptr) {
-    const std::string text = status.ToString();
+    const std::string text = failed_.ToString();
     trace_->Emit(runtime::TraceLevel::kError, "store.failed", {{"error", std::string_view(text)}});
   }
-  return status;
 }
 
 }  // namespace

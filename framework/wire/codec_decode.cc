@@ -189,10 +189,14 @@ raft::MessageBody BodyReader::ReadBody(schema::Message::Reader r) {
     case schema::Message::VOTE_REQUEST: {
       const auto b = r.getVoteRequest();
       return raft::VoteRequest{b.getPreVote(), b.getLeaderTransfer(), raft::Index(b.getLastIndex()),
-                               raft::Term(b.getLastTerm())};
+                               raft::Term(b.getLastTerm()), raft::Index(b.getCommit()),
+                               raft::Term(b.getCommitTerm())};
     }
-    case schema::Message::VOTE_REPLY:
-      return raft::VoteReply{r.getVoteReply().getPreVote(), r.getVoteReply().getGranted()};
+    case schema::Message::VOTE_REPLY: {
+      const auto b = r.getVoteReply();
+      return raft::VoteReply{b.getPreVote(), b.getGranted(), raft::Index(b.getCommit()),
+                             raft::Term(b.getCommitTerm())};
+    }
     case schema::Message::APPEND_REQUEST:
       return Read(r.getAppendRequest());
     case schema::Message::APPEND_REPLY: {

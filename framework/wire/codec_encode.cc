@@ -171,11 +171,15 @@ struct FillBody final {
     b.setLeaderTransfer(m.leader_transfer);
     b.setLastIndex(m.last_index.value());
     b.setLastTerm(m.last_term.value());
+    b.setCommit(m.commit.value());
+    b.setCommitTerm(m.commit_term.value());
   }
   void operator()(const raft::VoteReply& m) {
     auto b = out.initVoteReply();
     b.setPreVote(m.pre_vote);
     b.setGranted(m.granted);
+    b.setCommit(m.commit.value());
+    b.setCommitTerm(m.commit_term.value());
   }
   void operator()(const raft::AppendRequest& m) {
     auto b = out.initAppendRequest();

@@ -57,10 +57,14 @@ struct Message {
     leaderTransfer @1 :Bool;
     lastIndex @2 :UInt64;
     lastTerm @3 :UInt64;
+    commit @4 :UInt64;
+    commitTerm @5 :UInt64;
   }
   struct VoteReply {
     preVote @0 :Bool;
     granted @1 :Bool;
+    commit @2 :UInt64;
+    commitTerm @3 :UInt64;
   }
   struct AppendRequest {
     prevIndex @0 :UInt64;

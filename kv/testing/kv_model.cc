@@ -438,15 +438,15 @@ ModelAnswer KvModel::HashKv(const HashKVRequest& request) const {
   const int64_t upto = request.revision() == 0 ? revision_ : request.revision();
   if (upto > 0 && upto < compacted_) return {kOutOfRange, kCompactedText};
   if (upto > revision_) return {kOutOfRange, kFutureText};
+  const std::string zero(1, '\0');
+  const int64_t kept_at = Find(zero, zero, upto).empty() ? compacted_ : upto;
   std::map<std::pair<int64_t, int64_t>, std::string> rows;
   for (const auto& [key, versions] : keys_) {
-    const Version* kept = nullptr;
-    for (const Version& version : versions) {
-      if (version.main <= compacted_) kept = &version;
-    }
+    const auto kept = Find(key, "", kept_at);
     for (const Version& version : versions) {
       if (version.main > upto) continue;
-      if (version.main <= compacted_ && (&version != kept || version.is_deleted)) continue;
+      const bool is_kept = !kept.empty() && kept.front() == &version.kv;
+      if (version.main <= compacted_ && !is_kept) continue;
       KeyValue row = version.kv;
       row.set_key(key);
       rows[{version.main, version.sub}] = BigEndian(version.main) + "_" + BigEndian(version.sub) +

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
 
 namespace lockstep::kv {
 namespace {
@@ -10,7 +11,34 @@ namespace {
 using etcdserverpb::RangeRequest;
 using etcdserverpb::RequestOp;
 
+template <typename Message>
+Message Parse(const std::string& bytes) {
+  Message message;
+  CHECK(message.ParseFromString(bytes));
+  return message;
+}
+
 }  // namespace
+
+ModelAnswer Ask(KvModel& model, const WorkloadRequest& request) {
+  const std::string& body = request.body;
+  switch (request.kind) {
+    case CommandKind::kRange:
+      return model.Range(Parse<RangeRequest>(body));
+    case CommandKind::kPut:
+      return model.Put(Parse<etcdserverpb::PutRequest>(body));
+    case CommandKind::kDeleteRange:
+      return model.DeleteRange(Parse<etcdserverpb::DeleteRangeRequest>(body));
+    case CommandKind::kTxn:
+      return model.Txn(Parse<etcdserverpb::TxnRequest>(body));
+    case CommandKind::kCompact:
+      return model.Compact(Parse<etcdserverpb::CompactionRequest>(body));
+    default:
+      break;
+  }
+  CHECK(request.kind == CommandKind::kHashKv) << "not a request of the workload";
+  return model.HashKv(Parse<etcdserverpb::HashKVRequest>(body));
+}
 
 // Mostly short names that share prefixes; now and then bytes that an encoding could stumble over.
 std::string KvWorkload::Key() {
@@ -71,7 +99,7 @@ RangeRequest KvWorkload::Range(int64_t newest) {
   if (Chance(40)) request.set_limit(static_cast<int64_t>(random_.Below(6)) - 1);
   if (Chance(40)) request.set_sort_order(static_cast<RangeRequest::SortOrder>(random_.Below(3)));
   if (Chance(40)) request.set_sort_target(static_cast<RangeRequest::SortTarget>(random_.Below(5)));
-  if (options_.with_bad_requests && Chance(1)) {
+  if (options_.with_etcd_differences && Chance(1)) {
     request.set_sort_target(static_cast<RangeRequest::SortTarget>(7));
   }
   request.set_serializable(Chance(10));
@@ -84,16 +112,19 @@ RangeRequest KvWorkload::Range(int64_t newest) {
   return request;
 }
 
-etcdserverpb::PutRequest KvWorkload::Put() {
+etcdserverpb::PutRequest KvWorkload::Put(bool in_txn) {
   etcdserverpb::PutRequest request;
   request.set_key(Key());
   request.set_prev_kv(Chance(30));
-  request.set_ignore_value(Chance(8));
-  request.set_ignore_lease(Chance(8));
+  const bool anything = !in_txn || options_.with_etcd_differences;
+  if (anything) {
+    request.set_ignore_value(Chance(8));
+    request.set_ignore_lease(Chance(8));
+  }
   if (!request.ignore_value() || (options_.with_bad_requests && Chance(10))) {
     request.set_value(UniqueValue());
   }
-  if (options_.with_bad_requests && Chance(2)) request.set_lease(7);
+  if (options_.with_bad_requests && anything && Chance(2)) request.set_lease(7);
   return request;
 }
 
@@ -136,7 +167,7 @@ void KvWorkload::FillOp(int64_t newest, int depth, RequestOp& op) {
   if (pick < 35) {
     *op.mutable_request_range() = Range(newest);
   } else if (pick < 70) {
-    *op.mutable_request_put() = Put();
+    *op.mutable_request_put() = Put(true);
   } else if (pick < 85 || depth == 0) {
     *op.mutable_request_delete_range() = DeleteRange();
   } else {
@@ -158,6 +189,7 @@ WorkloadRequest KvWorkload::Next(int64_t newest) {
   if (permille < bound) {
     etcdserverpb::CompactionRequest request;
     request.set_revision(Revision(newest));
+    request.set_physical(true);  // so that an etcd has swept when it answers
     return {CommandKind::kCompact, false, request.SerializeAsString()};
   }
   if (permille < (bound += options_.hash_permille)) {

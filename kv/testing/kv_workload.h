@@ -8,6 +8,7 @@
 #include "framework/base/random.h"
 #include "kv/command.h"
 #include "kv/proto/rpc.pb.h"
+#include "kv/testing/kv_model.h"
 
 namespace lockstep::kv {
 
@@ -32,8 +33,12 @@ class KvWorkload final {
     // Of 1000 requests. A hash reads everything.
     int compact_permille = 6;
     int hash_permille = 2;
-    // Malformed requests too: empty keys, unknown options, leases that nobody granted.
+    // Requests to be refused too: empty keys, leases that nobody granted.
     bool with_bad_requests = true;
+    // Also what makes an etcd 3.4 panic (unknown sort options; transactions that delete a key and
+    // then put it with its old value), or what its versions refuse for different reasons (leases in
+    // transactions).
+    bool with_etcd_differences = true;
   };
 
   KvWorkload(uint64_t seed, Options options) : random_(seed), options_(std::move(options)) {}
@@ -42,7 +47,7 @@ class KvWorkload final {
   WorkloadRequest Next(int64_t newest);
 
   etcdserverpb::RangeRequest Range(int64_t newest);
-  etcdserverpb::PutRequest Put();
+  etcdserverpb::PutRequest Put(bool in_txn = false);
   etcdserverpb::DeleteRangeRequest DeleteRange();
   etcdserverpb::TxnRequest Txn(int64_t newest, int depth);
 
@@ -59,6 +64,9 @@ class KvWorkload final {
   Options options_;
   uint64_t values_ = 0;
 };
+
+// What the model answers to a request of the workload.
+ModelAnswer Ask(KvModel& model, const WorkloadRequest& request);
 
 }  // namespace lockstep::kv
 

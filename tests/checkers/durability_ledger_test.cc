@@ -14,6 +14,13 @@ constexpr NodeId kNode{1};
 constexpr NodeId kOther{2};
 constexpr GroupId kGroup{9};
 
+raft::VoteReply MakeVote(bool pre_vote, bool granted) {
+  raft::VoteReply reply;
+  reply.pre_vote = pre_vote;
+  reply.granted = granted;
+  return reply;
+}
+
 raft::Entry MakeEntry(uint64_t index, uint64_t term) {
   raft::Entry entry;
   entry.index = Index(index);
@@ -55,7 +62,7 @@ class DurabilityLedgerTest : public testing::Test {
     return ledger_.OnSent(kGroup, {kNode, kOther, Term(term), reply});
   }
   DurabilityLedger::Found Vote(uint64_t term, NodeId candidate) {
-    return ledger_.OnSent(kGroup, {kNode, candidate, Term(term), raft::VoteReply{false, true}});
+    return ledger_.OnSent(kGroup, {kNode, candidate, Term(term), MakeVote(false, true)});
   }
 
   FakeImage image_;
@@ -97,8 +104,8 @@ TEST_F(DurabilityLedgerTest, RefusalsAndPreVotesPromiseNothing) {
   refusal.rejected = true;
   refusal.index = Index(9);
   EXPECT_FALSE(ledger_.OnSent(kGroup, {kNode, kOther, Term(3), refusal}));
-  EXPECT_FALSE(ledger_.OnSent(kGroup, {kNode, kOther, Term(3), raft::VoteReply{true, true}}));
-  EXPECT_FALSE(ledger_.OnSent(kGroup, {kNode, kOther, Term(3), raft::VoteReply{false, false}}));
+  EXPECT_FALSE(ledger_.OnSent(kGroup, {kNode, kOther, Term(3), MakeVote(true, true)}));
+  EXPECT_FALSE(ledger_.OnSent(kGroup, {kNode, kOther, Term(3), MakeVote(false, false)}));
 }
 
 TEST_F(DurabilityLedgerTest, ALogThatReportsWhatTheDiskDoesNotHoldIsFound) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "checkers/kv_text.h"
 #include "checkers/linearizability.h"
 #include "tests/checkers/kv_support.h"
 
@@ -59,6 +60,36 @@ RC_GTEST_PROP(KvModel, RejectsALinearizableReadOfAnOlderState, ()) {
   last.output = store.ReadAt(last.input, store.revision() - age);
   // What was there before differs from now by its mod revisions or its keys.
   RC_ASSERT(Check(history) == Verdict::kViolation);
+}
+
+RC_GTEST_PROP(KvText, HistoriesSurvive, ()) {
+  KvWorkload workload;
+  workload.seed = *rc::gen::arbitrary<uint64_t>();
+  workload.unknown_percent = 10;
+  AtomicKv store;
+  KvHistory history = RunKv(workload, &store);
+  history.push_back(Make(1, 1, 2, CompactRequest(7), {KvError::kNone, 9, true, {}}));
+  history.push_back(
+      Make(1, 1, 2, GetRequest(std::string("\0\xff\"", 3)), {KvError::kCompacted, 0, true, {}}));
+  const auto read = ReadKvHistory(WriteKvHistory(history));
+  RC_ASSERT(read.ok());
+  RC_ASSERT(read->size() == history.size());
+  for (size_t i = 0; i < history.size(); ++i) {
+    RC_ASSERT((*read)[i].input == history[i].input);
+    RC_ASSERT((*read)[i].output == history[i].output);
+    RC_ASSERT((*read)[i].call == history[i].call);
+    RC_ASSERT((*read)[i].returned == history[i].returned);
+  }
+}
+
+TEST(KvText, WhatIsNoOperationIsRefusedByItsId) {
+  for (const char* input :
+       {"x", "[]", "{\"then\":[{}]}", "{\"then\":[{\"put\":\"a\",\"get\":\"a\"}]}",
+        "{\"then\":[{\"put\":1}]}", "{\"if\":[{\"target\":\"odd\",\"is\":\"=\"}]}"}) {
+    const auto read = ReadKvHistory(WriteHistory({TextOperation{1, 42, 1, {}, input, ""}}));
+    ASSERT_FALSE(read.ok()) << input;
+    EXPECT_EQ(read.status().message(), "operation 42 is not one of a key-value store");
+  }
 }
 
 }  // namespace

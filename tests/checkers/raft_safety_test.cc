@@ -15,6 +15,13 @@ constexpr NodeId kA{1};
 constexpr NodeId kB{2};
 constexpr NodeId kC{3};
 
+raft::VoteReply MakeVote(bool pre_vote, bool granted) {
+  raft::VoteReply reply;
+  reply.pre_vote = pre_vote;
+  reply.granted = granted;
+  return reply;
+}
+
 raft::Entry MakeEntry(uint64_t index, uint64_t term, const std::string& payload = "x") {
   raft::Entry entry;
   entry.index = Index(index);
@@ -133,19 +140,19 @@ TEST_F(RaftSafetyTest, LeadingTheSameTermAgainAfterARestartIsFound) {
 }
 
 TEST_F(RaftSafetyTest, ASecondVoteInOneTermIsFoundAcrossARestart) {
-  raft::Message vote{kC, kA, Term(5), raft::VoteReply{false, true}};
+  raft::Message vote{kC, kA, Term(5), MakeVote(false, true)};
   EXPECT_FALSE(safety_.Sent(vote));
   EXPECT_FALSE(safety_.Sent(vote)) << "a repeated answer is the same vote";
   EXPECT_FALSE(safety_.Started(kC, Node(kC), Index()));
   vote.to = kB;
   ExpectFound(safety_.Sent(vote), "vote once", "node 3 voted for node 2 in term 5");
-  vote.body = raft::VoteReply{true, true};
+  vote.body = MakeVote(true, true);
   EXPECT_FALSE(safety_.Sent(vote)) << "pre-votes bind nobody";
 }
 
 TEST_F(RaftSafetyTest, ACandidateVotesForItself) {
   EXPECT_FALSE(safety_.Sent({kC, kA, Term(5), raft::VoteRequest{}}));
-  ExpectFound(safety_.Sent({kC, kA, Term(5), raft::VoteReply{false, true}}), "vote once",
+  ExpectFound(safety_.Sent({kC, kA, Term(5), MakeVote(false, true)}), "vote once",
               "had voted for node 3");
 }
 

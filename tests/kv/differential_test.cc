@@ -11,33 +11,6 @@
 namespace lockstep::kv {
 namespace {
 
-template <typename Message>
-Message Parse(const std::string& bytes) {
-  Message message;
-  CHECK(message.ParseFromString(bytes));
-  return message;
-}
-
-ModelAnswer AskModel(KvModel& model, const WorkloadRequest& request) {
-  switch (request.kind) {
-    case CommandKind::kRange:
-      return model.Range(Parse<etcdserverpb::RangeRequest>(request.body));
-    case CommandKind::kPut:
-      return model.Put(Parse<etcdserverpb::PutRequest>(request.body));
-    case CommandKind::kDeleteRange:
-      return model.DeleteRange(Parse<etcdserverpb::DeleteRangeRequest>(request.body));
-    case CommandKind::kTxn:
-      return model.Txn(Parse<etcdserverpb::TxnRequest>(request.body));
-    case CommandKind::kCompact:
-      return model.Compact(Parse<etcdserverpb::CompactionRequest>(request.body));
-    case CommandKind::kHashKv:
-      return model.HashKv(Parse<etcdserverpb::HashKVRequest>(request.body));
-    default:
-      CHECK(false) << "no such request";
-      return {};
-  }
-}
-
 ModelAnswer AskMachine(MachineOnMap& machine, const WorkloadRequest& request) {
   const std::string command = EncodeCommand(request.kind, request.body);
   const std::string bytes = request.is_query ? machine.Query(command) : machine.Apply(command);
@@ -53,7 +26,7 @@ int FirstDifference(uint64_t seed, int count, bool check_invariants) {
   MachineOnMap machine;
   for (int i = 0; i < count; ++i) {
     const WorkloadRequest request = workload.Next(model.revision());
-    const ModelAnswer expected = AskModel(model, request);
+    const ModelAnswer expected = Ask(model, request);
     const ModelAnswer actual = AskMachine(machine, request);
     if (expected != actual) return i;
     if (i % 997 == 0) machine.Load();

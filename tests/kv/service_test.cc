@@ -168,12 +168,12 @@ TEST_F(KvServiceTest, PlantedStaleReadAsksForLess) {
 }
 
 TEST_F(KvServiceTest, PhysicalCompactionReturnsWhenEverythingIsSwept) {
-  for (int i = 0; i < 2500; ++i) kv_.Put("a", "v");
+  for (int i = 0; i < 1200; ++i) kv_.Put("a", "v");
   etcdserverpb::CompactionRequest request;
-  request.set_revision(2501);
+  request.set_revision(1201);
   request.set_physical(true);
   ASSERT_TRUE(Call(kCompact, request).ok());
-  EXPECT_EQ(Parsed<etcdserverpb::CompactionResponse>().header().revision(), 2501);
+  EXPECT_EQ(Parsed<etcdserverpb::CompactionResponse>().header().revision(), 1201);
   EXPECT_EQ(backend_.proposals, 3);
   EXPECT_EQ(kv_.machine.store().rows(machine::Column::kHistory).size(), 1u);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/base/random.h"
 #include "framework/edge/grpc_client.h"
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
@@ -362,6 +363,36 @@ TEST_F(GrpcHostileClient, FloodThatIsNotReadIsCutOff) {
   std::string bytes = wire::Hello();
   for (int i = 0; i < 20'000; ++i) bytes += wire::Frame(wire::kPing, 0, 0, "12345678");
   EXPECT_TRUE(IsHungUpOn(bytes, Seconds(60)));
+}
+
+TEST_F(GrpcHostileClient, MutatedSessionsLeaveTheServerFitForOthers) {
+  Start();
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    base::SequentialRandom random(seed);
+    std::string bytes = wire::Hello();
+    for (const uint32_t stream : {1u, 3u, 5u, 7u}) {
+      const char* methods[] = {"/test.Echo/Echo", "/test.Echo/Chat", "/test.Echo/Hang"};
+      bytes += wire::Headers(stream, wire::RequestHeaders(methods[random.Below(3)]));
+      bytes += wire::Frame(wire::kData, random.Below(2) == 0 ? wire::kEndStream : uint8_t{0},
+                           stream, wire::Message("message"));
+      if (random.Below(3) == 0) bytes += wire::Frame(wire::kReset, 0, stream, wire::Be32(8));
+    }
+    const uint64_t mutations = random.Below(6);
+    for (uint64_t i = 0; i < mutations; ++i) {
+      bytes[24 + random.Below(bytes.size() - 24)] = static_cast<char>(random.Next());
+    }
+    ASSERT_TRUE(Run([&](Fiber& fiber) {
+      auto stream = *network_.Dial(fiber, kAddress, kNoDeadline);
+      static_cast<void>(stream->Write(fiber, absl::string_view(bytes).substr(0, bytes.size() / 2)));
+      fiber.SleepFor(Microseconds(10));
+      static_cast<void>(stream->Write(fiber, absl::string_view(bytes).substr(bytes.size() / 2)));
+      fiber.SleepFor(Microseconds(10));
+    })) << seed;
+  }
+  EXPECT_TRUE(Call("/test.Echo/Echo", "x").ok());
+  EXPECT_TRUE(RunUntil(
+      scheduler_, [&] { return server_->connections() == 1; }, Seconds(5)));
+  EXPECT_EQ(hanging_, 0);
 }
 
 TEST_F(GrpcHostileClient, ConnectionsBeyondTheLimitAreRefused) {

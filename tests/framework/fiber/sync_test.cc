@@ -78,6 +78,23 @@ TEST(Queue, PushWaitsWhileFullAndPopDrainsAfterClose) {
   EXPECT_EQ(log.back(), '.');
 }
 
+TEST(Semaphore, AWakeOfAnUnwoundWaiterGoesToTheNext) {
+  Scheduler scheduler;
+  Semaphore semaphore(0);
+  bool admitted = false;
+  Scope survivors(scheduler);
+  {
+    Scope doomed(scheduler);
+    doomed.Spawn("first", [&](Fiber& fiber) { semaphore.Acquire(fiber); });
+    scheduler.RunReady();
+    survivors.Spawn("second", [&](Fiber& fiber) { admitted = semaphore.Acquire(fiber); });
+    scheduler.RunReady();
+    semaphore.Release();  // wakes the first, which never runs again
+  }
+  scheduler.RunReady();
+  EXPECT_TRUE(admitted);
+}
+
 TEST(Semaphore, AdmitsSoManyAtATime) {
   Scheduler scheduler;
   Scope scope(scheduler);

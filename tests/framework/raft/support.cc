@@ -200,6 +200,7 @@ bool Cluster::SendSnapshots(uint64_t id) {
   Node& node = nodes_.at(N(id));
   if (node.raft == nullptr || node.send_snapshot_to.empty()) return false;
   for (NodeId to : std::exchange(node.send_snapshot_to, {})) {
+    if (node.raft->role() != Role::kLeader) break;  // no leader's message any more
     const SnapshotMeta meta = node.machine.Describe();
     snapshots_[{to, meta.index}] = node.machine;
     network_.push_back(Message{N(id), to, node.raft->term(), InstallSnapshot{meta}});

@@ -62,9 +62,14 @@ class Arbitrary final {
   raft::MessageBody Body() {
     switch (Below(10)) {
       case 0:
-        return raft::VoteRequest{Flag(), Flag(), raft::Index(Number()), raft::Term(Number())};
+        return raft::VoteRequest{Flag(),
+                                 Flag(),
+                                 raft::Index(Number()),
+                                 raft::Term(Number()),
+                                 raft::Index(Number()),
+                                 raft::Term(Number())};
       case 1:
-        return raft::VoteReply{Flag(), Flag()};
+        return raft::VoteReply{Flag(), Flag(), raft::Index(Number()), raft::Term(Number())};
       case 2:
         return Append();
       case 3:

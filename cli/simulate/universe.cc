@@ -1,0 +1,114 @@
+#include "cli/simulate/universe.h"
+
+#include <rocksdb/env.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "framework/store/memory_store.h"
+#include "framework/store/rocks_store.h"
+#include "kv/testing/kv_sim_workload.h"
+#include "sim/rocks_env.h"
+
+namespace lockstep::cli {
+namespace {
+
+// A store and the simulated world under it; the store goes first.
+class SimulatedRocksStore final : public machine::OrderedStore {
+ public:
+  SimulatedRocksStore(std::unique_ptr<rocksdb::Env> env,
+                      std::unique_ptr<machine::OrderedStore> store)
+      : env_(std::move(env)), store_(std::move(store)) {}
+
+  std::unique_ptr<machine::GroupStore> Group(GroupId group) override {
+    return store_->Group(group);
+  }
+  absl::Status StartFlush() override { return store_->StartFlush(); }
+  absl::Status Flush(Fiber& fiber) override { return store_->Flush(fiber); }
+  uint64_t DiskBytes() const override { return store_->DiskBytes(); }
+  absl::Status health() const override { return store_->health(); }
+
+ private:
+  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<machine::OrderedStore> store_;
+};
+
+replica::StoreOpener OpenRocks(sim::SimNode& node) {
+  return [&node](Fiber& fiber, runtime::Environment& environment, const std::string& directory)
+             -> absl::StatusOr<std::unique_ptr<machine::OrderedStore>> {
+    std::unique_ptr<rocksdb::Env> env = sim::MakeRocksEnv(node, environment.shard, directory);
+    store::RocksStoreOptions options;
+    options.env = env.get();
+    options.path = "/db";
+    options.trace = &environment.trace;
+    options.profile = store::RocksProfile::kLight;
+    auto opened = store::RocksStore::Open(fiber, options);
+    if (!opened.ok()) return opened.status();
+    return std::make_unique<SimulatedRocksStore>(std::move(env), *std::move(opened));
+  };
+}
+
+replica::StoreOpener OpenMemory(sim::SimNode&) {
+  return [](Fiber&, runtime::Environment&,
+            const std::string&) -> absl::StatusOr<std::unique_ptr<machine::OrderedStore>> {
+    return std::make_unique<store::MemoryStore>();
+  };
+}
+
+// On a store that forgets with its process, the log must stay whole.
+class WholeLogWorkload final : public sim::Workload {
+ public:
+  explicit WholeLogWorkload(std::unique_ptr<sim::Workload> inner) : inner_(std::move(inner)) {}
+
+  void Configure(replica::NodeOptions& options) override {
+    inner_->Configure(options);
+    options.log_bytes_retained = uint64_t{1} << 40;
+  }
+  void RunClient(Fiber& fiber, runtime::Environment& environment,
+                 const sim::ClientPlan& plan) override {
+    inner_->RunClient(fiber, environment, plan);
+  }
+  std::optional<checkers::Violation> Check() override { return inner_->Check(); }
+  uint64_t invoked() const override { return inner_->invoked(); }
+  uint64_t completed() const override { return inner_->completed(); }
+
+ private:
+  std::unique_ptr<sim::Workload> inner_;
+};
+
+std::unique_ptr<sim::Workload> MakeKvWorkload() {
+  return std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{});
+}
+
+}  // namespace
+
+absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
+  sim::RunOptions run;
+  if (options.profile == "calm") {
+    run.profile = sim::CalmProfile();
+  } else if (options.profile != "default") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--profile ", options.profile, ": known are default and calm"));
+  }
+  if (options.store == "rocks") {
+    run.open_stores = OpenRocks;
+    run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
+  } else if (options.store == "memory") {
+    run.open_stores = OpenMemory;
+    run.make_workload = [](sim::World&) {
+      return std::make_unique<WholeLogWorkload>(MakeKvWorkload());
+    };
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--store ", options.store, ": known are rocks and memory"));
+  }
+  run.horizon = options.is_short ? Seconds(15) : Seconds(60);
+  run.nodes = options.nodes;
+  run.shards = options.shards;
+  run.clients = options.clients;
+  run.operations_per_second = options.operations_per_second;
+  return run;
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,147 @@
+#include "kv/testing/kv_sim_workload.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "checkers/linearizability.h"
+#include "checkers/revision_certificate.h"
+#include "kv/kv_node.h"
+#include "kv/testing/kv_call.h"
+
+namespace lockstep::kv {
+namespace {
+
+using checkers::KvCompare;
+using checkers::KvOp;
+using checkers::KvRequest;
+
+KvOp Put(std::string key, std::string value) {
+  KvOp op;
+  op.kind = KvOp::Kind::kPut;
+  op.key = std::move(key);
+  op.value = std::move(value);
+  return op;
+}
+
+KvOp Get(std::string key) {
+  KvOp op;
+  op.key = std::move(key);
+  return op;
+}
+
+}  // namespace
+
+void KvSimWorkload::Configure(replica::NodeOptions& options) {
+  KvNodeOptions kv;
+  kv.cluster = options.cluster;
+  for (const auto& [id, addresses] : options.members) {
+    kv.members.push_back({id.value(), absl::StrCat("n", id.value()), addresses, {}, false});
+  }
+  kv::Configure(options, std::move(kv));
+}
+
+std::string KvSimWorkload::Key(Client& client) const {
+  return absl::StrCat("k", client.random.Below(options_.keys));
+}
+
+// Unique, so that one value stands for one write.
+std::string KvSimWorkload::Value(Client& client) const {
+  return absl::StrCat("c", client.plan.index, "-", ++client.values);
+}
+
+KvRequest KvSimWorkload::NextRequest(Client& client) const {
+  const uint64_t dice = client.random.Below(100);
+  if (dice < 35) return checkers::PutRequest(Key(client), Value(client));
+  if (dice < 60) return checkers::GetRequest(Key(client));
+  if (dice < 66) return checkers::RangeRequest("k", "l");
+  if (dice < 74) return checkers::DeleteRequest(Key(client));
+  if (dice < 76) return checkers::DeleteRequest("k2", "k5");
+  if (dice < 92) return NextTransaction(client);
+  if (dice < 99) {
+    // Of the past, or of whatever this replica has.
+    KvRequest read = checkers::GetRequest(Key(client));
+    if (dice < 96) {
+      read.serializable = true;
+    } else {
+      read.success[0].revision = 1 + static_cast<int64_t>(client.random.Below(
+                                         static_cast<uint64_t>(client.revision) + 1));
+    }
+    return read;
+  }
+  const int64_t back = static_cast<int64_t>(client.random.Below(20));
+  return checkers::CompactRequest(std::max<int64_t>(1, client.revision - back));
+}
+
+KvRequest KvSimWorkload::NextTransaction(Client& client) const {
+  KvRequest request;
+  const std::string key = Key(client);
+  if (client.random.Below(4) == 0) {
+    // Several keys at once, and a read that must see the writes before it.
+    const std::string other = absl::StrCat("k", client.random.Below(options_.keys));
+    request.success.push_back(Put(key, Value(client)));
+    if (other != key) request.success.push_back(Put(other, Value(client)));
+    request.success.push_back(Get(key));
+    return request;
+  }
+  // Compare and swap, with what was last read or with absence.
+  KvCompare compare;
+  compare.key = key;
+  const auto seen = client.seen.find(key);
+  if (seen == client.seen.end() || client.random.Below(5) == 0) {
+    compare.target = KvCompare::Target::kVersion;
+    compare.number = 0;
+  } else {
+    compare.target = KvCompare::Target::kValue;
+    compare.value = seen->second;
+  }
+  request.compares.push_back(std::move(compare));
+  request.success.push_back(Put(key, Value(client)));
+  request.failure.push_back(Get(key));
+  return request;
+}
+
+void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
+                              const sim::ClientPlan& plan) {
+  Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}};
+  size_t endpoint = plan.index % plan.endpoints.size();
+  while (plan.go_on()) {
+    edge::GrpcChannel channel(environment.scheduler, environment.network,
+                              plan.endpoints[endpoint]);
+    bool works = true;
+    while (works && plan.go_on()) {
+      fiber.SleepFor(Nanoseconds(static_cast<int64_t>(
+          client.random.Below(2 * static_cast<uint64_t>(plan.think_time.count()) + 1))));
+      works = RunOne(fiber, channel, client);
+    }
+    endpoint = (endpoint + 1) % plan.endpoints.size();
+  }
+}
+
+bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client) {
+  const KvRequest request = NextRequest(client);
+  ++invoked_;
+  const uint64_t id =
+      recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  CallResult result = CallKv(fiber, channel, request, fiber.now() + options_.request_timeout);
+  if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
+  if (result.outcome != CallOutcome::kAnswered) return false;
+  ++completed_;
+  client.revision = std::max(client.revision, result.response.revision);
+  for (const checkers::KvOpResult& one : result.response.results) {
+    for (const checkers::KvPair& pair : one.kvs) client.seen[pair.key] = pair.value;
+  }
+  recorder_.Return(id, client.plan.universe_ns(), std::move(result.response));
+  return true;
+}
+
+std::optional<checkers::Violation> KvSimWorkload::Check() {
+  const checkers::KvHistory history = recorder_.Take();
+  if (auto certificate = checkers::CheckRevisions(history); certificate.violation) {
+    return certificate.violation;
+  }
+  const checkers::KvModel model(history);
+  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history));
+  return verdict.violation;
+}
+
+}  // namespace lockstep::kv

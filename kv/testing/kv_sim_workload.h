@@ -1,0 +1,61 @@
+// KvSimWorkload: etcd clients against a simulated cluster, over HTTP/2, every answer recorded.
+#ifndef LOCKSTEP_KV_TESTING_KV_SIM_WORKLOAD_H_
+#define LOCKSTEP_KV_TESTING_KV_SIM_WORKLOAD_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "checkers/kv_history.h"
+#include "checkers/violation.h"
+#include "framework/base/random.h"
+#include "framework/edge/grpc_client.h"
+#include "sim/cluster/workload.h"
+
+namespace lockstep::kv {
+
+// Clients put unique values, read the present and the past, delete, swap in transactions and
+// compact, on a handful of keys. The history must pass the revision certificate and, per key, the
+// search for a linear order.
+class KvSimWorkload final : public sim::Workload {
+ public:
+  struct Options {
+    uint32_t keys = 8;
+    Duration request_timeout = Seconds(5);
+  };
+
+  explicit KvSimWorkload(const Options& options) : options_(options) {}
+
+  void Configure(replica::NodeOptions& options) override;
+  void RunClient(Fiber& fiber, runtime::Environment& environment,
+                 const sim::ClientPlan& plan) override;
+  std::optional<checkers::Violation> Check() override;
+  uint64_t invoked() const override { return invoked_; }
+  uint64_t completed() const override { return completed_; }
+
+ private:
+  struct Client {
+    const sim::ClientPlan& plan;
+    base::SequentialRandom random;
+    uint64_t values = 0;
+    int64_t revision = 1;                      // the newest that it was told
+    std::map<std::string, std::string> seen;   // values that it read, to compare with
+  };
+
+  checkers::KvRequest NextRequest(Client& client) const;
+  checkers::KvRequest NextTransaction(Client& client) const;
+  std::string Key(Client& client) const;
+  std::string Value(Client& client) const;
+  // One operation, recorded. False: try another node.
+  bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client);
+
+  Options options_;
+  checkers::KvRecorder recorder_;
+  uint64_t invoked_ = 0;
+  uint64_t completed_ = 0;
+};
+
+}  // namespace lockstep::kv
+
+#endif  // LOCKSTEP_KV_TESTING_KV_SIM_WORKLOAD_H_

@@ -1,0 +1,263 @@
+// Snapshots at the follower and at the leader, and writes that overtake each other.
+#include <gtest/gtest.h>
+
+#include <variant>
+
+#include "tests/framework/raft/support.h"
+
+namespace lockstep::raft::testing {
+namespace {
+
+InstallSnapshot Snapshot(uint64_t index, uint64_t term, Configuration configuration) {
+  InstallSnapshot install;
+  install.meta.index = Index(index);
+  install.meta.term = Term(term);
+  install.meta.configuration = std::move(configuration);
+  return install;
+}
+
+std::unique_ptr<Raft> MakeRaft(HardState hard_state, std::vector<Entry> entries) {
+  Options options;
+  options.self = N(1);
+  InitialState initial;
+  initial.hard_state = hard_state;
+  initial.entries = std::move(entries);
+  initial.configuration = Voters({1, 2, 3});
+  return std::make_unique<Raft>(options, std::move(initial));
+}
+
+AppendRequest Append(uint64_t prev_index, uint64_t prev_term, std::vector<Entry> entries) {
+  return AppendRequest{Index(prev_index), Term(prev_term), Index(0), std::move(entries)};
+}
+
+TEST(Snapshot, ReplacesALogThatDoesNotLeadUpToIt) {
+  auto raft = MakeRaft({Term(1), {}, {}}, LogOfTerms({1, 1}));
+  const Effects effects = raft->Step(MakeMessage(2, 1, 3, Snapshot(9, 2, Voters({2, 3}))));
+  ASSERT_TRUE(effects.install_snapshot.has_value());
+  ASSERT_TRUE(effects.persist.has_value());
+  EXPECT_EQ(effects.persist->snapshot, effects.install_snapshot);
+  EXPECT_EQ(effects.persist->hard_state->commit, Index(9));
+  EXPECT_EQ(raft->first_index(), Index(10));
+  EXPECT_EQ(raft->configuration(), Voters({2, 3}));
+  EXPECT_EQ(raft->applied(), Index(0)) << "until it is installed";
+  ASSERT_EQ(effects.send_after_persist.size(), 1u);
+  EXPECT_EQ(effects.send_after_persist[0].after, effects.persist->id);
+  EXPECT_EQ(std::get<AppendReply>(effects.send_after_persist[0].message.body).index, Index(9));
+  EXPECT_TRUE(raft->Applied(Index(9)).empty());
+  raft->CheckInvariants();
+}
+
+TEST(Snapshot, OnlyAdvancesTheCommitIndexOfALogThatMatches) {
+  auto raft = MakeRaft({Term(1), {}, {}}, LogOfTerms({1, 1, 1}));
+  const Effects effects = raft->Step(MakeMessage(2, 1, 1, Snapshot(2, 1, Voters({1, 2, 3}))));
+  EXPECT_FALSE(effects.install_snapshot.has_value());
+  EXPECT_EQ(raft->last_index(), Index(3)) << "what follows stays";
+  EXPECT_EQ(raft->commit(), Index(2));
+  EXPECT_EQ(effects.committed.size(), 2u);
+}
+
+TEST(Snapshot, LateOneIsAnsweredWithWhatIsCommitted) {
+  auto raft = MakeRaft({Term(1), {}, Index(3)}, LogOfTerms({1, 1, 1}));
+  const Effects effects = raft->Step(MakeMessage(2, 1, 1, Snapshot(2, 1, Voters({1, 2, 3}))));
+  EXPECT_FALSE(effects.install_snapshot.has_value());
+  ASSERT_EQ(effects.send_after_persist.size(), 1u);
+  EXPECT_EQ(std::get<AppendReply>(effects.send_after_persist[0].message.body).index, Index(3));
+}
+
+TEST(Snapshot, NodeDoesNotCampaignWhileItInstalls) {
+  auto raft = MakeRaft({Term(1), {}, {}}, {});
+  (void)raft->Step(MakeMessage(2, 1, 3, Snapshot(9, 2, Voters({1, 2, 3}))));
+  for (int i = 0; i < 500; ++i) (void)raft->Tick();
+  EXPECT_EQ(raft->role(), Role::kFollower);
+  (void)raft->Applied(Index(9));
+  for (int i = 0; i < 500; ++i) (void)raft->Tick();
+  EXPECT_EQ(raft->role(), Role::kPreCandidate);
+}
+
+TEST(Snapshot, EntriesBehindItAreHandedOverOnlyOnceItIsDurable) {
+  auto raft = MakeRaft({Term(1), {}, {}}, {});
+  const Effects install = raft->Step(MakeMessage(2, 1, 2, Snapshot(9, 2, Voters({1, 2, 3}))));
+  AppendRequest append = Append(9, 2, {MakeEntry(2, 10)});
+  append.commit = Index(10);
+  const Effects effects = raft->Step(MakeMessage(2, 1, 2, append));
+  EXPECT_TRUE(effects.committed.empty());
+  EXPECT_TRUE(raft->Persisted(install.persist->id).committed.empty());
+  EXPECT_EQ(raft->Persisted(effects.persist->id).committed.size(), 1u);
+}
+
+TEST(Snapshot, FollowerCutOffForLongGetsOneAndTheRestByAppend) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Isolate(3);
+  for (int i = 0; i < 20; ++i) cluster.Propose(1, "a");
+  cluster.Settle();
+  cluster.Compact(1);
+  cluster.Propose(1, "b");
+  cluster.Settle();
+  cluster.Heal();
+  cluster.RunTicks(30);
+  EXPECT_EQ(cluster.raft(3).snapshot().index, Index(22)) << "the machine as it was when asked";
+  EXPECT_EQ(cluster.node(3).machine.items, cluster.node(1).machine.items);
+}
+
+TEST(Snapshot, FailedTransferIsTriedAgainWhenTheFollowerAnswers) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Isolate(3);
+  for (int i = 0; i < 5; ++i) cluster.Propose(1, "a");
+  cluster.Settle();
+  cluster.Compact(1);
+  cluster.Heal();
+  for (int i = 0; i < 300 && cluster.node(1).send_snapshot_to.empty(); ++i) {
+    for (uint64_t id : cluster.ids()) cluster.Tick(id);
+    while (!cluster.network().empty()) cluster.Deliver(0);
+  }
+  ASSERT_EQ(cluster.node(1).send_snapshot_to, Nodes({3}));
+  cluster.node(1).send_snapshot_to.clear();
+  cluster.Handle(1, cluster.raft(1).SnapshotSent(N(3), Index(0), false));
+  EXPECT_TRUE(cluster.node(1).send_snapshot_to.empty()) << "not at once";
+  cluster.RunTicks(50);
+  EXPECT_EQ(cluster.node(3).machine.items, cluster.node(1).machine.items);
+}
+
+TEST(Snapshot, ConfigurationComesWithIt) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.AddNode(4);
+  cluster.ProposeConfiguration(1, Voters({1, 2, 3}));
+  cluster.Settle();
+  cluster.Compact(1);
+  cluster.ProposeConfiguration(1, Voters({1, 2, 3, 4}));
+  cluster.RunTicks(30);
+  EXPECT_EQ(cluster.raft(4).configuration(), Voters({1, 2, 3, 4}));
+  EXPECT_GT(cluster.raft(4).snapshot().index, Index(0));
+  cluster.Crash(4);
+  cluster.Restart(4);
+  EXPECT_EQ(cluster.raft(4).configuration(), Voters({1, 2, 3, 4}));
+}
+
+// --- writes that overtake each other
+// --------------------------------------------------------------
+
+TEST(WriteId, OldWriteDoesNotAcknowledgeWhatOverwroteIt) {
+  auto raft = MakeRaft({Term(1), {}, {}}, {});
+  const Effects first = raft->Step(MakeMessage(2, 1, 1, Append(0, 0, {MakeEntry(1, 1, "old")})));
+  const Effects second = raft->Step(MakeMessage(3, 1, 2, Append(0, 0, {MakeEntry(2, 1, "new")})));
+  ASSERT_LT(first.persist->id, second.persist->id);
+  EXPECT_EQ(first.send_after_persist[0].after, first.persist->id);
+  EXPECT_EQ(second.send_after_persist[0].after, second.persist->id);
+  AppendRequest commit = Append(1, 2, {});
+  commit.commit = Index(1);
+  EXPECT_TRUE(raft->Step(MakeMessage(3, 1, 2, commit)).committed.empty());
+  // Write 1 becomes durable: the entry that is in the log now is not.
+  EXPECT_TRUE(raft->Persisted(first.persist->id).committed.empty());
+  const Effects durable = raft->Persisted(second.persist->id);
+  ASSERT_EQ(durable.committed.size(), 1u);
+  EXPECT_EQ(*durable.committed[0].payload, "new");
+}
+
+// A -> B -> A: the same entry is written, overwritten and written again.
+TEST(WriteId, EntryThatComesBackNeedsItsOwnWrite) {
+  auto raft = MakeRaft({Term(1), {}, {}}, {});
+  const Effects a = raft->Step(MakeMessage(2, 1, 1, Append(0, 0, {MakeEntry(1, 1, "a")})));
+  const Effects b = raft->Step(MakeMessage(3, 1, 2, Append(0, 0, {MakeEntry(2, 1, "b")})));
+  const Effects again = raft->Step(MakeMessage(2, 1, 3, Append(0, 0, {MakeEntry(1, 1, "a")})));
+  EXPECT_EQ(again.send_after_persist[0].after, again.persist->id);
+  AppendRequest commit = Append(1, 1, {});
+  commit.commit = Index(1);
+  (void)raft->Step(MakeMessage(2, 1, 3, commit));
+  EXPECT_TRUE(raft->Persisted(a.persist->id).committed.empty());
+  EXPECT_TRUE(raft->Persisted(b.persist->id).committed.empty());
+  EXPECT_EQ(raft->Persisted(again.persist->id).committed.size(), 1u);
+}
+
+TEST(WriteId, AnswerWithoutAWriteOfItsOwnWaitsForTheOneUnderWay) {
+  auto raft = MakeRaft({Term(1), {}, {}}, {});
+  const Message append = MakeMessage(2, 1, 1, Append(0, 0, {MakeEntry(1, 1)}));
+  const Effects first = raft->Step(append);
+  const Effects copy = raft->Step(append);
+  EXPECT_FALSE(copy.persist.has_value());
+  ASSERT_EQ(copy.send_after_persist.size(), 1u);
+  EXPECT_EQ(copy.send_after_persist[0].after, first.persist->id);
+  (void)raft->Persisted(first.persist->id);
+  EXPECT_EQ(raft->Step(append).send_after_persist[0].after, WriteId(0));
+}
+
+TEST(WriteId, DeposedLeadersWriteDoesNotCountInItsNextTerm) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Propose(1, "old");  // write under way, entry 2
+  const WriteId old = cluster.node(1).writes.back().id;
+  cluster.network().clear();
+  cluster.Handle(1, cluster.raft(1).Step(MakeMessage(
+                        2, 1, 2, Append(1, 1, {MakeEntry(2, 2, "new"), MakeEntry(2, 3)}))));
+  cluster.network().clear();
+  cluster.Handle(1, cluster.raft(1).Persisted(old));
+  EXPECT_TRUE(cluster.network().empty()) << "nothing is acknowledged yet";
+  EXPECT_EQ(*cluster.raft(1).EntryAt(Index(2)).payload, "new");
+}
+
+TEST(Proposals, TimestampsNeverFall) {
+  Cluster cluster(1);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Propose(1, "a", 100);
+  cluster.Propose(1, "b", 50);
+  cluster.Settle();
+  EXPECT_EQ(cluster.raft(1).EntryAt(Index(3)).timestamp_ns, 100);
+  cluster.Compact(1);
+  cluster.Propose(1, "c", 70);
+  EXPECT_EQ(cluster.raft(1).EntryAt(Index(4)).timestamp_ns, 100) << "also behind a snapshot";
+}
+
+TEST(Proposals, ManyMakeOneAppendPerFollower) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  std::vector<Proposal> proposals;
+  for (int i = 0; i < 100; ++i) proposals.push_back(MakeProposal("x"));
+  const Effects effects = cluster.raft(1).Propose(std::move(proposals));
+  ASSERT_EQ(effects.send_now.size(), 2u);
+  EXPECT_EQ(std::get<AppendRequest>(effects.send_now[0].body).entries.size(), 100u);
+  EXPECT_EQ(effects.persist->entries.size(), 100u);
+  EXPECT_EQ(effects.proposed.first_index, Index(2));
+}
+
+TEST(Proposals, AreRefusedBeyondTheUncommittedLimit) {
+  Cluster cluster(3, 1, [](Options& options) { options.uncommitted_bytes_max = 100; });
+  cluster.Campaign(1);
+  cluster.Settle();
+  EXPECT_EQ(cluster.Propose(1, std::string(500, 'x')).refusal, ProposeRefusal::kNone)
+      << "a single one passes";
+  EXPECT_EQ(cluster.Propose(1, "y").refusal, ProposeRefusal::kTooMuchUncommitted);
+  cluster.Settle();
+  EXPECT_EQ(cluster.Propose(1, "y").refusal, ProposeRefusal::kNone);
+}
+
+TEST(LostLeader, IsReplacedWithoutWaitingForATimeout) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Crash(1);
+  for (uint64_t id : {2u, 3u}) cluster.Handle(id, cluster.raft(id).LostLeader(N(1)));
+  cluster.RunTicks(cluster.node(2).options.lost_leader_ticks);
+  EXPECT_NE(cluster.leader(), 0u);
+}
+
+TEST(LostLeader, OneThatStillHearsItDoesNotGrant) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  cluster.Handle(2, cluster.raft(2).LostLeader(N(1)));
+  cluster.set_drop([](const Message& m) { return m.to == N(2) && m.from == N(1); });
+  cluster.RunTicks(50);
+  EXPECT_EQ(cluster.leader(), 1u);
+  EXPECT_EQ(cluster.raft(1).term(), Term(1));
+}
+
+}  // namespace
+}  // namespace lockstep::raft::testing
