@@ -51,6 +51,17 @@ int Load(const ChaosOptions& options, const std::string& path) {
   return is_complete && file ? 0 : 1;
 }
 
+// Without reads of ranges, which would make one search of all keys. Leaving out reads hides
+// violations but invents none, and the revision certificate judges them all.
+checkers::KvHistory OfSingleKeys(const checkers::KvHistory& history) {
+  checkers::KvHistory kept;
+  for (const checkers::KvOperation& op : history) {
+    const bool is_range = !op.input.success.empty() && !op.input.success.front().range_end.empty();
+    if (!is_range) kept.push_back(op);
+  }
+  return kept;
+}
+
 int Check(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -66,8 +77,9 @@ int Check(const std::string& path) {
     std::cout << *revisions.violation << "\n";
     return 1;
   }
-  const checkers::KvModel model(*history);
-  const auto order = checkers::CheckLinearizability(model, model.Judged(*history));
+  const checkers::KvHistory single = OfSingleKeys(*history);
+  const checkers::KvModel model(single);
+  const auto order = checkers::CheckLinearizability(model, model.Judged(single));
   if (order.violation) {
     std::cout << *order.violation << "\n";
     return 1;
@@ -76,8 +88,8 @@ int Check(const std::string& path) {
               history->size(), revisions.writes, revisions.open_gaps,
               order.verdict == checkers::Verdict::kOk
                   ? "certified by revisions, and linearizable by search"
-                  : "certified by revisions; the search reached its limit");
-  return 0;
+                  : "certified by revisions, but the search reached its limit");
+  return order.verdict == checkers::Verdict::kOk ? 0 : 3;
 }
 
 int Main(int argc, char** argv) {
@@ -93,7 +105,7 @@ int Main(int argc, char** argv) {
   load->add_option("--seed", options.seed);
   load->add_option("--think-ms", think_ms)->check(CLI::Range(0, 10'000));
   load->add_option("--history", path)->required();
-  CLI::App* const check = app.add_subcommand("check", "Exit status 1: it breaks a promise");
+  CLI::App* const check = app.add_subcommand("check", "Exit status 1: it breaks a promise; 3: unknown");
   check->add_option("history", path)->required();
   try {
     app.parse(argc, argv);
