@@ -97,16 +97,16 @@ member list -w table
 
 def normalise(text):
     """Hides what may differ: ids, terms, log positions, sizes, versions, ports, times."""
+    # Members are listed in order of their ids, with columns as wide as ids and URLs.
+    if text.startswith('{"header"') and '"members":[' in text:
+        listed = json.loads(text)
+        listed["members"].sort(key=lambda member: member["name"])
+        text = json.dumps(listed, separators=(",", ":")) + "\n"
     text = re.sub(r'"(cluster_id|member_id|ID|leader|raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse|hash)":\d+',
                   r'"\1":N', text)
     text = re.sub(r'"(version|storageVersion)":"[\d.]+"', r'"\1":"V"', text)
     text = re.sub(r',"(storageVersion|downgradeInfo)":("V"|{})', "", text)
     text = re.sub(r'"(ClusterID|MemberID|RaftTerm)" : \d+', r'"\1" : N', text)
-    # Members are listed in order of their ids, with columns as wide as ids and URLs.
-    if text.startswith('{"header"') and '"members":[' in text:
-        listed = json.loads(text)
-        listed["members"].sort(key=lambda member: member["name"])
-        text = json.dumps(listed).replace('": ', '":').replace(', "', ',"') + "\n"
     text = re.sub(r"[ ]*\|[ ]*", "|", text)
     text = re.sub(r"-{3,}", "---", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
