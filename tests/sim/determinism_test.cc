@@ -23,7 +23,7 @@ TEST(Determinism, DifferentSeedsDiffer) {
   EXPECT_NE(RunToyUniverse(1, DefaultProfile()).hash, RunToyUniverse(2, DefaultProfile()).hash);
 }
 
-TEST(Determinism, NothingAcknowledgedIsLostWithoutSyncErrors) {
+TEST(ToyUniverse, NothingAcknowledgedIsLostWithoutSyncErrors) {
   FaultProfile profile = DefaultProfile();
   profile.sync_error_ppm.on_ppm = 0;
   uint64_t acknowledged = 0;
@@ -33,6 +33,14 @@ TEST(Determinism, NothingAcknowledgedIsLostWithoutSyncErrors) {
     acknowledged += result.acknowledged;
   }
   EXPECT_GT(acknowledged, 1000u);
+}
+
+TEST(ToyUniverse, ServersThatAnswerTooEarlyLoseData) {
+  uint64_t seeds_with_loss = 0;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    seeds_with_loss += RunCarelessToyUniverse(seed, DefaultProfile()).lost > 0;
+  }
+  EXPECT_GT(seeds_with_loss, 10u);
 }
 
 TEST(Tape, ReplayGivesTheSameRun) {

@@ -34,10 +34,12 @@ absl::Status ReadFully(Fiber& fiber, runtime::Stream& stream, absl::Span<char> i
   return absl::OkStatus();
 }
 
+enum class Server { kCareful, kCareless };
+
 class Universe final {
  public:
-  Universe(uint64_t seed, const FaultProfile& profile, const Tape* replay)
-      : world_(seed, profile, replay), network_(world_) {
+  Universe(uint64_t seed, const FaultProfile& profile, const Tape* replay, Server server)
+      : world_(seed, profile, replay), network_(world_), server_(server) {
     for (uint32_t i = 1; i <= kServers; ++i) {
       servers_.push_back(std::make_unique<SimNode>(
           world_, network_, SimNode::Options{NodeId(i), absl::StrCat("n", i), 2}));
@@ -88,6 +90,12 @@ class Universe final {
     return *std::move(log);
   }
 
+  absl::Status Store(Fiber& fiber, runtime::File& log, uint64_t number) {
+    const uint64_t offset = number * kRecordBytes;
+    return server_ == Server::kCareless ? log.Write(fiber, offset, RecordOf(number))
+                                        : log.WriteAndSync(fiber, offset, RecordOf(number));
+  }
+
   void Serve(Fiber& fiber, runtime::Environment& env, uint32_t i) {
     const std::unique_ptr<runtime::File> log = OpenLog(fiber, env);
     uint64_t number = Recover(fiber, *log);
@@ -103,7 +111,7 @@ class Universe final {
         (*stream)->SetReadDeadline(env.clock.Monotonic() + Seconds(1));
         if (!ReadFully(fiber, **stream, absl::MakeSpan(record)).ok()) break;
         if (env.fault_points.Fire("toy.refuse")) break;
-        const auto status = log->WriteAndSync(fiber, number * kRecordBytes, RecordOf(number));
+        const absl::Status status = Store(fiber, *log, number);
         if (!status.ok()) return;  // a failed sync: stop
         ++number;
         acknowledged_[i] = number;
@@ -165,6 +173,7 @@ class Universe final {
 
   World world_;
   SimNetwork network_;
+  Server server_;
   std::vector<std::unique_ptr<SimNode>> servers_;
   std::unique_ptr<SimNode> client_;
   std::vector<uint64_t> acknowledged_;
@@ -174,7 +183,11 @@ class Universe final {
 }  // namespace
 
 ToyResult RunToyUniverse(uint64_t seed, const FaultProfile& profile, const Tape* replay) {
-  return std::make_unique<Universe>(seed, profile, replay)->Run();
+  return std::make_unique<Universe>(seed, profile, replay, Server::kCareful)->Run();
+}
+
+ToyResult RunCarelessToyUniverse(uint64_t seed, const FaultProfile& profile) {
+  return std::make_unique<Universe>(seed, profile, nullptr, Server::kCareless)->Run();
 }
 
 }  // namespace lockstep::sim

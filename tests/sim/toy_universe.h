@@ -24,6 +24,9 @@ struct ToyResult final {
 
 ToyResult RunToyUniverse(uint64_t seed, const FaultProfile& profile, const Tape* replay = nullptr);
 
+// The same with servers that answer before their log is synced: must lose records.
+ToyResult RunCarelessToyUniverse(uint64_t seed, const FaultProfile& profile);
+
 }  // namespace lockstep::sim
 
 #endif  // LOCKSTEP_TESTS_SIM_TOY_UNIVERSE_H_
