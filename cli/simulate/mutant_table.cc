@@ -59,9 +59,9 @@ size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, uint64_t first_s
     if (!result.violation && !last) return true;
     for (const MutantInfo& info : mutants) {
       if (info.id != range.mutant) continue;
-      const std::string oracle =
-          result.violation ? result.violation->oracle + ": " + result.violation->verdict.substr(0, 90)
-                           : "NOT FOUND";
+      const std::string oracle = result.violation ? result.violation->oracle + ": " +
+                                                        result.violation->verdict.substr(0, 90)
+                                                  : "NOT FOUND";
       std::printf("%-5s %-52s %6llu  %s\n", info.name, info.breaks,
                   static_cast<unsigned long long>(result.seed - first_seed + 1), oracle.c_str());
       std::fflush(stdout);

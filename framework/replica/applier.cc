@@ -106,7 +106,8 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
   raft::SnapshotMeta reached = applied_;
   std::vector<AppliedRequest> requests;
   size_t bytes = 0;
-  for (size_t n = 0; n < limits::kApplyBatchEntriesMax && bytes < limits::kApplyBatchBytesMax; ++n) {
+  for (size_t n = 0; n < limits::kApplyBatchEntriesMax && bytes < limits::kApplyBatchBytesMax;
+       ++n) {
     // A snapshot that arrives while Apply waits empties the queue.
     if (queue_.empty() || install_) break;
     const raft::Entry entry = std::move(queue_.front());

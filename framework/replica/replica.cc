@@ -68,8 +68,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   }
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
-      Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
-                     replica->snapshots_, *replica, replica->observer_},
+      Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
+                     *replica, replica->observer_},
       initial.snapshot);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
@@ -125,8 +125,7 @@ absl::Status Replica::Run(Fiber& fiber) {
 
 void Replica::Step(raft::Effects effects) { effects_->Run(std::move(effects)); }
 
-absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command,
-                                             MonoTime deadline) {
+absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command, MonoTime deadline) {
   if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
   return proposals_.Propose(fiber, std::move(command), deadline);
 }
@@ -205,9 +204,9 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
 
 void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
   if (refused.session != proposals_.session()) return;
-  environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.forward_refused",
-                          {{"group", options_.group.value()},
-                           {"reason", static_cast<int>(refused.reason)}});
+  environment_.trace.Emit(
+      runtime::TraceLevel::kDebug, "replica.forward_refused",
+      {{"group", options_.group.value()}, {"reason", static_cast<int>(refused.reason)}});
   // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
 }
 
@@ -285,8 +284,9 @@ void Replica::ManageDuty(Fiber& fiber) {
 }
 
 ReplicaStatus Replica::status() const {
-  return {raft_->role(),   raft_->leader(),         raft_->term(),       raft_->commit(),
-          applier_->applied().index, raft_->last_index(), raft_->configuration()};
+  return {raft_->role(),         raft_->leader(),           raft_->term(),
+          raft_->commit(),       applier_->applied().index, raft_->last_index(),
+          raft_->configuration()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {

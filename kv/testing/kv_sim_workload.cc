@@ -63,8 +63,8 @@ KvRequest KvSimWorkload::NextRequest(Client& client) const {
     if (dice < 96) {
       read.serializable = true;
     } else {
-      read.success[0].revision = 1 + static_cast<int64_t>(client.random.Below(
-                                         static_cast<uint64_t>(client.revision) + 1));
+      read.success[0].revision =
+          1 + static_cast<int64_t>(client.random.Below(static_cast<uint64_t>(client.revision) + 1));
     }
     return read;
   }
@@ -105,8 +105,7 @@ void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
   Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}};
   size_t endpoint = plan.index % plan.endpoints.size();
   while (plan.go_on()) {
-    edge::GrpcChannel channel(environment.scheduler, environment.network,
-                              plan.endpoints[endpoint]);
+    edge::GrpcChannel channel(environment.scheduler, environment.network, plan.endpoints[endpoint]);
     bool works = true;
     while (works && plan.go_on()) {
       fiber.SleepFor(Nanoseconds(static_cast<int64_t>(
@@ -120,8 +119,7 @@ void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
 bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client) {
   const KvRequest request = NextRequest(client);
   ++invoked_;
-  const uint64_t id =
-      recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + options_.request_timeout);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
   if (result.outcome != CallOutcome::kAnswered) return false;
