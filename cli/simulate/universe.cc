@@ -1,6 +1,6 @@
 #include "cli/simulate/universe.h"
 
-#include <rocksdb/env.h>
+#include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
 
 #include <memory>
 #include <utility>

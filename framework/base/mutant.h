@@ -9,8 +9,7 @@
 
 namespace lockstep::mutant {
 
-// Numbered as in docs/simulation.md, which has the table: what each breaks is
-// said there and at its site.
+// The numbers are those of the table in docs/simulation.md; they have gaps and are never reused.
 enum class Id : int {
   kNone = 0,
   kM01CommitOldTermByCount = 1,           // raft: commit an entry of an earlier term by counting
