@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -38,7 +40,8 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {
-    app.parse({arguments.rbegin(), arguments.rend()});
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -26,6 +26,7 @@
 #include "framework/replica/client_sessions.h"
 #include "framework/replica/observer.h"
 #include "framework/replica/snapshot_store.h"
+#include "framework/runtime/fault_points.h"
 
 namespace lockstep::replica {
 
@@ -57,11 +58,12 @@ class Applier final {
     machine::StateMachine& machine;
     SnapshotStore& snapshots;
     ApplySink& sink;
+    runtime::FaultPoints& fault_points;
     ReplicaObserver* observer;  // may be null
   };
 
-  // `bootstrap`: the state before the first entry (index 0).
-  Applier(const Parts& parts, raft::SnapshotMeta bootstrap);
+  // `bootstrap`: the members before the first entry.
+  Applier(const Parts& parts, raft::Configuration bootstrap);
 
   // Reads what the store holds; finishes the installation of a snapshot up to `log_start` that a
   // crash interrupted. DATA_LOSS: the log starts after what the store holds.
@@ -83,6 +85,7 @@ class Applier final {
   class Context;
 
   absl::Status ApplyBatch(Fiber& fiber);
+  bool BatchEnds(size_t entries, size_t bytes);
   absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
                                               Context& context);
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);
@@ -92,6 +95,7 @@ class Applier final {
   absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);
 
   Parts parts_;
+  raft::Configuration bootstrap_;
   raft::SnapshotMeta applied_;
   ClientSessions sessions_;
   std::deque<raft::Entry> queue_;

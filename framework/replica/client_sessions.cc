@@ -13,7 +13,8 @@ namespace {
 
 using machine::Column;
 
-// Rows of acknowledged results are deleted in runs of this many, by one range tombstone.
+// Rows of acknowledged results are deleted in runs of this many, by one range tombstone, whenever
+// the floor passes a multiple of it: which rows there are is a function of the log, too.
 constexpr uint64_t kRowsPerSweep = 1024;
 
 std::string SessionKey(SessionId session) {
@@ -36,7 +37,7 @@ absl::Status ClientSessions::Load(Fiber& fiber, const machine::StoreView& view) 
     Session& session = sessions_[SessionId(ReadBigEndian64(it->key().substr(1)))];
     session.owner = NodeId(ReadBigEndian64(it->value()));
     session.floor = RequestNumber(ReadBigEndian64(it->value().substr(8)));
-    session.rows_floor = RequestNumber(1);
+    session.rows_floor = RequestNumber(session.floor.value() / kRowsPerSweep * kRowsPerSweep);
   }
   RETURN_IF_ERROR(it->status());
   for (it->Seek(fiber, "s"); it->Valid() && it->key().starts_with("s"); it->Next(fiber)) {
@@ -103,10 +104,10 @@ void ClientSessions::FinishBatch(machine::StoreTransaction& store) {
     session.changed = false;
     store.Put(Column::kSystem, SessionKey(id),
               absl::StrCat(BigEndian64(session.owner.value()), BigEndian64(session.floor.value())));
-    if (session.floor - session.rows_floor >= kRowsPerSweep) {
-      store.DeleteRange(Column::kSystem, ResultKey(id, RequestNumber(0)),
-                        ResultKey(id, session.floor));
-      session.rows_floor = session.floor;
+    const RequestNumber swept(session.floor.value() / kRowsPerSweep * kRowsPerSweep);
+    if (swept > session.rows_floor) {
+      store.DeleteRange(Column::kSystem, ResultKey(id, RequestNumber(0)), ResultKey(id, swept));
+      session.rows_floor = swept;
     }
   }
 }

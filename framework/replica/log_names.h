@@ -15,6 +15,9 @@ namespace lockstep::replica {
 // Being filled with zeros; means nothing to recovery.
 inline constexpr absl::string_view kSpareName = "spare.log";
 
+// The newest segment while recovery writes it anew; means nothing if it is found.
+inline constexpr absl::string_view kCopyName = "copy.log";
+
 // "0000000000000001.log": in order of their sequence, which is in hexadecimal.
 inline std::string SegmentName(uint64_t sequence) {
   return absl::StrCat(absl::Hex(sequence, absl::kZeroPad16), ".log");

@@ -192,14 +192,40 @@ class Recovery final {
   absl::Status Seal(Fiber& fiber, const std::vector<uint64_t>& sequences) {
     for (uint64_t sequence : sequences) {
       if (sequence < log_.segments.newest()) continue;
+      if (sequence == log_.segments.newest()) {
+        RETURN_IF_ERROR(WriteAnew(fiber, sequence));
+        continue;
+      }
       ASSIGN_OR_RETURN(const auto file,
                        disk_.Open(fiber, Path(sequence), runtime::OpenMode::kReadWrite));
-      const bool begun = sequence == log_.segments.newest();
-      RETURN_IF_ERROR(file->Truncate(fiber, begun ? end_ : 0));
+      RETURN_IF_ERROR(file->Truncate(fiber, 0));
       RETURN_IF_ERROR(file->DataSync(fiber));
     }
     log_.next_sequence = log_.segments.newest() + 1;
     return absl::OkStatus();
+  }
+
+  // The newest segment may hold a batch whose data sync failed: the process stopped then, but the
+  // kernel may show the batch and call it clean, and no sync of this file would ever write it
+  // [fsyncgate; "Can applications recover from fsync failures?", ATC'20]. So its bytes go to a new
+  // file, which takes its place when it is durable.
+  absl::Status WriteAnew(Fiber& fiber, uint64_t sequence) {
+    std::string bytes(end_, '\0');
+    {
+      ASSIGN_OR_RETURN(const auto file,
+                       disk_.Open(fiber, Path(sequence), runtime::OpenMode::kRead));
+      ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(bytes)));
+      if (n != bytes.size()) return Damaged(Path(sequence), n, "shorter than it was");
+    }
+    const std::string copy_path = PathIn(directory_, kCopyName);
+    ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, copy_path));
+    if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, copy_path));
+    {
+      ASSIGN_OR_RETURN(const auto copy, disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));
+      RETURN_IF_ERROR(copy->WriteAndSync(fiber, 0, bytes));
+    }
+    RETURN_IF_ERROR(disk_.Rename(fiber, copy_path, Path(sequence)));
+    return disk_.SyncDirectory(fiber, directory_);
   }
 
   runtime::Disk& disk_;

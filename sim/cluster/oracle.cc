@@ -1,7 +1,7 @@
 #include "sim/cluster/oracle.h"
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "framework/base/checksum.h"
 
 namespace lockstep::sim {
 
@@ -49,7 +49,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
   void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
     ++oracle_.applied_count_;
     oracle_.Report(oracle_.safety_[group].Applied(node_, entry));
-    oracle_.CheckAnswer(node_, group, entry.index, base::Checksum64(result));
+    oracle_.CheckAnswer(node_, group, entry.index, result);
   }
 
   void OnInstalled(GroupId group, const raft::SnapshotMeta& meta) override {
@@ -91,13 +91,18 @@ void Oracle::Report(std::optional<checkers::Violation> violation) {
   if (!violation_) violation_ = std::move(violation);
 }
 
-void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash) {
-  const auto [it, is_first] = answers_.try_emplace({group, index}, Answer{hash, node});
-  if (is_first || it->second.hash == hash) return;
+void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result) {
+  const auto [it, is_first] =
+      answers_.try_emplace({group, index}, Answer{std::string(result), node});
+  if (is_first || it->second.result == result) return;
+  const auto show = [](std::string_view bytes) {
+    return absl::StrCat("'", absl::CHexEscape(absl::string_view(bytes.data(), bytes.size())), "'");
+  };
   Report(checkers::Violation{
       "deterministic apply",
-      absl::StrCat("node ", node.value(), " and node ", it->second.first.value(),
-                   " applied the same entry with different results"),
+      absl::StrCat("node ", it->second.first.value(), " and node ", node.value(),
+                   " applied the same entry with different results: ", show(it->second.result),
+                   " and ", show(result)),
       absl::StrCat("group ", group.value(), ", index ", index.value())});
 }
 

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "checkers/durability_ledger.h"
@@ -45,11 +47,11 @@ class Oracle final {
   friend class NodeObserver;
   // What was answered at an index, by whoever applied it first.
   struct Answer {
-    uint64_t hash = 0;
+    std::string result;
     NodeId first;
   };
 
-  void CheckAnswer(NodeId node, GroupId group, raft::Index index, uint64_t hash);
+  void CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result);
 
   std::map<GroupId, checkers::RaftSafety> safety_;
   checkers::DurabilityLedger ledger_;
