@@ -139,12 +139,10 @@ absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const Node
                      NodeShared& shared, fiber::Event& stop) {
   NodeShard shard(environment, options, shared);
   RETURN_IF_ERROR(shard.Open(fiber));
-  environment.trace.Emit(
-      runtime::TraceLevel::kInfo, "node.started",
-      {{"node", environment.node.value()}, {"shard", environment.shard.value()}});
+  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started", {});
   absl::Status status = shard.Run(fiber, stop);
   environment.trace.Emit(runtime::TraceLevel::kInfo, "node.stopped",
-                         {{"node", environment.node.value()}, {"status", status.ToString()}});
+                         {{"status", status.ToString()}});
   return status;
 }
 
