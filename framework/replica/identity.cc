@@ -24,10 +24,9 @@ absl::Status Differs(const char* what, uint64_t found, uint64_t expected, const 
 
 absl::Status Compare(const Identity& found, const Identity& expected) {
   if (found.format_version > Identity::kFormatVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the data directory has format version ", found.format_version,
-                     ", this program reads up to ", Identity::kFormatVersion,
-                     ": use the newer program"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the data directory has format version ", found.format_version,
+        ", this program reads up to ", Identity::kFormatVersion, ": use the newer program"));
   }
   if (found.cluster != expected.cluster) {
     return Differs("cluster", found.cluster.value(), expected.cluster.value(),
@@ -39,15 +38,14 @@ absl::Status Compare(const Identity& found, const Identity& expected) {
                    "check --name and --initial-advertise-peer-urls, or choose another --data-dir");
   }
   if (found.shard_count != expected.shard_count) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the data directory is laid out for ", found.shard_count, " shard(s), not ",
-        expected.shard_count, ": the number of shards of a node cannot be changed"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the data directory is laid out for ", found.shard_count, " shard(s), not ",
+                     expected.shard_count, ": the number of shards of a node cannot be changed"));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
-                                      const std::string& path) {
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
   std::string text(kBytesMax, '\0');
   ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(text)));

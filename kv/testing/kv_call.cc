@@ -180,9 +180,8 @@ bool Decode(const KvRequest& request, const std::string& body, KvResponse* respo
 // A refusal that tells something about the state.
 std::optional<checkers::KvError> RefusalOf(const edge::GrpcResult& result) {
   if (result.code != edge::GrpcCode::kOutOfRange) return std::nullopt;
-  return result.message.find("compacted") != std::string::npos
-             ? checkers::KvError::kCompacted
-             : checkers::KvError::kFutureRevision;
+  return result.message.find("compacted") != std::string::npos ? checkers::KvError::kCompacted
+                                                               : checkers::KvError::kFutureRevision;
 }
 
 // A compaction changes no key, but what can be read.
@@ -195,8 +194,7 @@ bool MayHaveEffect(const KvRequest& request) {
 CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& request,
                   MonoTime deadline) {
   const Call call = Encode(request);
-  const edge::GrpcResult answer =
-      channel.Call(fiber, call.method, call.body, {deadline, nullptr});
+  const edge::GrpcResult answer = channel.Call(fiber, call.method, call.body, {deadline, nullptr});
   CallResult result;
   result.error = answer.message;
   if (answer.ok()) {
