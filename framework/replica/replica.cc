@@ -69,14 +69,9 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
-<<<<<<< HEAD
-                     replica->snapshots_, *replica, replica->observer_},
-      options.bootstrap);
-=======
                      replica->snapshots_, *replica, replica->environment_.fault_points,
                      replica->observer_},
-      initial.snapshot);
->>>>>>> refs/heads/triage
+      options.bootstrap);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
   initial.configuration = replica->applier_->applied().configuration;
