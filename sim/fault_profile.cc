@@ -1,5 +1,6 @@
 #include "sim/fault_profile.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "framework/base/check.h"
@@ -49,12 +50,12 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(read_ns, 80, 50 * kUs, 5 * kMs, 50 * kUs),
     LOCKSTEP_LINE(write_ns, 80, 1 * kUs, 1 * kMs, 2 * kUs),
     LOCKSTEP_LINE(sync_ns, 80, 100 * kUs, 50 * kMs, 150 * kUs),
-    LOCKSTEP_LINE(read_error_ppm, 10, 1, 1'000, 0),
-    LOCKSTEP_LINE(write_error_ppm, 15, 1, 1'000, 0),
-    LOCKSTEP_LINE(sync_error_ppm, 20, 1, 1'000, 0),
-    LOCKSTEP_LINE(sync_error_mode, 100, 1, 3, 1),
+    LOCKSTEP_LINE(read_error_ppm, 10, 100, 20'000, 0),
+    LOCKSTEP_LINE(write_error_ppm, 15, 100, 5'000, 0),
+    LOCKSTEP_LINE(sync_error_ppm, 20, 100, 5'000, 0),
+    LOCKSTEP_LINE(sync_error_mode, 100, 1, 5, 1),
     LOCKSTEP_LINE(capacity_bytes, 15, 64 * kMiB, 512 * kMiB, 4096 * kMiB),
-    LOCKSTEP_LINE(power_loss_in_operation_ppm, 30, 1, 1'000, 0),
+    LOCKSTEP_LINE(power_loss_in_operation_ppm, 40, 100, 20'000, 0),
     LOCKSTEP_LINE(slow_disk_every_ns, 30, 5 * kS, 60 * kS, 0),
     LOCKSTEP_LINE(slow_disk_factor, 100, 5, 200, 5),
     LOCKSTEP_LINE(hung_disk_every_ns, 10, 20 * kS, 120 * kS, 0),
@@ -80,7 +81,12 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(offload_tail_ppm, 40, 100, 10'000, 0),
     LOCKSTEP_LINE(tie_shuffle, 80, 1, 1'000'000, 0),
     LOCKSTEP_LINE(fault_point_site_percent, 80, 25, 25, 0),
-    LOCKSTEP_LINE(fault_point_fire_percent, 100, 25, 25, 0),
+    LOCKSTEP_LINE(fault_point_fire_percent, 100, 1, 25, 0),
+    LOCKSTEP_LINE(disk_full_every_ns, 15, 10 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(disk_full_lasts_ns, 100, 100 * kMs, 5 * kS, 1 * kS),
+    LOCKSTEP_LINE(trigger_name_percent, 60, 10, 50, 0),
+    LOCKSTEP_LINE(trigger_fire_ppm, 100, 2'000, 300'000, 0),
+    LOCKSTEP_LINE(trigger_spacing_ns, 100, 200 * kMs, 5 * kS, 1 * kS),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
@@ -113,6 +119,8 @@ FaultRates DrawRates(const FaultProfile& profile, Draws& draws) {
     if (exists) rate = draws.LogUniform("profile.rate", key, knob.low, knob.high, knob.benign);
     ++key;
   }
+  // (Three modes with a fair share each.)
+  rates.sync_error_mode = std::min<uint64_t>(rates.sync_error_mode, 3);
   CHECK_GT(rates.window_bytes, 0u);
   return rates;
 }

@@ -51,7 +51,8 @@ struct FaultTable final {
   T sync_error_ppm;               // per data sync: fails; some of its pages stay volatile, and:
   T sync_error_mode;              // 1 keep dirty, 2 mark clean, 3 drop page (see SimDiskCore)
   T capacity_bytes;               // size of the disk
-  T power_loss_in_operation_ppm;  // per changing file operation of the store: the power fails in it
+  T power_loss_in_operation_ppm;  // per changing file operation of the store, and per sync of any
+                                  // file or (nemesis) directory: the power fails in it
   T slow_disk_every_ns;           // (nemesis) mean time between spells of a slow disk; 0: none
   T slow_disk_factor;             // (nemesis) by how much
   T hung_disk_every_ns;           // (nemesis) mean time between hangs of 1 to 60 s; 0: none
@@ -83,6 +84,12 @@ struct FaultTable final {
   T tie_shuffle;               // non-zero: events of one instant run in keyed, not in causal order
   T fault_point_site_percent;  // share of product fault points that are active in this universe
   T fault_point_fire_percent;  // how often an active one fires
+  // --- More disasters (nemesis) ---
+  T disk_full_every_ns;    // mean time between spells in which a node's disk has no room; 0: none
+  T disk_full_lasts_ns;    // mean length of such a spell
+  T trigger_name_percent;  // share of the names of trace events that provoke disasters here
+  T trigger_fire_ppm;      // per such event: its node dies, freezes or is cut off a moment later
+  T trigger_spacing_ns;    // shortest time between two such disasters
 };
 
 using FaultProfile = FaultTable<Knob>;

@@ -185,9 +185,10 @@ void SimDiskCore::MakeDurable(const NameChange& change) {
   }
 }
 
-absl::StatusOr<uint64_t> SimDiskCore::BeginSyncDirectory(std::string_view path) const {
+absl::StatusOr<uint64_t> SimDiskCore::BeginSyncDirectory(std::string_view path) {
   const InodeRef directory = Find(path);
   if (directory == nullptr || !directory->is_directory) return NotFound(path);
+  if (on_sync_) on_sync_();
   return sequence_;
 }
 
@@ -266,6 +267,7 @@ absl::Status SimDiskCore::Truncate(const InodeRef& file, uint64_t size) {
 }
 
 FileImage::SyncPoint SimDiskCore::BeginSync(const InodeRef& file) {
+  if (on_sync_) on_sync_();
   return file->image.BeginSync(sequence_);
 }
 

@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -76,7 +78,7 @@ class SimDiskCore final {
   absl::Status CreateDirectory(std::string_view path, NameOrder order = NameOrder::kIndependent);
   absl::Status RemoveDirectory(std::string_view path);
   // Names changed before BeginSyncDirectory are durable after FinishSyncDirectory.
-  absl::StatusOr<uint64_t> BeginSyncDirectory(std::string_view path) const;
+  absl::StatusOr<uint64_t> BeginSyncDirectory(std::string_view path);
   absl::Status FinishSyncDirectory(std::string_view path, uint64_t point);
   absl::StatusOr<std::vector<std::string>> List(std::string_view path) const;
   runtime::Space FreeSpace() const;
@@ -90,6 +92,8 @@ class SimDiskCore final {
   void Slow(uint64_t factor, VirtualTime until);
   // (nemesis) Nothing completes until then.
   void Hang(VirtualTime until);
+  // (nemesis) Hears of each data or directory sync that begins; changes nothing by itself.
+  void set_on_sync(absl::AnyInvocable<void()> on_sync) { on_sync_ = std::move(on_sync); }
   Duration ReadLatency() { return Latency("disk.read_ns", world_.rates().read_ns); }
   Duration WriteLatency() { return Latency("disk.write_ns", world_.rates().write_ns); }
   Duration SyncLatency() { return Latency("disk.sync_ns", world_.rates().sync_ns); }
@@ -145,6 +149,7 @@ class SimDiskCore final {
   uint64_t slow_factor_ = 1;
   VirtualTime slow_until_;
   VirtualTime hung_until_;
+  absl::AnyInvocable<void()> on_sync_;
 };
 
 }  // namespace lockstep::sim

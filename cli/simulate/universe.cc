@@ -42,6 +42,10 @@ replica::StoreOpener OpenRocks(sim::SimNode& node) {
     options.env = env.get();
     options.path = "/db";
     options.trace = &environment.trace;
+    // Both ways of reading, in one universe: on the spot, and through the pool.
+    const bool offloads = node.disk().world().draws().Chance("shape.store_offload", node.id().value(),
+                                                      sim::kMillion / 2);
+    if (offloads) options.offload = &environment.offload;
     options.profile = store::RocksProfile::kLight;
     auto opened = store::RocksStore::Open(fiber, options);
     if (!opened.ok()) return opened.status();

@@ -24,6 +24,9 @@ struct Options final {
   NodeId self;
   Ticks heartbeat_ticks = 10;
   Ticks election_ticks = 100;  // timeouts are drawn from [election_ticks, 2 * election_ticks)
+  // The first timeout of a fresh core, which knows no leader, is drawn from [n, 2n) instead, so that
+  // a starting cluster need not sit out an election timeout. 0: as all others.
+  Ticks first_election_ticks = 0;
   // After the connection to the leader closed: wait a jitter of up to so many ticks, then pre-vote.
   Ticks lost_leader_ticks = 10;
   uint64_t random_seed = 0;    // election jitter

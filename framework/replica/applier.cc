@@ -110,9 +110,7 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
   raft::SnapshotMeta reached = applied_;
   std::vector<AppliedRequest> requests;
   size_t bytes = 0;
-  for (size_t n = 0; n < limits::kApplyBatchEntriesMax && bytes < limits::kApplyBatchBytesMax; ++n) {
-    // A snapshot that arrives while Apply waits empties the queue.
-    if (queue_.empty() || install_) break;
+  for (size_t n = 0; !BatchEnds(n, bytes); ++n) {
     const raft::Entry entry = std::move(queue_.front());
     queue_.pop_front();
     CHECK_EQ(entry.index, reached.index + 1) << "entries must be applied in order";
@@ -131,6 +129,12 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
     reached.timestamp_ns = entry.timestamp_ns;
     if (parts_.observer != nullptr) parts_.observer->OnApplied(parts_.group, entry, result);
   }
+  // Planted bug M11: the entry after a full batch is believed to be in it.
+  if (mutant::Enabled(mutant::Id::kM11PagingSkipsEntry) && !queue_.empty() && !install_) {
+    reached.index = queue_.front().index;
+    reached.term = queue_.front().term;
+    queue_.pop_front();
+  }
   sessions_.FinishBatch(*store);
   const std::string meta = wire::EncodeSnapshotMeta(reached);
   if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
@@ -144,6 +148,13 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
   for (const auto& [index, event] : context.published()) parts_.sink.OnPublished(index, event);
   parts_.sink.OnBatchApplied(applied_.index, std::move(requests));
   return absl::OkStatus();
+}
+
+bool Applier::BatchEnds(size_t entries, size_t bytes) {
+  // A snapshot that arrives while Apply waits empties the queue.
+  if (queue_.empty() || install_) return true;
+  if (entries >= limits::kApplyBatchEntriesMax || bytes >= limits::kApplyBatchBytesMax) return true;
+  return entries > 0 && parts_.fault_points.Fire("applier.full_batch");
 }
 
 absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::Entry& entry,

@@ -26,6 +26,7 @@
 #include "framework/replica/client_sessions.h"
 #include "framework/replica/observer.h"
 #include "framework/replica/snapshot_store.h"
+#include "framework/runtime/fault_points.h"
 
 namespace lockstep::replica {
 
@@ -57,6 +58,7 @@ class Applier final {
     machine::StateMachine& machine;
     SnapshotStore& snapshots;
     ApplySink& sink;
+    runtime::FaultPoints& fault_points;
     ReplicaObserver* observer;  // may be null
   };
 
@@ -83,6 +85,7 @@ class Applier final {
   class Context;
 
   absl::Status ApplyBatch(Fiber& fiber);
+  bool BatchEnds(size_t entries, size_t bytes);
   absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
                                               Context& context);
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);

@@ -139,6 +139,8 @@ absl::Status Log::Core::Run(Fiber& fiber) {
   background_.Spawn("log.keeper", [this](Fiber& keeper) { keeper_.Run(keeper); });
   for (;;) {
     while (queue_.empty()) work_.Wait(fiber);
+    // As behind a slow device: more writes share the sync.
+    if (environment_.fault_points.Fire("log.late_batch")) fiber.SleepFor(Milliseconds(5));
     TakeBatch();
     const absl::Status written = WriteBatch(fiber);
     if (!written.ok()) {

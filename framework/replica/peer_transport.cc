@@ -53,7 +53,8 @@ void PeerTransport::Send(NodeId to, wire::GroupMessage message) {
   const size_t bytes = it == peers_.end() ? 0 : wire::EncodedBytesMax(message);
   // While nobody is connected, nothing is kept: it would be stale when it arrives.
   if (it == peers_.end() || !it->second->connected ||
-      it->second->queued_bytes + bytes > limits::kPeerQueueBytesMax) {
+      it->second->queued_bytes + bytes > limits::kPeerQueueBytesMax ||
+      environment_.fault_points.Fire("peer.full_queue")) {
     ++dropped_;
     return;
   }
@@ -65,7 +66,8 @@ void PeerTransport::Send(NodeId to, wire::GroupMessage message) {
 void PeerTransport::Send(NodeId to, wire::Frame frame) {
   const auto it = peers_.find(to);
   if (it == peers_.end() || !it->second->connected ||
-      it->second->queued_bytes > limits::kPeerQueueBytesMax) {
+      it->second->queued_bytes > limits::kPeerQueueBytesMax ||
+      environment_.fault_points.Fire("peer.full_queue")) {
     ++dropped_;
     return;
   }

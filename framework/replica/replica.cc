@@ -69,7 +69,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
-                     replica->snapshots_, *replica, replica->observer_},
+                     replica->snapshots_, *replica, replica->environment_.fault_points,
+                     replica->observer_},
       options.bootstrap);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
@@ -122,7 +123,7 @@ absl::Status Replica::Run(Fiber& fiber) {
       }
       if (!reads_.has_work()) reads_.work().Wait(reading);
       reading.Yield();
-      if (const std::optional<raft::ReadId> id = reads_.StartRound()) Step(raft_->Read(*id));
+      StartReadRound();
     }
   });
   scope.Spawn("replica.duty", [this](Fiber& managing) { ManageDuty(managing); });
@@ -132,9 +133,22 @@ absl::Status Replica::Run(Fiber& fiber) {
 
 void Replica::Step(raft::Effects effects) { effects_->Run(std::move(effects)); }
 
+void Replica::StartReadRound() {
+  const std::optional<raft::ReadId> id = reads_.StartRound();
+  if (!id) return;
+  if (environment_.fault_points.Fire("replica.read_round_fails")) {
+    reads_.OnFailed(*id);
+  } else {
+    Step(raft_->Read(*id));
+  }
+}
+
 absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command,
                                              MonoTime deadline) {
   if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
+  if (environment_.fault_points.Fire("replica.too_many_proposals")) {
+    return absl::ResourceExhaustedError("too many requests are pending");
+  }
   return proposals_.Propose(fiber, std::move(command), deadline);
 }
 
@@ -199,10 +213,14 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
     proposals.push_back({std::move(item.payload), now});
   }
   if (proposals.empty()) return;
-  raft::Effects effects = raft_->Propose(std::move(proposals));
-  const raft::ProposeRefusal refusal = effects.proposed.refusal;
-  Step(std::move(effects));
-  if (refusal == raft::ProposeRefusal::kNone) return;
+  raft::ProposeRefusal refusal = raft::ProposeRefusal::kNone;
+  const bool overloaded = environment_.fault_points.Fire("replica.forward_refused");
+  if (!overloaded) {
+    raft::Effects effects = raft_->Propose(std::move(proposals));
+    refusal = effects.proposed.refusal;
+    Step(std::move(effects));
+    if (refusal == raft::ProposeRefusal::kNone) return;
+  }
   wire::ForwardRefusal reason = wire::ForwardRefusal::kOverloaded;
   if (refusal == raft::ProposeRefusal::kNotLeader) reason = wire::ForwardRefusal::kNotLeader;
   if (refusal == raft::ProposeRefusal::kTransferring) reason = wire::ForwardRefusal::kTransferring;
@@ -261,19 +279,20 @@ absl::Status Replica::CompactLog(Fiber& fiber) {
     }
   }
   const uint64_t retained = raft_->log_bytes();
-  if (retained < options_.log_bytes_retained) return absl::OkStatus();
+  const bool eager = environment_.fault_points.Fire("replica.eager_compaction");
+  if (retained < options_.log_bytes_retained && !eager) return absl::OkStatus();
   // Followers that are about to catch up from the log should not need a snapshot instead.
   bool needed = false;
   for (const raft::PeerStatus& peer : raft_->Peers()) {
     needed |= peer.recently_active && !peer.snapshot_pending && peer.match < flushed.index;
   }
-  const bool may_compact = !needed || retained > 2 * options_.log_bytes_retained;
+  const bool may_compact = !needed || eager || retained > 2 * options_.log_bytes_retained;
   if (flushed.index > raft_->snapshot().index && may_compact) {
     raft_->Compact(flushed);
     log_.Compact(options_.group, flushed);
     RETURN_IF_ERROR(snapshots_.RemoveUpTo(fiber, options_.group, flushed.index));
   }
-  if (raft_->log_bytes() > options_.log_bytes_retained / 2) return store_.StartFlush();
+  if (eager || raft_->log_bytes() > options_.log_bytes_retained / 2) return store_.StartFlush();
   return absl::OkStatus();
 }
 

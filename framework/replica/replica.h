@@ -127,6 +127,7 @@ class Replica final : private ApplySink, private EffectListener {
 
   void Step(raft::Effects effects);
   void Dispatch();
+  void StartReadRound();
   void DispatchLocal(std::vector<wire::ForwardItem> items);
   void ManageDuty(Fiber& fiber);
   bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);

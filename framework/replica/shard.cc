@@ -163,8 +163,12 @@ absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& 
 
 void Shard::TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
                          wire::FrameDecoder& decoder) {
-  const auto begin =
+  absl::StatusOr<wire::SnapshotBegin> begin =
       ReceiveSnapshot(fiber, stream, decoder, snapshots_, options_.snapshot_stall_timeout);
+  // The sender tries again, as when a disk refuses.
+  if (environment_.fault_points.Fire("snapshot.refused")) {
+    begin = absl::UnavailableError("not now");
+  }
   const absl::Status status = begin.ok() ? InstallStaged(from, *begin) : begin.status();
   environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.received",
                           {{"from", from.value()}, {"status", status.ToString()}});

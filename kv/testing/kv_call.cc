@@ -185,6 +185,11 @@ std::optional<checkers::KvError> RefusalOf(const edge::GrpcResult& result) {
              : checkers::KvError::kFutureRevision;
 }
 
+// A compaction changes no key, but what can be read.
+bool MayHaveEffect(const KvRequest& request) {
+  return request.kind == KvRequest::Kind::kCompact || checkers::MayWrite(request);
+}
+
 }  // namespace
 
 CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& request,
@@ -200,7 +205,7 @@ CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& req
   } else if (const auto refusal = RefusalOf(answer)) {
     result.response.error = *refusal;
     result.outcome = CallOutcome::kAnswered;
-  } else if (!checkers::MayWrite(request) || answer.outcome == edge::GrpcOutcome::kNeverSent ||
+  } else if (!MayHaveEffect(request) || answer.outcome == edge::GrpcOutcome::kNeverSent ||
              answer.code == edge::GrpcCode::kResourceExhausted) {
     result.outcome = CallOutcome::kNothing;
   }

@@ -102,19 +102,34 @@ KvRequest KvSimWorkload::NextTransaction(Client& client) const {
 
 void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
                               const sim::ClientPlan& plan) {
-  Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}};
-  size_t endpoint = plan.index % plan.endpoints.size();
+  Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}, {}, {}, 0};
+  client.timeout = plan.index % 2 == 0 ? options_.request_timeout : options_.short_timeout;
+  client.channels.resize(plan.endpoints.size());
+  client.endpoint = plan.index % plan.endpoints.size();
   while (plan.go_on()) {
-    edge::GrpcChannel channel(environment.scheduler, environment.network,
-                              plan.endpoints[endpoint]);
-    bool works = true;
-    while (works && plan.go_on()) {
-      fiber.SleepFor(Nanoseconds(static_cast<int64_t>(
-          client.random.Below(2 * static_cast<uint64_t>(plan.think_time.count()) + 1))));
-      works = RunOne(fiber, channel, client);
-    }
-    endpoint = (endpoint + 1) % plan.endpoints.size();
+    Think(fiber, client);
+    if (RunOne(fiber, ChooseChannel(environment, client), client)) continue;
+    client.channels[client.endpoint].reset();
+    client.endpoint = (client.endpoint + 1) % plan.endpoints.size();
   }
+}
+
+void KvSimWorkload::Think(Fiber& fiber, Client& client) {
+  if (client.random.Below(4) == 0) return;
+  // The mean over all operations is think_time.
+  const auto most = static_cast<uint64_t>(client.plan.think_time.count()) * 8 / 3;
+  fiber.SleepFor(Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1))));
+}
+
+edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environment,
+                                                Client& client) {
+  if (client.random.Below(4) == 0) client.endpoint = client.random.Below(client.channels.size());
+  std::unique_ptr<edge::GrpcChannel>& channel = client.channels[client.endpoint];
+  if (channel == nullptr) {
+    channel = std::make_unique<edge::GrpcChannel>(environment.scheduler, environment.network,
+                                                  client.plan.endpoints[client.endpoint]);
+  }
+  return *channel;
 }
 
 bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client) {
@@ -122,7 +137,7 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   ++invoked_;
   const uint64_t id =
       recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
-  CallResult result = CallKv(fiber, channel, request, fiber.now() + options_.request_timeout);
+  CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
   if (result.outcome != CallOutcome::kAnswered) return false;
   ++completed_;

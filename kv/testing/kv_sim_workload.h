@@ -22,7 +22,10 @@ class KvSimWorkload final : public sim::Workload {
  public:
   struct Options {
     uint32_t keys = 8;
+    // Half of the clients are patient; the others give up earlier, so that nodes that are cut off
+    // are asked by somebody.
     Duration request_timeout = Seconds(5);
+    Duration short_timeout = Milliseconds(600);
   };
 
   explicit KvSimWorkload(const Options& options) : options_(options) {}
@@ -41,12 +44,19 @@ class KvSimWorkload final : public sim::Workload {
     uint64_t values = 0;
     int64_t revision = 1;                      // the newest that it was told
     std::map<std::string, std::string> seen;   // values that it read, to compare with
+    Duration timeout;
+    std::vector<std::unique_ptr<edge::GrpcChannel>> channels;  // by endpoint; null: not yet
+    size_t endpoint = 0;                                       // the one of the last operation
   };
 
   checkers::KvRequest NextRequest(Client& client) const;
   checkers::KvRequest NextTransaction(Client& client) const;
   std::string Key(Client& client) const;
   std::string Value(Client& client) const;
+  // Before most operations: a pause. Some follow at once, when what was just written is new.
+  static void Think(Fiber& fiber, Client& client);
+  // Now and then another node is asked, which may know less.
+  static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
   // One operation, recorded. False: try another node.
   bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client);
 

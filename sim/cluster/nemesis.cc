@@ -48,6 +48,10 @@ void Nemesis::Start() {
     Plan("nemesis.clock", rates.clock_step_every_ns, &Nemesis::StepClock, target, 0);
     Plan("nemesis.slow_disk", rates.slow_disk_every_ns, &Nemesis::SlowDisk, target, 0);
     Plan("nemesis.hung_disk", rates.hung_disk_every_ns, &Nemesis::HangDisk, target, 0);
+    Plan("nemesis.disk_full", rates.disk_full_every_ns, &Nemesis::FillDisk, target, 0);
+    nodes_[target]->trace().set_on_emit(
+        [this, target](const TraceEvent& event) { OnTrace(target, event.name); });
+    nodes_[target]->disk().set_on_sync([this, target] { OnSync(target); });
   }
   const uint64_t all = nodes_.size();
   Plan("nemesis.kill_all", rates.cluster_power_loss_every_ns, &Nemesis::KillAll, all, 0);
@@ -145,13 +149,26 @@ void Nemesis::Partition(uint64_t target, uint64_t count) {
         if (!one_way) network_.Cut(nodes_[b]->host(), nodes_[a]->host());
       }
     }
-    const Duration lasts = world_.draws().Exponential(
-        "nemesis.partition_lasts", KeyOf(target, count),
-        Nanoseconds(static_cast<int64_t>(world_.rates().partition_lasts_ns)));
-    world_.After(lasts, Origin(target), [this] { network_.RestoreAll(); });
+    RestoreLater("nemesis.partition_lasts", target, count);
   }
   Plan("nemesis.partition", world_.rates().partition_every_ns, &Nemesis::Partition, target,
        count + 1);
+}
+
+void Nemesis::RestoreLater(Stream stream, uint64_t target, uint64_t count) {
+  const Duration lasts = world_.draws().Exponential(
+      stream, KeyOf(target, count),
+      Nanoseconds(static_cast<int64_t>(world_.rates().partition_lasts_ns)));
+  world_.After(lasts, Origin(target), [this] { network_.RestoreAll(); });
+}
+
+void Nemesis::Isolate(uint64_t target) {
+  for (const SimNode* other : nodes_) {
+    if (other == nodes_[target]) continue;
+    network_.Cut(nodes_[target]->host(), other->host());
+    network_.Cut(other->host(), nodes_[target]->host());
+  }
+  RestoreLater("nemesis.isolation_lasts", target, 0);
 }
 
 void Nemesis::ClogLink(uint64_t target, uint64_t count) {
@@ -183,6 +200,71 @@ void Nemesis::HangDisk(uint64_t target, uint64_t count) {
        count + 1);
 }
 
+void Nemesis::FillDisk(uint64_t target, uint64_t count) {
+  SimDiskCore& disk = nodes_[target]->disk();
+  disk.set_capacity(disk.used_bytes() + Draw("nemesis.room_left", target, count, 256 * 1024));
+  const Duration lasts = world_.draws().Exponential(
+      "nemesis.disk_full_lasts", KeyOf(target, count),
+      Nanoseconds(static_cast<int64_t>(world_.rates().disk_full_lasts_ns)));
+  world_.After(lasts, Origin(target), [this, &disk] {
+    if (!healed_) disk.set_capacity(world_.rates().capacity_bytes);
+  });
+  Plan("nemesis.disk_full", world_.rates().disk_full_every_ns, &Nemesis::FillDisk, target,
+       count + 1);
+}
+
+void Nemesis::OnTrace(uint64_t target, std::string_view name) {
+  const FaultRates& rates = world_.rates();
+  const uint64_t id = StreamId(name);
+  // Which names count is one fact per universe.
+  const bool provokes = base::KeyedDraw(world_.seed(), "nemesis.trigger_name", id, 0) % 100 <
+                        rates.trigger_name_percent;
+  if (healed_ || !provokes) return;
+  if (!world_.draws().Chance("nemesis.trigger", KeyOf(target, id), rates.trigger_fire_ppm)) return;
+  if (world_.now() < next_provoked_) return;
+  next_provoked_ = world_.now() + Nanoseconds(static_cast<int64_t>(rates.trigger_spacing_ns));
+  const uint64_t wait = world_.draws().LogUniform("nemesis.trigger_wait", KeyOf(target, id), 1'000,
+                                                  100'000'000, 1'000);
+  world_.After(Nanoseconds(static_cast<int64_t>(wait)), Origin(target), [this, target] {
+    if (!healed_) Provoke(target);
+  });
+}
+
+void Nemesis::Provoke(uint64_t target) {
+  SimNode& node = *nodes_[target];
+  if (!node.running()) return;
+  const uint64_t dice = Draw("nemesis.provoked", target, 0, 100);
+  if (dice < 50) {
+    if (dice < 35) {
+      LosePower(node);
+    } else {
+      node.Kill();
+    }
+    BootLater(node);
+  } else if (dice < 80) {
+    Isolate(target);
+  } else {
+    node.Pause(world_.draws().Exponential("nemesis.provoked_pause", target, Seconds(1)));
+  }
+}
+
+// While a sync is under way is when a power loss does the most harm.
+void Nemesis::OnSync(uint64_t target) {
+  const FaultRates& rates = world_.rates();
+  if (healed_ ||
+      !world_.draws().Chance("nemesis.sync", target, rates.power_loss_in_operation_ppm)) {
+    return;
+  }
+  const uint64_t wait =
+      world_.draws().Range("nemesis.sync_wait", target, 0, 2 * rates.sync_ns, 0);
+  world_.After(Nanoseconds(static_cast<int64_t>(wait)), Origin(target), [this, target] {
+    SimNode& node = *nodes_[target];
+    if (healed_ || !node.running()) return;
+    LosePower(node);
+    BootLater(node);
+  });
+}
+
 void Nemesis::StepClock(uint64_t target, uint64_t count) {
   const uint64_t most = world_.rates().clock_step_ns;
   const auto step = static_cast<int64_t>(Draw("nemesis.step", target, count, 2 * most + 1)) -
@@ -201,6 +283,7 @@ void Nemesis::Heal() {
   rates.reset_ppm = rates.connect_refused_ppm = rates.connect_black_hole_ppm = 0;
   rates.accept_error_ppm = rates.read_error_ppm = rates.write_error_ppm = 0;
   rates.sync_error_ppm = rates.power_loss_in_operation_ppm = 0;
+  rates.fault_point_site_percent = 0;
   for (SimNode* node : nodes_) {
     node->disk().set_capacity(uint64_t{1} << 40);
     node->disk().Hang(world_.now());

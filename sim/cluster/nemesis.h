@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "sim/sim_network.h"
@@ -14,7 +15,9 @@ namespace lockstep::sim {
 
 // Each kind of disaster is a chain of events of its own: strike, perhaps undo, plan the next. What
 // is done and when is drawn under the kind, its target and a counter, so that removing one disaster
-// leaves the others alone.
+// leaves the others alone. Others are provoked: certain trace events of a node, and the syncs of
+// its disk, are now and then followed by a disaster of that node within a moment, which is when
+// bugs are looking the other way.
 // Owned by the Cluster. Nothing here suspends.
 class Nemesis final {
  public:
@@ -46,6 +49,15 @@ class Nemesis final {
   void SlowDisk(uint64_t target, uint64_t count);
   void HangDisk(uint64_t target, uint64_t count);
   void StepClock(uint64_t target, uint64_t count);
+  void FillDisk(uint64_t target, uint64_t count);
+
+  // What just happened on a node may be followed by a disaster of that node.
+  void OnTrace(uint64_t target, std::string_view name);
+  void OnSync(uint64_t target);
+  void Provoke(uint64_t target);
+  // Cuts the node off from the other nodes, both ways; clients still reach it.
+  void Isolate(uint64_t target);
+  void RestoreLater(Stream stream, uint64_t target, uint64_t count);
 
   void LosePower(SimNode& node);
   void Storm(SimNode& node, uint64_t count);
@@ -59,6 +71,7 @@ class Nemesis final {
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
   bool healed_ = false;
+  VirtualTime next_provoked_;  // no earlier
 };
 
 }  // namespace lockstep::sim

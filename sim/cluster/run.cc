@@ -9,6 +9,7 @@ namespace {
 
 // How often the run looks whether the cluster is whole.
 constexpr Duration kLookInterval = Milliseconds(100);
+constexpr Duration kDefaultHorizon = Seconds(60);
 
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
@@ -23,8 +24,22 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   shape.log_segment_bytes =
       4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
   shape.log_bytes_retained =
-      world.draws().LogUniform("shape.retained", 0, 4 * 1024, 512 * 1024, 128 * 1024);
+      world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   return shape;
+}
+
+// The profile's intervals are for the default horizon; a shorter run gets as many disasters.
+void FitDisasters(FaultRates& rates, Duration horizon) {
+  const auto part = static_cast<uint64_t>(horizon / Milliseconds(1));
+  const auto whole = static_cast<uint64_t>(kDefaultHorizon / Milliseconds(1));
+  for (uint64_t FaultRates::*interval :
+       {&FaultRates::partition_every_ns, &FaultRates::clog_every_ns,
+        &FaultRates::slow_disk_every_ns, &FaultRates::hung_disk_every_ns,
+        &FaultRates::clock_step_every_ns, &FaultRates::kill_every_ns,
+        &FaultRates::cluster_power_loss_every_ns, &FaultRates::pause_every_ns,
+        &FaultRates::disk_full_every_ns}) {
+    rates.*interval = rates.*interval * part / whole;
+  }
 }
 
 // Runs until `done`, the limit, or a violation.
@@ -71,6 +86,7 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   RunResult result;
   result.seed = seed;
   World world(seed, options.profile, replay);
+  FitDisasters(world.rates(), options.horizon);
   const std::unique_ptr<Workload> workload = options.make_workload(world);
   const ClusterShape shape = ShapeOf(world, options);
   Cluster cluster(world, shape, *workload, options.open_stores);

@@ -170,7 +170,7 @@ def unknown_methods_are_unimplemented(tools, directory):
 
 
 def stalled_clients_cost_bounded_memory(tools, directory):
-    """Clients that ask for much and read nothing."""
+    """Clients that go on asking for much and read nothing."""
     with one_node(tools, directory) as cluster:
         node = cluster.nodes[0]
         node.start()
@@ -184,13 +184,16 @@ def stalled_clients_cost_bounded_memory(tools, directory):
         for _ in range(4):
             connection = connect(node.client)
             # Large windows, so that nothing but the node's own limits holds the answers back.
-            data = PREFACE + frame(4, 0, 0, struct.pack(">HI", 4, 2**31 - 1)) + frame(8, 0, 0, struct.pack(">I", 2**31 - 1 - 65535))
-            for i in range(100):
-                data += frame(1, 4, 2 * i + 1, request_headers(b"/etcdserverpb.KV/Range")) + frame(0, 1, 2 * i + 1, message)
-            connection.sendall(data)
+            connection.sendall(PREFACE + frame(4, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
+                               + frame(8, 0, 0, struct.pack(">I", 2**31 - 1 - 65535)))
             stalled.append(connection)
-        for i in range(20):
-            still_serves(tools, node, "k%d" % i)
+        for i in range(50):
+            for connection in stalled:
+                for stream in (4 * i + 1, 4 * i + 3):
+                    connection.sendall(frame(1, 4, stream, request_headers(b"/etcdserverpb.KV/Range"))
+                                       + frame(0, 1, stream, message))
+            if i % 5 == 0:
+                still_serves(tools, node, "k%d" % i)
         grown = node.resident_bytes() - before
         for connection in stalled:
             connection.close()

@@ -105,7 +105,8 @@ int Main(int argc, char** argv) {
   load->add_option("--seed", options.seed);
   load->add_option("--think-ms", think_ms)->check(CLI::Range(0, 10'000));
   load->add_option("--history", path)->required();
-  CLI::App* const check = app.add_subcommand("check", "Exit status 1: it breaks a promise; 3: unknown");
+  CLI::App* const check =
+      app.add_subcommand("check", "Exit status 1: it breaks a promise; 3: unknown");
   check->add_option("history", path)->required();
   try {
     app.parse(argc, argv);

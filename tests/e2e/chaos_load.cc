@@ -108,8 +108,8 @@ checkers::KvRequest ChaosLoad::NextRequest(Client& client) const {
   }
   if (dice < 45) return checkers::DeleteRequest(Key(client));
   if (dice < 60) return NextSwap(client);
-  checkers::KvRequest read = dice < 90 ? checkers::GetRequest(Key(client))
-                                       : checkers::RangeRequest(kPrefix, kPrefixEnd);
+  checkers::KvRequest read =
+      dice < 90 ? checkers::GetRequest(Key(client)) : checkers::RangeRequest(kPrefix, kPrefixEnd);
   if (dice >= 80 && dice < 90) read.serializable = true;
   // The past does not change.
   if (dice >= 97 && client.revision > 1) {

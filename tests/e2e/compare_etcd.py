@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One script of etcdctl commands against three nodes of ours and three of etcd: equal answers."""
 
+import json
 import os
 import re
 import subprocess
@@ -96,11 +97,18 @@ member list -w table
 
 def normalise(text):
     """Hides what may differ: ids, terms, log positions, sizes, versions, ports, times."""
+    # Members are listed in order of their ids, with columns as wide as ids and URLs.
+    if text.startswith('{"header"') and '"members":[' in text:
+        listed = json.loads(text)
+        listed["members"].sort(key=lambda member: member["name"])
+        text = json.dumps(listed, separators=(",", ":")) + "\n"
     text = re.sub(r'"(cluster_id|member_id|ID|leader|raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse|hash)":\d+',
                   r'"\1":N', text)
     text = re.sub(r'"(version|storageVersion)":"[\d.]+"', r'"\1":"V"', text)
     text = re.sub(r',"(storageVersion|downgradeInfo)":("V"|{})', "", text)
     text = re.sub(r'"(ClusterID|MemberID|RaftTerm)" : \d+', r'"\1" : N', text)
+    text = re.sub(r"[ ]*\|[ ]*", "|", text)
+    text = re.sub(r"-{3,}", "---", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
     # etcdctl logs refusals with the time and a random name of the client.
     text = re.sub(r'"ts":"[^"]*"', '"ts":T', text)
