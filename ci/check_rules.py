@@ -117,7 +117,7 @@ def read_layers(path):
             line = line.split("#")[0].strip()
             if line.startswith(("only:", "also:")):
                 kind, folder, allowed = line.split(":")
-                (only if kind == "only" else also)[folder.strip()] = set(allowed.split())
+                (only if kind == "only" else also).setdefault(folder.strip(), set()).update(allowed.split())
             elif line:
                 row, folders = line.split(":")
                 rows.update({folder: int(row) for folder in folders.split()})

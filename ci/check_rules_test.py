@@ -53,6 +53,12 @@ class Planted(unittest.TestCase):
         self.write("sim/cluster/a.cc", '#include "sim/b.h"\n')
         self.assertEqual(self.findings(check_rules.check_graph), [("sim/a.cc", "layers")])
 
+    def test_several_also_lines_add_up(self):
+        with open(os.path.join(self.root, "ci/layers.txt"), "a", encoding="utf-8") as file:
+            file.write("also: sim: net\nalso: sim: disk\n")
+        self.write("sim/a.cc", '#include "net/b.h"\n#include "disk/b.h"\n')
+        self.assertEqual(self.findings(check_rules.check_graph), [])
+
     def test_a_cycle_through_an_exception_is_found(self):
         with open(os.path.join(self.root, "ci/layers.txt"), "a", encoding="utf-8") as file:
             file.write("also: framework/fiber: framework/machine\n")

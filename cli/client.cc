@@ -58,7 +58,9 @@ void AddClientFlags(CLI::App& app, ClientOptions& options) {
 
 Client::Client(fiber::Scheduler& scheduler, runtime::Network& network,
                std::vector<std::string> endpoints, Duration dial_timeout, Duration command_timeout)
-    : endpoints_(std::move(endpoints)), deadline_(scheduler.now() + command_timeout) {
+    : scheduler_(scheduler),
+      endpoints_(std::move(endpoints)),
+      deadline_(scheduler.now() + command_timeout) {
   for (const std::string& endpoint : endpoints_) {
     channels_.push_back(std::make_unique<edge::GrpcChannel>(scheduler, network, AddressOf(endpoint),
                                                             ChannelOptions(dial_timeout)));

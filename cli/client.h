@@ -51,9 +51,11 @@ class Client final {
   // Asks this endpoint alone. Suspends.
   edge::GrpcResult CallOne(Fiber& fiber, size_t endpoint, std::string_view method,
                            const google::protobuf::MessageLite& request);
+  fiber::Scheduler& scheduler() { return scheduler_; }
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
  private:
+  fiber::Scheduler& scheduler_;
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<edge::GrpcChannel>> channels_;
   MonoTime deadline_;

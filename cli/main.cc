@@ -2,18 +2,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
 #include "cli/serve_flags.h"
 
 namespace lockstep::cli {
-
-void PrintError(const std::string& what, const std::string& text) {
-  std::fprintf(stderr, "lockstep %s: %s\n", what.c_str(), text.c_str());
-}
 
 namespace {
 
@@ -38,7 +35,8 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {
-    app.parse({arguments.rbegin(), arguments.rend()});
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "framework/fiber/sync.h"
 #include "kv/proto/rpc.pb.h"
 
 namespace lockstep::cli {
@@ -35,20 +36,30 @@ struct EndpointStatus final {
   etcdserverpb::StatusResponse status;
 };
 
-std::vector<EndpointStatus> AskAll(Fiber& fiber, Client& client) {
-  std::vector<EndpointStatus> all;
-  for (size_t i = 0; i < client.endpoints().size(); ++i) {
-    EndpointStatus one;
-    one.endpoint = client.endpoints()[i];
-    const edge::GrpcResult result =
-        client.CallOne(fiber, i, "/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest());
-    if (!result.ok()) {
-      one.failure = result.message.empty() ? "no answer" : result.message;
-    } else if (!one.status.ParseFromString(result.response)) {
-      one.failure = "the answer is malformed";
-    }
-    all.push_back(std::move(one));
+void Ask(Fiber& fiber, Client& client, size_t endpoint, EndpointStatus& one) {
+  const edge::GrpcResult result = client.CallOne(
+      fiber, endpoint, "/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest());
+  if (!result.ok()) {
+    one.failure = result.message.empty() ? "no answer" : result.message;
+  } else if (!one.status.ParseFromString(result.response)) {
+    one.failure = "the answer is malformed";
   }
+}
+
+// All at once: one that hangs does not hide the others.
+std::vector<EndpointStatus> AskAll(Fiber& fiber, Client& client) {
+  std::vector<EndpointStatus> all(client.endpoints().size());
+  size_t open = all.size();
+  fiber::Event done;
+  fiber::Scope scope(client.scheduler());
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i].endpoint = client.endpoints()[i];
+    scope.Spawn("status", [&, i](Fiber& asking) {
+      Ask(asking, client, i, all[i]);
+      if (--open == 0) done.Set();
+    });
+  }
+  done.Wait(fiber);
   return all;
 }
 

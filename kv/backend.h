@@ -60,7 +60,8 @@ class Backend {
   // These suspend only where the group lives on another shard of the node.
   virtual HeaderFields Header(Fiber& fiber) = 0;
   virtual NodeStatus Status(Fiber& fiber) = 0;
-  virtual std::vector<Member> Members() const = 0;
+  // With what they have published so far. Suspends.
+  virtual std::vector<Member> Members(Fiber& fiber) = 0;
 };
 
 }  // namespace lockstep::kv

@@ -25,10 +25,12 @@ enum class CommandKind : uint8_t {
   kTxn = 3,          // TxnRequest; also a query, if it only reads
   kCompact = 4,      // CompactionRequest
   kSweep = 5,        // nothing; answers one byte if there is more to sweep, nothing if not
+  kPublish = 6,      // Member: what a member says of itself; answers nothing
   // Queries.
-  kRange = 16,   // RangeRequest
-  kHashKv = 17,  // HashKVRequest
-  kState = 18,   // nothing; answers a response that is a header alone
+  kRange = 16,    // RangeRequest
+  kHashKv = 17,   // HashKVRequest
+  kState = 18,    // nothing; answers a response that is a header alone
+  kMembers = 19,  // nothing; answers a MemberListResponse of those that have published
 };
 
 std::string EncodeCommand(CommandKind kind, const google::protobuf::MessageLite& request);

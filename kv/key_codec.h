@@ -2,6 +2,7 @@
 //
 //   kPrimary  'k' key                          the newest version of a key that exists
 //             00 "head", 00 "sweep"            scalars (head.h)
+//             00 "member" id:8                 what a member says of itself (members.h)
 //   kHistory  escaped(key) ~main:8 ~sub:4      older versions and tombstones, newest first
 //   kIndex    'r' main:8 sub:4                 every stored version, in the order of the changes
 //             'l' ...                          kept free for leases
@@ -11,6 +12,7 @@
 #ifndef LOCKSTEP_KV_KEY_CODEC_H_
 #define LOCKSTEP_KV_KEY_CODEC_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,7 @@ namespace lockstep::kv {
 
 inline constexpr std::string_view kHeadKey{"\0head", 5};
 inline constexpr std::string_view kSweepKey{"\0sweep", 6};
+inline constexpr std::string_view kMemberPrefix{"\0member", 7};
 inline constexpr char kUserKeyPrefix = 'k';
 inline constexpr char kRevisionPrefix = 'r';
 // The first keys after the ones above.
@@ -29,6 +32,7 @@ inline constexpr std::string_view kUserKeysEnd{"l"};
 inline constexpr std::string_view kRevisionsEnd{"s"};
 
 std::string PrimaryKey(std::string_view key);
+std::string MemberKey(uint64_t id);
 
 // Orders before every version of `key` and after every version of smaller keys.
 std::string HistoryPrefix(std::string_view key);

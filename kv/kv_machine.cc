@@ -8,6 +8,7 @@
 #include "kv/compaction.h"
 #include "kv/hash_kv.h"
 #include "kv/invariants.h"
+#include "kv/members.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 #include "kv/request_checks.h"
@@ -96,6 +97,12 @@ absl::StatusOr<std::string> QueryState(Fiber& fiber, const machine::StoreView& v
   return EncodeResponse(HeaderAlone(head));
 }
 
+absl::StatusOr<std::string> QueryMembers(Fiber& fiber, const machine::StoreView& view) {
+  etcdserverpb::MemberListResponse response;
+  RETURN_IF_ERROR(ReadMembers(fiber, view, response));
+  return EncodeResponse(response);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> KvMachine::Apply(Fiber& fiber, std::string_view command,
@@ -114,6 +121,8 @@ absl::StatusOr<std::string> KvMachine::Apply(Fiber& fiber, std::string_view comm
       return ApplyCompact(fiber, body, store);
     case CommandKind::kSweep:
       return ApplySweep(fiber, store);
+    case CommandKind::kPublish:
+      return ApplyPublish(body, store);
     default:
       return EncodeRefusal(kUnknownCommand);
   }
@@ -177,6 +186,15 @@ absl::StatusOr<std::string> KvMachine::ApplySweep(Fiber& fiber, machine::StoreTr
   return EncodeResponse(unswept ? std::string_view("+") : std::string_view());
 }
 
+absl::StatusOr<std::string> KvMachine::ApplyPublish(std::string_view body,
+                                                    machine::StoreTransaction& store) {
+  Messages messages;
+  const auto* member = messages.Parse<etcdserverpb::Member>(body);
+  if (member == nullptr) return EncodeRefusal(kUnknownCommand);
+  const Verdict verdict = StoreMember(*member, store);
+  return verdict == nullptr ? EncodeResponse(std::string_view()) : EncodeRefusal(*verdict);
+}
+
 void KvMachine::SetUnswept(bool unswept) {
   if (unswept) {
     unswept_.Set();
@@ -198,6 +216,8 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
       return QueryHashKv(fiber, body, view);
     case CommandKind::kState:
       return QueryState(fiber, view);
+    case CommandKind::kMembers:
+      return QueryMembers(fiber, view);
     default:
       return EncodeRefusal(kUnknownCommand);
   }

@@ -42,6 +42,7 @@ class KvMachine final : public machine::StateMachine {
   absl::StatusOr<std::string> ApplyCompact(Fiber& fiber, std::string_view body,
                                            machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplySweep(Fiber& fiber, machine::StoreTransaction& store);
+  absl::StatusOr<std::string> ApplyPublish(std::string_view body, machine::StoreTransaction& store);
   void SetUnswept(bool unswept);
 
   Head head_;

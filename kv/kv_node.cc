@@ -5,14 +5,19 @@
 #include <string>
 #include <utility>
 
+#include "framework/base/status_macros.h"
+#include "framework/fiber/scheduler.h"
 #include "framework/replica/group_client.h"
 #include "kv/kv_machine.h"
+#include "kv/proto/rpc.pb.h"
 
 namespace lockstep::kv {
 namespace {
 
 // Facts about the own node are there at once; only its own shards are asked.
 constexpr Duration kLocalTimeout = Seconds(1);
+constexpr Duration kPublishTimeout = Seconds(5);
+constexpr Duration kPublishPause = Milliseconds(100);
 
 // Backend over the group's client. Owned by the handlers, which the client outlives.
 class GroupBackend final : public Backend {
@@ -63,13 +68,65 @@ class GroupBackend final : public Backend {
     return status;
   }
 
-  std::vector<Member> Members() const override { return members_; }
+  std::vector<Member> Members(Fiber& fiber) override {
+    std::vector<Member> members = members_;
+    const auto published =
+        Published(fiber, Consistency::kSerializable, fiber.now() + kLocalTimeout);
+    if (!published.ok()) return members;
+    for (const etcdserverpb::Member& row : published->members()) {
+      for (Member& member : members) {
+        if (member.id != row.id()) continue;
+        member.name = row.name();
+        member.client_urls.assign(row.clienturls().begin(), row.clienturls().end());
+      }
+    }
+    return members;
+  }
+
+  // Lets the others know this node's name and client URLs, once, whatever it takes. Suspends.
+  void Publish(Fiber& fiber) {
+    const auto self = std::find_if(members_.begin(), members_.end(),
+                                   [&](const Member& m) { return m.id == self_.value(); });
+    if (self == members_.end() || self->client_urls.empty()) return;
+    etcdserverpb::Member row;
+    row.set_id(self->id);
+    row.set_name(self->name);
+    for (const std::string& url : self->client_urls) row.add_clienturls(url);
+    const std::string bytes = row.SerializeAsString();
+    while (!IsPublished(fiber, bytes)) {
+      const auto outcome = Propose(fiber, EncodeCommand(CommandKind::kPublish, bytes),
+                                   fiber.now() + kPublishTimeout);
+      if (!outcome.ok()) fiber.SleepFor(kPublishPause);
+    }
+  }
 
  private:
   // A session that was superseded left the command's outcome open, as a change of leader does.
   static absl::StatusOr<std::string> Translate(absl::StatusOr<std::string> answer) {
     if (absl::IsAborted(answer.status())) return absl::UnavailableError(answer.status().message());
     return answer;
+  }
+
+  absl::StatusOr<etcdserverpb::MemberListResponse> Published(Fiber& fiber, Consistency consistency,
+                                                             MonoTime deadline) {
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     Query(fiber, EncodeCommand(CommandKind::kMembers, ""), consistency, deadline));
+    ASSIGN_OR_RETURN(const Outcome outcome, DecodeOutcome(bytes));
+    etcdserverpb::MemberListResponse response;
+    const auto size = static_cast<int>(outcome.body.size());
+    if (!outcome.ok() || !response.ParseFromArray(outcome.body.data(), size)) {
+      return absl::InternalError("a malformed list of members");
+    }
+    return response;
+  }
+
+  bool IsPublished(Fiber& fiber, const std::string& row) {
+    const auto published =
+        Published(fiber, Consistency::kLinearizable, fiber.now() + kPublishTimeout);
+    if (!published.ok()) return false;
+    return std::any_of(
+        published->members().begin(), published->members().end(),
+        [&](const etcdserverpb::Member& member) { return member.SerializeAsString() == row; });
   }
 
   replica::GroupClient& client_;
@@ -80,10 +137,16 @@ class GroupBackend final : public Backend {
 
 // What the handlers of one node own together.
 struct KvNode final {
-  KvNode(replica::GroupClient& client, NodeId self, const KvNodeOptions& options)
-      : backend(client, self, options), service(backend, options.service) {}
+  KvNode(replica::GroupClient& client, runtime::Environment& environment,
+         const KvNodeOptions& options)
+      : backend(client, environment.node, options),
+        service(backend, options.service),
+        work(environment.scheduler) {
+    work.Spawn("kv.publish", [this](Fiber& fiber) { backend.Publish(fiber); });
+  }
   GroupBackend backend;
   KvService service;
+  fiber::Scope work;  // last: its fibers use all of the above
 };
 
 }  // namespace
@@ -93,7 +156,7 @@ void Configure(replica::NodeOptions& options, KvNodeOptions kv) {
   options.add_services = [kv = std::move(kv)](edge::GrpcRegistry& registry,
                                               replica::GroupClient& client,
                                               runtime::Environment& environment) {
-    auto node = std::make_shared<KvNode>(client, environment.node, kv);
+    auto node = std::make_shared<KvNode>(client, environment, kv);
     KvService& service = node->service;
     service.Register(registry, std::move(node));
   };

@@ -15,7 +15,8 @@ namespace lockstep::kv {
 
 struct KvNodeOptions final {
   ClusterId cluster;
-  std::vector<Member> members;  // as MemberList tells them
+  // As MemberList tells them. A node whose own client URLs are here publishes them to the others.
+  std::vector<Member> members;
   KvService::Options service;
 };
 

@@ -320,8 +320,10 @@ replica::NodeOptions ToNodeOptions(const NodeConfig& config) {
   options.tick = kTick;
   options.raft.heartbeat_ticks = static_cast<raft::Ticks>(config.heartbeat_interval / kTick);
   options.raft.election_ticks = static_cast<raft::Ticks>(config.election_timeout / kTick);
+  // Longer than a running leader keeps silent.
+  options.raft.first_election_ticks = options.raft.heartbeat_ticks + 5;
   // Long enough that two followers seldom collide, short against an election timeout.
-  options.raft.lost_leader_ticks = std::clamp<raft::Ticks>(options.raft.election_ticks / 20, 2, 10);
+  options.raft.lost_leader_ticks = std::clamp<raft::Ticks>(options.raft.election_ticks / 10, 2, 10);
   return options;
 }
 

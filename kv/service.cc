@@ -244,7 +244,7 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
   }
   etcdserverpb::MemberListResponse answer;
   FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's
-  for (const Member& member : backend_.Members()) {
+  for (const Member& member : backend_.Members(fiber)) {
     etcdserverpb::Member& out = *answer.add_members();
     out.set_id(member.id);
     out.set_name(member.name);

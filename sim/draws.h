@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_map.h"  // lint: allow(hash_container) see ordinals_
 #include "framework/base/random.h"
 #include "framework/base/time.h"
 #include "sim/tape.h"
@@ -86,8 +86,8 @@ class Draws final {
   bool recording_ = true;
   Tape tape_;
   // Hash maps, because a draw happens several times per event; both are probed, never iterated.
-  absl::flat_hash_map<uint64_t, uint64_t> ordinals_;
-  absl::flat_hash_map<uint64_t, uint64_t> replay_;
+  absl::flat_hash_map<uint64_t, uint64_t> ordinals_;  // lint: allow(hash_container) probed only
+  absl::flat_hash_map<uint64_t, uint64_t> replay_;    // lint: allow(hash_container) probed only
   size_t replay_used_ = 0;
 };
 

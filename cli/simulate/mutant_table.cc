@@ -89,7 +89,7 @@ size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, uint64_t first_s
       if (info.id != range.mutant) continue;
       const std::string oracle =
           is_found ? result.violation->oracle + ": " + result.violation->verdict.substr(0, 90)
-                           : "NOT FOUND";
+                   : "NOT FOUND";
       std::printf("%-5s %-52s %6llu  %s\n", info.name, info.breaks,
                   static_cast<unsigned long long>(result.seed - first_seed + 1), oracle.c_str());
       std::fflush(stdout);

@@ -24,12 +24,12 @@ namespace {
 
 // A worker process, from the parent's side.
 struct Worker final {
-  SeedRange range;      // what is left of it
+  SeedRange range;  // what is left of it
   pid_t pid = -1;
-  int results = -1;     // read end of its pipe
-  int errors = -1;      // its stderr, a file in memory
-  std::string partial;  // of a line
-  uint64_t current = 0; // the seed that it runs
+  int results = -1;      // read end of its pipe
+  int errors = -1;       // its stderr, a file in memory
+  std::string partial;   // of a line
+  uint64_t current = 0;  // the seed that it runs
 };
 
 void WriteAll(int fd, const std::string& text) {
@@ -210,8 +210,7 @@ class Pool final {
 
 }  // namespace
 
-void RunRanges(const std::vector<SeedRange>& ranges, size_t workers,
-               const sim::RunOptions& options,
+void RunRanges(const std::vector<SeedRange>& ranges, size_t workers, const sim::RunOptions& options,
                const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result) {
   Pool(ranges, std::max<size_t>(1, workers), options, on_result).Run();
 }

@@ -26,8 +26,7 @@ struct SeedRange final {
 // `on_result` in this process as results come. An aborted run is a violation of the oracle "crash"
 // whose verdict is the last line that the process printed; its worker is replaced. A range ends
 // early when `on_result` returns false for one of its seeds. Blocks.
-void RunRanges(const std::vector<SeedRange>& ranges, size_t workers,
-               const sim::RunOptions& options,
+void RunRanges(const std::vector<SeedRange>& ranges, size_t workers, const sim::RunOptions& options,
                const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result);
 
 }  // namespace lockstep::cli

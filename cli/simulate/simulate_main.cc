@@ -97,8 +97,7 @@ size_t PrintFaults(const Summary& summary) {
 int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
   std::vector<SeedRange> ranges;
   const size_t jobs = std::max<size_t>(1, flags.jobs);
-  const mutant::Id bug =
-      flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id;
+  const mutant::Id bug = flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id;
   for (size_t i = 0; i < jobs; ++i) {
     ranges.push_back({flags.seed + i, jobs, flags.seed + flags.seeds, bug});
   }
@@ -120,16 +119,16 @@ int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (flags.json) return summary.failed > 0 ? 1 : 0;
   if (flags.seeds == 1) {
-    std::printf("seed %" PRIu64 " hash %016" PRIx64 " events %" PRIu64 "\n", flags.seed,
-                last_hash, summary.events);
+    std::printf("seed %" PRIu64 " hash %016" PRIx64 " events %" PRIu64 "\n", flags.seed, last_hash,
+                summary.events);
   }
   std::printf("%" PRIu64 " seeds (%" PRIu64 " with two shards per node), %" PRIu64
               " failed; %" PRIu64 " of %" PRIu64 " operations answered\n",
               summary.seeds, summary.two_shards, summary.failed, summary.completed,
               summary.invoked);
   std::printf("%.1f s: %.1f seeds/s, %.0f events/s, %.0fx real time (%zu processes)\n", wall,
-              static_cast<double>(summary.seeds) / wall,
-              static_cast<double>(summary.events) / wall, summary.virtual_seconds / wall, jobs);
+              static_cast<double>(summary.seeds) / wall, static_cast<double>(summary.events) / wall,
+              summary.virtual_seconds / wall, jobs);
   if (flags.seeds == 1) return summary.failed > 0 ? 1 : 0;
   const size_t silent = PrintFaults(summary);
   if (flags.require_faults && silent > 0) {

@@ -1,6 +1,6 @@
 #include "cli/simulate/universe.h"
 
-#include <rocksdb/env.h>
+#include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
 
 #include <memory>
 #include <utility>
@@ -43,8 +43,8 @@ replica::StoreOpener OpenRocks(sim::SimNode& node) {
     options.path = "/db";
     options.trace = &environment.trace;
     // Both ways of reading, in one universe: on the spot, and through the pool.
-    const bool offloads = node.disk().world().draws().Chance("shape.store_offload", node.id().value(),
-                                                      sim::kMillion / 2);
+    const bool offloads = node.disk().world().draws().Chance("shape.store_offload",
+                                                             node.id().value(), sim::kMillion / 2);
     if (offloads) options.offload = &environment.offload;
     options.profile = store::RocksProfile::kLight;
     auto opened = store::RocksStore::Open(fiber, options);

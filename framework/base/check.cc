@@ -17,6 +17,7 @@ CheckFailure::~CheckFailure() {
     stream_ << " [" << where << "]";
   }
   const std::string text = stream_.str();
+  // lint: allow(stdio) the last words before abort, wherever it happens
   std::fprintf(stderr, "%s\n", text.c_str());
   std::fflush(stderr);
   std::abort();

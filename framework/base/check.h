@@ -50,10 +50,10 @@ extern "C" void LockstepDescribeWhere(char* out, unsigned long size) __attribute
 
 }  // namespace lockstep::base
 
-#define CHECK(condition)                     \
-  (__builtin_expect(!!(condition), 1))       \
-      ? (void)0                              \
-      : ::lockstep::base::Voidify() &&       \
+#define CHECK(condition)               \
+  (__builtin_expect(!!(condition), 1)) \
+      ? (void)0                        \
+      : ::lockstep::base::Voidify() && \
             ::lockstep::base::CheckFailure(__FILE__, __LINE__, #condition).stream()
 
 namespace lockstep::base {
@@ -70,11 +70,11 @@ std::string DescribeComparison(const A& a, const B& b) {
 }
 }  // namespace lockstep::base
 
-#define LOCKSTEP_CHECK_OP(a, op, b)                                                             \
-  __builtin_expect(!!((a)op(b)), 1)                                                             \
-      ? (void)0                                                                                 \
-      : ::lockstep::base::Voidify() &&                                                          \
-            ::lockstep::base::CheckFailure(__FILE__, __LINE__, #a " " #op " " #b).stream()      \
+#define LOCKSTEP_CHECK_OP(a, op, b)                                                        \
+  __builtin_expect(!!((a)op(b)), 1)                                                        \
+      ? (void)0                                                                            \
+      : ::lockstep::base::Voidify() &&                                                     \
+            ::lockstep::base::CheckFailure(__FILE__, __LINE__, #a " " #op " " #b).stream() \
                 << ::lockstep::base::DescribeComparison((a), (b))
 
 #define CHECK_EQ(a, b) LOCKSTEP_CHECK_OP(a, ==, b)
@@ -84,10 +84,10 @@ std::string DescribeComparison(const A& a, const B& b) {
 #define CHECK_GT(a, b) LOCKSTEP_CHECK_OP(a, >, b)
 #define CHECK_GE(a, b) LOCKSTEP_CHECK_OP(a, >=, b)
 // The expression yields an absl::Status; anything but OK is a broken invariant here.
-#define CHECK_OK(expression)                                                                   \
-  do {                                                                                         \
-    const auto lockstep_status = (expression);                                                 \
-    CHECK(lockstep_status.ok()) << lockstep_status.ToString();                                 \
+#define CHECK_OK(expression)                                   \
+  do {                                                         \
+    const auto lockstep_status = (expression);                 \
+    CHECK(lockstep_status.ok()) << lockstep_status.ToString(); \
   } while (false)
 
 #endif  // LOCKSTEP_FRAMEWORK_BASE_CHECK_H_

@@ -9,35 +9,34 @@
 
 namespace lockstep::mutant {
 
-// Numbered as in docs/simulation.md, which has the table: what each breaks is
-// said there and at its site.
+// The numbers are those of the table in docs/simulation.md; they have gaps and are never reused.
 enum class Id : int {
   kNone = 0,
-  kM01CommitOldTermByCount = 1,      // raft: commit an entry of an earlier term by counting
-  kM02ReadBeforeOwnTermCommit = 2,   // raft: ReadIndex before committing in the own term
-  kM04ReadWithoutQuorum = 4,         // raft: answer ReadIndex without a quorum round
-  kM06CommitBeyondMatch = 6,         // raft: heartbeat carries a commit index past the match
-  kM07TruncateOnDuplicateAppend = 7, // raft: truncate although all entries match
-  kM10EmptyAppendUnchecked = 10,     // raft: skip the log-matching check
-  kM11PagingSkipsEntry = 11,         // replica: paging committed entries skips one
-  kM13VoteCountedAcrossTerms = 13,   // raft: tally a vote reply of another term
-  kM14VoteIgnoresLastTerm = 14,      // raft: compare only the last index
-  kM16ApplyBeforeSync = 16,          // replica: acknowledge before the data sync
-  kM17HardStateNotPersisted = 17,    // replica: vote change alone is not synced
-  kM19AppliedIndexNotAtomic = 19,    // replica: applied index in a batch of its own
+  kM01CommitOldTermByCount = 1,           // raft: commit an entry of an earlier term by counting
+  kM02ReadBeforeOwnTermCommit = 2,        // raft: ReadIndex before committing in the own term
+  kM04ReadWithoutQuorum = 4,              // raft: answer ReadIndex without a quorum round
+  kM06CommitBeyondMatch = 6,              // raft: heartbeat carries a commit index past the match
+  kM07TruncateOnDuplicateAppend = 7,      // raft: truncate although all entries match
+  kM10EmptyAppendUnchecked = 10,          // raft: skip the log-matching check
+  kM11PagingSkipsEntry = 11,              // replica: paging committed entries skips one
+  kM13VoteCountedAcrossTerms = 13,        // raft: tally a vote reply of another term
+  kM14VoteIgnoresLastTerm = 14,           // raft: compare only the last index
+  kM16ApplyBeforeSync = 16,               // replica: acknowledge before the data sync
+  kM17HardStateNotPersisted = 17,         // replica: vote change alone is not synced
+  kM19AppliedIndexNotAtomic = 19,         // replica: applied index in a batch of its own
   kM21SnapshotAndTruncateNotAtomic = 21,  // replica: log truncated at the in-memory applied index
-  kM23SyncFailureRetried = 23,       // replica: a failed data sync is retried and believed
-  kM24SegmentDirectoryNotSynced = 24,  // replica: new log segment without a directory sync
-  kM25ReplayPastGap = 25,            // replica: log recovery goes on past a bad record
-  kM27TermBackwardAfterSnapshot = 27,  // replica: term forgotten when the log is empty
-  kM39SnapshotNotLoaded = 39,        // replica: snapshot installed in Raft, not in the machine
-  kM45PreVoteResetsTimer = 45,       // raft: a pre-vote request resets the election timer
-  kM70RetryWithFreshNumber = 70,     // replica: a retry goes out under a new request number
-  kM71SessionResultForgotten = 71,   // replica: retry of an applied request applies again
-  kM72RangeIgnoresRevision = 72,     // kv: a read at an old revision sees the newest value
-  kM73DeleteKeepsVersion = 73,       // kv: a key created again continues its old version
-  kM74TxnReadsBeforeOwnWrites = 74,  // kv: a read in a transaction misses its earlier writes
-  kM75StaleSerializableRead = 75,    // kv: linearizable ranges are served without ReadIndex
+  kM23SyncFailureRetried = 23,            // replica: a failed data sync is retried and believed
+  kM24SegmentDirectoryNotSynced = 24,     // replica: new log segment without a directory sync
+  kM25ReplayPastGap = 25,                 // replica: log recovery goes on past a bad record
+  kM27TermBackwardAfterSnapshot = 27,     // replica: term forgotten when the log is empty
+  kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
+  kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer
+  kM70RetryWithFreshNumber = 70,          // replica: a retry goes out under a new request number
+  kM71SessionResultForgotten = 71,        // replica: retry of an applied request applies again
+  kM72RangeIgnoresRevision = 72,          // kv: a read at an old revision sees the newest value
+  kM73DeleteKeepsVersion = 73,            // kv: a key created again continues its old version
+  kM74TxnReadsBeforeOwnWrites = 74,       // kv: a read in a transaction misses its earlier writes
+  kM75StaleSerializableRead = 75,         // kv: linearizable ranges are served without ReadIndex
 };
 
 // Whether the given bug is planted in this run.

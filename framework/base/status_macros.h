@@ -4,10 +4,10 @@
 
 #include "absl/status/status.h"
 
-#define RETURN_IF_ERROR(expression)                                    \
-  do {                                                                 \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status lockstep_status = (expression); !lockstep_status.ok()) \
-      return lockstep_status;                                          \
+      return lockstep_status;                                               \
   } while (false)
 
 #define LOCKSTEP_CONCAT_INNER(a, b) a##b

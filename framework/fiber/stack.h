@@ -8,7 +8,7 @@
 namespace lockstep::fiber {
 
 struct Stack final {
-  char* base = nullptr;            // lowest usable address
+  char* base = nullptr;             // lowest usable address
   void* sanitizer_fiber = nullptr;  // TSan's object; costly to make, so it lives with the stack
 };
 

@@ -15,9 +15,9 @@ struct Timer final {
   static constexpr size_t kIdle = static_cast<size_t>(-1);
 
   MonoTime deadline;
-  uint64_t order = 0;        // breaks ties: first armed fires first
+  uint64_t order = 0;  // breaks ties: first armed fires first
   size_t heap_index = kIdle;
-  void* owner = nullptr;     // what the user of the queue wants back
+  void* owner = nullptr;  // what the user of the queue wants back
 };
 
 // Invariants: heap_[i]->heap_index == i; a parent is never later than its children.

@@ -52,10 +52,10 @@ using Event = std::variant<RoleChanged, LeaderChanged, ConfigurationChanged>;
 enum class ProposeRefusal {
   kNone,
   kNotLeader,
-  kTransferring,         // leadership is being handed over
-  kTooMuchUncommitted,   // byte limit of uncommitted entries
-  kConfigurationPending, // another configuration change is not applied yet
-  kBadConfiguration,     // no voters left, learner equals voter, ...
+  kTransferring,          // leadership is being handed over
+  kTooMuchUncommitted,    // byte limit of uncommitted entries
+  kConfigurationPending,  // another configuration change is not applied yet
+  kBadConfiguration,      // no voters left, learner equals voter, ...
 };
 
 struct ProposeOutcome final {
@@ -87,8 +87,8 @@ struct Effects final {
 
   bool empty() const {
     return send_now.empty() && send_after_persist.empty() && !persist && committed.empty() &&
-           !install_snapshot && reads.empty() && reads_failed.empty() &&
-           send_snapshot_to.empty() && events.empty();
+           !install_snapshot && reads.empty() && reads_failed.empty() && send_snapshot_to.empty() &&
+           events.empty();
   }
 };
 

@@ -82,9 +82,9 @@ struct ReadIndexReply final {
   bool rejected = false;  // not leader, or not yet able to tell: ask again
 };
 
-using MessageBody = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat,
-                                 HeartbeatReply, InstallSnapshot, TimeoutNow, ReadIndexRequest,
-                                 ReadIndexReply>;
+using MessageBody =
+    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
+                 InstallSnapshot, TimeoutNow, ReadIndexRequest, ReadIndexReply>;
 
 struct Message final {
   NodeId from;

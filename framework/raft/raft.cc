@@ -46,6 +46,11 @@ Raft::Core::Core(const Options& options, InitialState initial)
   CHECK_GE(hard_.term, log_.last_term());
   CheckConfiguration(configuration_);
   ResetElectionTimer();
+  if (options_.first_election_ticks > 0) {
+    // Safe whoever leads: a pre-vote disturbs nobody who hears a leader [thesis 9.6].
+    election_timeout_ = options_.first_election_ticks +
+                        static_cast<Ticks>(random_.Below(options_.first_election_ticks));
+  }
 }
 
 void Raft::Core::Step(Message message) {

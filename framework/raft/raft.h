@@ -24,9 +24,12 @@ struct Options final {
   NodeId self;
   Ticks heartbeat_ticks = 10;
   Ticks election_ticks = 100;  // timeouts are drawn from [election_ticks, 2 * election_ticks)
+  // The first timeout of a fresh core, which knows no leader, is drawn from [n, 2n) instead, so
+  // that a starting cluster need not sit out an election timeout. 0: as all others.
+  Ticks first_election_ticks = 0;
   // After the connection to the leader closed: wait a jitter of up to so many ticks, then pre-vote.
   Ticks lost_leader_ticks = 10;
-  uint64_t random_seed = 0;    // election jitter
+  uint64_t random_seed = 0;  // election jitter
   size_t append_bytes_max = 1024 * 1024;
   size_t inflight_messages_max = 256;
   size_t inflight_bytes_max = 16 * 1024 * 1024;
@@ -39,8 +42,8 @@ struct Options final {
 // snapshot.index, at most the last index.
 struct InitialState final {
   HardState hard_state;
-  SnapshotMeta snapshot;        // index 0: none; its configuration is the bootstrap configuration
-  std::vector<Entry> entries;   // contiguous from snapshot.index + 1
+  SnapshotMeta snapshot;       // index 0: none; its configuration is the bootstrap configuration
+  std::vector<Entry> entries;  // contiguous from snapshot.index + 1
   Index applied;
   // The configuration in force at `applied`. (Entries behind it change it as they are applied.)
   Configuration configuration;
@@ -100,7 +103,8 @@ class Raft final {
   // them. REQUIRES: snapshot.index <= applied.
   void Compact(const SnapshotMeta& snapshot);
 
-  // --- const views, for the driver, status pages and oracles --------------------------------------
+  // --- const views, for the driver, status pages and oracles
+  // --------------------------------------
   Role role() const;
   Term term() const;
   NodeId leader() const;  // 0: unknown

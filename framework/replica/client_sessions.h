@@ -60,7 +60,7 @@ class ClientSessions final {
   struct Session {
     NodeId owner;
     RequestNumber floor{1};
-    RequestNumber rows_floor;  // rows below it are deleted from the store
+    RequestNumber rows_floor;                        // rows below it are deleted from the store
     std::deque<std::optional<std::string>> results;  // results[i] is of floor + i
     bool changed = false;
   };

@@ -91,11 +91,11 @@ absl::StatusOr<uint64_t> GroupClient::StoreBytes(Fiber& fiber, MonoTime deadline
 }
 
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {
-  const absl::StatusOr<bool> known = OnShardOf<bool>(
-      fiber, environment_, directory_, group_, deadline,
-      [deadline](Fiber& serving, Replica& replica) {
-        return replica.AwaitLeader(serving, deadline);
-      });
+  const absl::StatusOr<bool> known =
+      OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                      [deadline](Fiber& serving, Replica& replica) {
+                        return replica.AwaitLeader(serving, deadline);
+                      });
   return known.ok() && *known;
 }
 

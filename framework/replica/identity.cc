@@ -24,10 +24,9 @@ absl::Status Differs(const char* what, uint64_t found, uint64_t expected, const 
 
 absl::Status Compare(const Identity& found, const Identity& expected) {
   if (found.format_version > Identity::kFormatVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the data directory has format version ", found.format_version,
-                     ", this program reads up to ", Identity::kFormatVersion,
-                     ": use the newer program"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the data directory has format version ", found.format_version,
+        ", this program reads up to ", Identity::kFormatVersion, ": use the newer program"));
   }
   if (found.cluster != expected.cluster) {
     return Differs("cluster", found.cluster.value(), expected.cluster.value(),
@@ -39,15 +38,14 @@ absl::Status Compare(const Identity& found, const Identity& expected) {
                    "check --name and --initial-advertise-peer-urls, or choose another --data-dir");
   }
   if (found.shard_count != expected.shard_count) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the data directory is laid out for ", found.shard_count, " shard(s), not ",
-        expected.shard_count, ": the number of shards of a node cannot be changed"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the data directory is laid out for ", found.shard_count, " shard(s), not ",
+                     expected.shard_count, ": the number of shards of a node cannot be changed"));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
-                                      const std::string& path) {
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
   std::string text(kBytesMax, '\0');
   ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(text)));
@@ -55,6 +53,18 @@ absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
   Identity identity;
   RETURN_IF_ERROR(DecodeIdentity(text, &identity));
   return identity;
+}
+
+absl::Status WriteIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path,
+                           const std::string& temporary, const Identity& identity) {
+  ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
+  if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
+  {
+    ASSIGN_OR_RETURN(const auto file,
+                     disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
+    RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(identity)));
+  }
+  return disk.Rename(fiber, temporary, path);
 }
 
 }  // namespace
@@ -90,21 +100,16 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
 absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
                             const Identity& expected) {
   const std::string path = directory + kName;
-  const std::string temporary = directory + kTemporaryName;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
   ASSIGN_OR_RETURN(const bool claimed, disk.Exists(fiber, path));
   if (claimed) {
     ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, path));
-    return Compare(found, expected);
+    RETURN_IF_ERROR(Compare(found, expected));
+  } else {
+    RETURN_IF_ERROR(WriteIdentity(fiber, disk, path, directory + kTemporaryName, expected));
   }
-  ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
-  if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
-  ASSIGN_OR_RETURN(auto file, disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
-  RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(expected)));
-  file.reset();
-  RETURN_IF_ERROR(disk.Rename(fiber, temporary, path));
+  // Also when the file was there: the process that wrote it may have died before it came to this.
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
-  // The directory's own name, too.
   return disk.SyncDirectory(fiber, "");
 }
 

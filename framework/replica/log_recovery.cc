@@ -221,8 +221,7 @@ class Recovery final {
     ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, copy_path));
     if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, copy_path));
     {
-      ASSIGN_OR_RETURN(const auto copy,
-                       disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));
+      ASSIGN_OR_RETURN(const auto copy, disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));
       RETURN_IF_ERROR(copy->WriteAndSync(fiber, 0, bytes));
     }
     RETURN_IF_ERROR(disk_.Rename(fiber, copy_path, Path(sequence)));

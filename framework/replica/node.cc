@@ -34,9 +34,9 @@ class NodeShard final {
 
   absl::Status Open(Fiber& fiber) {
     const std::string directory = absl::StrCat("shard-", environment_.shard.value());
-    RETURN_IF_ERROR(ClaimDirectory(fiber, environment_.disk, directory,
-                                   {Identity::kFormatVersion, options_.cluster, environment_.node,
-                                    shards_}));
+    RETURN_IF_ERROR(
+        ClaimDirectory(fiber, environment_.disk, directory,
+                       {Identity::kFormatVersion, options_.cluster, environment_.node, shards_}));
     ASSIGN_OR_RETURN(store_, options_.open_store(fiber, environment_, directory));
     ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
                                          options_.observer));
@@ -65,9 +65,8 @@ class NodeShard final {
       over.Set();
     });
     for (auto& listener : listeners_) {
-      scope.Spawn("node.serve", [this, &listener](Fiber& serving) {
-        server_->Serve(serving, *listener);
-      });
+      scope.Spawn("node.serve",
+                  [this, &listener](Fiber& serving) { server_->Serve(serving, *listener); });
     }
     over.Wait(fiber);
     return ended;
@@ -107,8 +106,8 @@ class NodeShard final {
       return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
     });
     if (options_.add_services) options_.add_services(registry_, client_, environment_);
-    server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
-                                                 registry_);
+    server_ =
+        std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace, registry_);
     for (const runtime::Address& address : options_.client_listen) {
       ASSIGN_OR_RETURN(auto listener, environment_.network.Listen(address));
       listeners_.push_back(std::move(listener));
@@ -140,12 +139,10 @@ absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const Node
                      NodeShared& shared, fiber::Event& stop) {
   NodeShard shard(environment, options, shared);
   RETURN_IF_ERROR(shard.Open(fiber));
-  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started",
-                         {{"node", environment.node.value()},
-                          {"shard", environment.shard.value()}});
+  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started", {});
   absl::Status status = shard.Run(fiber, stop);
   environment.trace.Emit(runtime::TraceLevel::kInfo, "node.stopped",
-                         {{"node", environment.node.value()}, {"status", status.ToString()}});
+                         {{"status", status.ToString()}});
   return status;
 }
 
@@ -159,20 +156,19 @@ void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client) {
                       *response = *std::move(result);
                       return {};
                     });
-  registry.AddUnary(
-      "/lockstep.Group/Query",
-      [&client](Fiber& fiber, const edge::GrpcRequest& request,
-                std::string* response) -> edge::GrpcStatus {
-        const auto asked = request.metadata.Find("consistency");
-        const Consistency consistency = asked && *asked == "serializable"
-                                            ? Consistency::kSerializable
-                                            : Consistency::kLinearizable;
-        auto result = client.Query(fiber, std::string(request.message), consistency,
-                                   DeadlineOf(fiber, request));
-        if (!result.ok()) return edge::GrpcStatus::Of(result.status());
-        *response = *std::move(result);
-        return {};
-      });
+  registry.AddUnary("/lockstep.Group/Query",
+                    [&client](Fiber& fiber, const edge::GrpcRequest& request,
+                              std::string* response) -> edge::GrpcStatus {
+                      const auto asked = request.metadata.Find("consistency");
+                      const Consistency consistency = asked && *asked == "serializable"
+                                                          ? Consistency::kSerializable
+                                                          : Consistency::kLinearizable;
+                      auto result = client.Query(fiber, std::string(request.message), consistency,
+                                                 DeadlineOf(fiber, request));
+                      if (!result.ok()) return edge::GrpcStatus::Of(result.status());
+                      *response = *std::move(result);
+                      return {};
+                    });
 }
 
 }  // namespace lockstep::replica

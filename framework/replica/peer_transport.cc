@@ -176,9 +176,8 @@ absl::Status PeerTransport::Serve(Fiber& fiber, runtime::Listener& listener) {
     }
     if (connections.size() >= kInboundConnectionsMax) continue;
     std::shared_ptr<runtime::Stream> accepted = *std::move(stream);
-    connections.Spawn("peer.read", [this, accepted](Fiber& reading) {
-      ServeConnection(reading, *accepted);
-    });
+    connections.Spawn("peer.read",
+                      [this, accepted](Fiber& reading) { ServeConnection(reading, *accepted); });
   }
 }
 
@@ -186,9 +185,8 @@ void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
   wire::FrameDecoder decoder;
   const absl::StatusOr<wire::Hello> hello = ReadHello(fiber, stream, decoder);
   if (!hello.ok()) {
-    environment_.trace.Emit(
-        runtime::TraceLevel::kWarning, "peer.refused",
-        {{"address", stream.peer()}, {"error", hello.status().message()}});
+    environment_.trace.Emit(runtime::TraceLevel::kWarning, "peer.refused",
+                            {{"address", stream.peer()}, {"error", hello.status().message()}});
     return;
   }
   if (hello->purpose == wire::Purpose::kSnapshot) {
@@ -209,9 +207,9 @@ absl::StatusOr<wire::Hello> PeerTransport::ReadHello(Fiber& fiber, runtime::Stre
   const auto* hello = std::get_if<wire::Hello>(&frame);
   if (hello == nullptr) return absl::InvalidArgumentError("the first frame is no Hello");
   if (hello->protocol_version != wire::kProtocolVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the peer speaks protocol version ", hello->protocol_version, ", this node ",
-                     wire::kProtocolVersion));
+    return absl::FailedPreconditionError(absl::StrCat("the peer speaks protocol version ",
+                                                      hello->protocol_version, ", this node ",
+                                                      wire::kProtocolVersion));
   }
   if (hello->cluster != options_.cluster) {
     return absl::FailedPreconditionError(
@@ -219,9 +217,9 @@ absl::StatusOr<wire::Hello> PeerTransport::ReadHello(Fiber& fiber, runtime::Stre
                      ", this node to ", absl::Hex(options_.cluster.value())));
   }
   if (hello->shard != environment_.shard) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the peer wants shard ", hello->shard.value(), ", this is shard ",
-                     environment_.shard.value()));
+    return absl::FailedPreconditionError(absl::StrCat("the peer wants shard ", hello->shard.value(),
+                                                      ", this is shard ",
+                                                      environment_.shard.value()));
   }
   if (!peers_.contains(hello->node)) {
     return absl::FailedPreconditionError(

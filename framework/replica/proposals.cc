@@ -53,8 +53,8 @@ std::vector<wire::ForwardItem> Proposals::TakeUnsent(MonoTime now, size_t bytes_
   std::vector<wire::ForwardItem> items;
   if (!registered_ && !unsent_.empty()) {
     const Envelope envelope{EnvelopeKind::kRegister, session_, {}, {}, owner_, {}};
-    items.push_back({RequestNumber(0),
-                     std::make_shared<const std::string>(EncodeEnvelope(envelope))});
+    items.push_back(
+        {RequestNumber(0), std::make_shared<const std::string>(EncodeEnvelope(envelope))});
   }
   size_t bytes = 0;
   while (!unsent_.empty() && bytes < bytes_max) {

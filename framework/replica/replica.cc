@@ -68,9 +68,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   }
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
-      Applier::Parts{options.group, *replica->group_store_, *replica->machine_,
-                     replica->snapshots_, *replica, replica->environment_.fault_points,
-                     replica->observer_},
+      Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
+                     *replica, replica->environment_.fault_points, replica->observer_},
       options.bootstrap);
   RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
   initial.applied = replica->applier_->applied().index;
@@ -143,8 +142,7 @@ void Replica::StartReadRound() {
   }
 }
 
-absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command,
-                                             MonoTime deadline) {
+absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command, MonoTime deadline) {
   if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
   if (environment_.fault_points.Fire("replica.too_many_proposals")) {
     return absl::ResourceExhaustedError("too many requests are pending");
@@ -230,9 +228,9 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
 
 void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
   if (refused.session != proposals_.session()) return;
-  environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.forward_refused",
-                          {{"group", options_.group.value()},
-                           {"reason", static_cast<int>(refused.reason)}});
+  environment_.trace.Emit(
+      runtime::TraceLevel::kDebug, "replica.forward_refused",
+      {{"group", options_.group.value()}, {"reason", static_cast<int>(refused.reason)}});
   // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
 }
 
@@ -311,8 +309,9 @@ void Replica::ManageDuty(Fiber& fiber) {
 }
 
 ReplicaStatus Replica::status() const {
-  return {raft_->role(),   raft_->leader(),         raft_->term(),       raft_->commit(),
-          applier_->applied().index, raft_->last_index(), raft_->configuration()};
+  return {raft_->role(),         raft_->leader(),           raft_->term(),
+          raft_->commit(),       applier_->applied().index, raft_->last_index(),
+          raft_->configuration()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {
@@ -328,11 +327,10 @@ void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requ
 }
 
 void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
-  environment_.trace.Emit(
-      runtime::TraceLevel::kInfo, "replica.snapshot_installed",
-      {{"group", options_.group.value()},
-       {"index", meta.index.value()},
-       {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "replica.snapshot_installed",
+                          {{"group", options_.group.value()},
+                           {"index", meta.index.value()},
+                           {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
   proposals_.OnSnapshotInstalled(applier_->sessions());
   applied_advanced_.WakeAll();
   Step(raft_->Applied(meta.index));

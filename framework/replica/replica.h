@@ -41,10 +41,10 @@ class PeerLink : public MessageSink {
 
 struct ReplicaOptions final {
   GroupId group;
-  raft::Options raft;                    // self and random_seed are filled in
-  raft::Configuration bootstrap;         // the members that a new group starts with
+  raft::Options raft;             // self and random_seed are filled in
+  raft::Configuration bootstrap;  // the members that a new group starts with
   Duration resend_interval = Milliseconds(500);
-  uint64_t log_bytes_retained = 0;       // 0: limits::kLogBytesRetained
+  uint64_t log_bytes_retained = 0;  // 0: limits::kLogBytesRetained
 };
 
 struct ReplicaStatus final {
@@ -88,8 +88,8 @@ class Replica final : private ApplySink, private EffectListener {
   // RESOURCE_EXHAUSTED: refused, nothing happened. DEADLINE_EXCEEDED, ABORTED: outcome unknown.
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
   // Asks this replica's state machine. DEADLINE_EXCEEDED: no leader confirmed the read in time.
-  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request,
-                                    Consistency consistency, MonoTime deadline);
+  absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
+                                    MonoTime deadline);
   // Suspends until some leader is known: false at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 

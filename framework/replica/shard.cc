@@ -20,13 +20,11 @@ Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, Sh
 
 Shard::~Shard() { work_.reset(); }
 
-absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber,
-                                                   runtime::Environment& environment,
+absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber, runtime::Environment& environment,
                                                    machine::OrderedStore& store,
                                                    ShardOptions options,
                                                    ReplicaObserver* observer) {
-  auto shard =
-      std::unique_ptr<Shard>(new Shard(environment, store, std::move(options), observer));
+  auto shard = std::unique_ptr<Shard>(new Shard(environment, store, std::move(options), observer));
   ASSIGN_OR_RETURN(shard->listener_, environment.network.Listen(shard->options_.listen));
   RETURN_IF_ERROR(shard->snapshots_.Open(fiber));
   shard->options_.log.cluster = shard->options_.cluster;
@@ -41,12 +39,11 @@ absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& opt
   CHECK(!groups_.contains(options.group)) << "group " << options.group << " added twice";
   const auto found = recovered_.find(options.group);
   RecoveredGroup* recovered = found == recovered_.end() ? nullptr : &found->second;
-  ASSIGN_OR_RETURN(
-      auto replica,
-      Replica::Open(fiber,
-                    Replica::Parts{environment_, *log_, store_, snapshots_, *this,
-                                   std::move(machine), observer_},
-                    options, recovered));
+  ASSIGN_OR_RETURN(auto replica,
+                   Replica::Open(fiber,
+                                 Replica::Parts{environment_, *log_, store_, snapshots_, *this,
+                                                std::move(machine), observer_},
+                                 options, recovered));
   recovered_.erase(options.group);
   Replica* borrowed = replica.get();
   groups_[options.group] = std::move(replica);
@@ -140,18 +137,17 @@ void Shard::StartSnapshot(GroupId id, NodeId to) {
   work_->Spawn("snapshot.send", [this, id, to, term](Fiber& fiber) {
     Replica* replica = group(id);
     const absl::StatusOr<raft::SnapshotMeta> sent = StreamSnapshot(fiber, *replica, to, term);
-    environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.sent",
-                            {{"group", id.value()},
-                             {"to", to.value()},
-                             {"status", sent.status().ToString()}});
+    environment_.trace.Emit(
+        runtime::TraceLevel::kInfo, "snapshot.sent",
+        {{"group", id.value()}, {"to", to.value()}, {"status", sent.status().ToString()}});
     // A moment's rest, so that a follower that refuses at once does not keep the leader busy.
     if (!sent.ok()) fiber.SleepFor(Milliseconds(100));
     replica->SnapshotSent(to, sent.ok() ? sent->index : raft::Index(0), sent.ok());
   });
 }
 
-absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica,
-                                                         NodeId to, raft::Term term) {
+absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
+                                                         raft::Term term) {
   ASSIGN_OR_RETURN(const auto stream, transport_.DialFor(fiber, to, wire::Purpose::kSnapshot));
   if (replica.raft().role() != raft::Role::kLeader || replica.raft().term() != term) {
     return absl::AbortedError("this replica no longer leads");
@@ -184,8 +180,8 @@ absl::Status Shard::InstallStaged(NodeId from, const wire::SnapshotBegin& begin)
   if (replica == nullptr) {
     return absl::NotFoundError(absl::StrCat("group ", begin.group.value(), " is not here"));
   }
-  replica->Receive(raft::Message{from, environment_.node, begin.term,
-                                 raft::InstallSnapshot{begin.meta}});
+  replica->Receive(
+      raft::Message{from, environment_.node, begin.term, raft::InstallSnapshot{begin.meta}});
   return absl::OkStatus();
 }
 

@@ -27,7 +27,7 @@ struct ShardOptions final {
   Duration tick = Milliseconds(10);
   Duration compaction_interval = Milliseconds(500);
   Duration snapshot_stall_timeout = Seconds(10);
-  LogOptions log;                            // cluster and directory are filled in
+  LogOptions log;  // cluster and directory are filled in
 };
 
 // Invariants: a group is added once; every replica's log writes go to this shard's one log.
@@ -75,7 +75,7 @@ class Shard final : private PeerHandler, private PeerLink {
                     wire::FrameDecoder& decoder) override;
 
   absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
-                                                   raft::Term term);
+                                                    raft::Term term);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
 

@@ -39,8 +39,7 @@ absl::Status SnapshotWriter::Commit(Fiber& fiber) {
   RETURN_IF_ERROR(file_->Write(fiber, offset_, buffer_));
   RETURN_IF_ERROR(file_->DataSync(fiber));
   file_.reset();
-  RETURN_IF_ERROR(
-      disk_.Rename(fiber, absl::StrCat(final_path_, kTemporarySuffix), final_path_));
+  RETURN_IF_ERROR(disk_.Rename(fiber, absl::StrCat(final_path_, kTemporarySuffix), final_path_));
   return disk_.SyncDirectory(fiber, directory_);
 }
 

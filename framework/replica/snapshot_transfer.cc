@@ -75,8 +75,8 @@ absl::StatusOr<raft::SnapshotMeta> SendSnapshot(Fiber& fiber, GroupId group, Nod
   for (size_t column = 0; column < machine::kColumnCount; ++column) {
     auto it = view.NewIterator(static_cast<machine::Column>(column));
     for (it->Seek(fiber, ""); it->Valid(); it->Next(fiber)) {
-      RETURN_IF_ERROR(sender.Add(fiber, {static_cast<uint8_t>(column), std::string(it->key()),
-                                         std::string(it->value())}));
+      RETURN_IF_ERROR(sender.Add(
+          fiber, {static_cast<uint8_t>(column), std::string(it->key()), std::string(it->value())}));
     }
     RETURN_IF_ERROR(it->status());
   }

@@ -35,9 +35,9 @@ class File {
 };
 
 enum class OpenMode {
-  kRead,        // must exist
-  kReadWrite,   // must exist
-  kCreate,      // must not exist; its name is durable after SyncDirectory of its directory
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // must not exist; its name is durable after SyncDirectory of its directory
 };
 
 struct Space final {

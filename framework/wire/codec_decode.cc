@@ -188,8 +188,11 @@ raft::MessageBody BodyReader::ReadBody(schema::Message::Reader r) {
   switch (r.which()) {
     case schema::Message::VOTE_REQUEST: {
       const auto b = r.getVoteRequest();
-      return raft::VoteRequest{b.getPreVote(), b.getLeaderTransfer(), raft::Index(b.getLastIndex()),
-                               raft::Term(b.getLastTerm()), raft::Index(b.getCommit()),
+      return raft::VoteRequest{b.getPreVote(),
+                               b.getLeaderTransfer(),
+                               raft::Index(b.getLastIndex()),
+                               raft::Term(b.getLastTerm()),
+                               raft::Index(b.getCommit()),
                                raft::Term(b.getCommitTerm())};
     }
     case schema::Message::VOTE_REPLY: {

@@ -180,9 +180,13 @@ bool Decode(const KvRequest& request, const std::string& body, KvResponse* respo
 // A refusal that tells something about the state.
 std::optional<checkers::KvError> RefusalOf(const edge::GrpcResult& result) {
   if (result.code != edge::GrpcCode::kOutOfRange) return std::nullopt;
-  return result.message.find("compacted") != std::string::npos
-             ? checkers::KvError::kCompacted
-             : checkers::KvError::kFutureRevision;
+  return result.message.find("compacted") != std::string::npos ? checkers::KvError::kCompacted
+                                                               : checkers::KvError::kFutureRevision;
+}
+
+// A compaction changes no key, but what can be read.
+bool MayHaveEffect(const KvRequest& request) {
+  return request.kind == KvRequest::Kind::kCompact || checkers::MayWrite(request);
 }
 
 }  // namespace
@@ -190,8 +194,7 @@ std::optional<checkers::KvError> RefusalOf(const edge::GrpcResult& result) {
 CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& request,
                   MonoTime deadline) {
   const Call call = Encode(request);
-  const edge::GrpcResult answer =
-      channel.Call(fiber, call.method, call.body, {deadline, nullptr});
+  const edge::GrpcResult answer = channel.Call(fiber, call.method, call.body, {deadline, nullptr});
   CallResult result;
   result.error = answer.message;
   if (answer.ok()) {
@@ -200,7 +203,7 @@ CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& req
   } else if (const auto refusal = RefusalOf(answer)) {
     result.response.error = *refusal;
     result.outcome = CallOutcome::kAnswered;
-  } else if (!checkers::MayWrite(request) || answer.outcome == edge::GrpcOutcome::kNeverSent ||
+  } else if (!MayHaveEffect(request) || answer.outcome == edge::GrpcOutcome::kNeverSent ||
              answer.code == edge::GrpcCode::kResourceExhausted) {
     result.outcome = CallOutcome::kNothing;
   }

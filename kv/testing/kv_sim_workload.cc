@@ -68,8 +68,8 @@ KvRequest KvSimWorkload::NextRequest(Client& client) const {
     if (dice < 96) {
       read.serializable = true;
     } else {
-      read.success[0].revision = 1 + static_cast<int64_t>(client.random.Below(
-                                         static_cast<uint64_t>(client.revision) + 1));
+      read.success[0].revision =
+          1 + static_cast<int64_t>(client.random.Below(static_cast<uint64_t>(client.revision) + 1));
     }
     return read;
   }
@@ -126,8 +126,7 @@ void KvSimWorkload::Think(Fiber& fiber, Client& client) {
   fiber.SleepFor(Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1))));
 }
 
-edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environment,
-                                                Client& client) {
+edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environment, Client& client) {
   if (client.random.Below(4) == 0) client.endpoint = client.random.Below(client.channels.size());
   std::unique_ptr<edge::GrpcChannel>& channel = client.channels[client.endpoint];
   if (channel == nullptr) {
@@ -140,8 +139,7 @@ edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environmen
 bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client) {
   const KvRequest request = NextRequest(client);
   ++invoked_;
-  const uint64_t id =
-      recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
   if (result.outcome != CallOutcome::kAnswered) return false;

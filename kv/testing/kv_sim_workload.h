@@ -44,8 +44,8 @@ class KvSimWorkload final : public sim::Workload {
     const sim::ClientPlan& plan;
     base::SequentialRandom random;
     uint64_t values = 0;
-    int64_t revision = 1;                      // the newest that it was told
-    std::map<std::string, std::string> seen;   // values that it read, to compare with
+    int64_t revision = 1;                     // the newest that it was told
+    std::map<std::string, std::string> seen;  // values that it read, to compare with
     Duration timeout;
     std::vector<std::unique_ptr<edge::GrpcChannel>> channels;  // by endpoint; null: not yet
     size_t endpoint = 0;                                       // the one of the last operation

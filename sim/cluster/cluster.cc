@@ -63,11 +63,9 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
     clients_.push_back(std::make_unique<SimNode>(
         world_, network_, SimNode::Options{NodeId(101 + i), absl::StrCat("c", i + 1), 1}));
   }
-  nemesis_ = std::make_unique<Nemesis>(world_, network_, std::move(targets),
-                                       [this](SimNode& node) { Boot(node); },
-                                       [this](SimNode& node) {
-                                         oracle_.PowerLost(node.id(), kGroup);
-                                       });
+  nemesis_ = std::make_unique<Nemesis>(
+      world_, network_, std::move(targets), [this](SimNode& node) { Boot(node); },
+      [this](SimNode& node) { oracle_.PowerLost(node.id(), kGroup); });
 }
 
 Cluster::~Cluster() {
@@ -203,8 +201,7 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
     replica::Replica* replica = ReplicaOf(*nodes_[i]);
     CHECK(replica != nullptr);
     const ShardId shard = members_[i]->shared->directory.ShardOf(kGroup);
-    scopes.push_back(
-        std::make_unique<fiber::Scope>(nodes_[i]->environment(shard).scheduler));
+    scopes.push_back(std::make_unique<fiber::Scope>(nodes_[i]->environment(shard).scheduler));
     scopes.back()->Spawn("oracle.digest", [replica, &digest = digests[i]](Fiber& fiber) {
       const auto view = replica->Snapshot();
       digest.hash = HashView(fiber, *view);
@@ -228,11 +225,11 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
       return checkers::Violation{"state invariants", digests[i].invariants.ToString(), where};
     }
     if (!digests[i].hash.ok() || *digests[i].hash != *digests[0].hash) {
-      return checkers::Violation{
-          "convergence",
-          digests[i].hash.ok() ? "its state differs from node 1's at the same applied index"
-                               : digests[i].hash.status().ToString(),
-          where};
+      return checkers::Violation{"convergence",
+                                 digests[i].hash.ok()
+                                     ? "its state differs from node 1's at the same applied index"
+                                     : digests[i].hash.status().ToString(),
+                                 where};
     }
   }
   return std::nullopt;

@@ -60,9 +60,9 @@ void Nemesis::Start() {
 }
 
 void Nemesis::BootLater(SimNode& node) {
-  const Duration down = world_.draws().Exponential(
-      "nemesis.down", KeyOf(node.id().value(), node.incarnation()),
-      Nanoseconds(static_cast<int64_t>(world_.rates().down_ns)));
+  const Duration down =
+      world_.draws().Exponential("nemesis.down", KeyOf(node.id().value(), node.incarnation()),
+                                 Nanoseconds(static_cast<int64_t>(world_.rates().down_ns)));
   SimNode* target = &node;
   world_.After(down + Milliseconds(1), {node.id(), EventKind::kNemesis, 0}, [this, target] {
     if (target->state() == SimNode::State::kOff) boot_(*target);
@@ -72,8 +72,7 @@ void Nemesis::BootLater(SimNode& node) {
 void Nemesis::KillOne(uint64_t target, uint64_t count) {
   SimNode& node = *nodes_[target];
   if (node.state() == SimNode::State::kRunning || node.state() == SimNode::State::kPaused) {
-    const bool power =
-        Percent("nemesis.power", target, count, world_.rates().power_loss_percent);
+    const bool power = Percent("nemesis.power", target, count, world_.rates().power_loss_percent);
     if (power) {
       LosePower(node);
     } else {
@@ -124,9 +123,9 @@ void Nemesis::KillAll(uint64_t target, uint64_t count) {
 void Nemesis::PauseOne(uint64_t target, uint64_t count) {
   SimNode& node = *nodes_[target];
   if (node.running()) {
-    const Duration lasts = world_.draws().Exponential(
-        "nemesis.pause_lasts", KeyOf(target, count),
-        Nanoseconds(static_cast<int64_t>(world_.rates().pause_ns)));
+    const Duration lasts =
+        world_.draws().Exponential("nemesis.pause_lasts", KeyOf(target, count),
+                                   Nanoseconds(static_cast<int64_t>(world_.rates().pause_ns)));
     if (lasts > Duration(0)) {
       node.Pause(lasts);
     }
@@ -140,8 +139,8 @@ void Nemesis::Partition(uint64_t target, uint64_t count) {
   if (nodes_.size() > 1) {
     const uint64_t sides = (uint64_t{1} << nodes_.size()) - 2;
     const uint64_t side = 1 + Draw("nemesis.side", target, count, sides);
-    const bool one_way = Percent("nemesis.one_way", target, count,
-                                 world_.rates().partition_one_way_percent);
+    const bool one_way =
+        Percent("nemesis.one_way", target, count, world_.rates().partition_one_way_percent);
     for (size_t a = 0; a < nodes_.size(); ++a) {
       for (size_t b = 0; b < nodes_.size(); ++b) {
         if (((side >> a) & 1) == 0 || ((side >> b) & 1) != 0) continue;
@@ -176,9 +175,9 @@ void Nemesis::ClogLink(uint64_t target, uint64_t count) {
   const auto from = static_cast<uint32_t>(Draw("nemesis.clog_from", target, count, hosts));
   const auto to = static_cast<uint32_t>(Draw("nemesis.clog_to", target, count, hosts));
   if (from != to) {
-    const Duration lasts = world_.draws().Exponential(
-        "nemesis.clog_lasts", KeyOf(target, count),
-        Nanoseconds(static_cast<int64_t>(world_.rates().clog_lasts_ns)));
+    const Duration lasts =
+        world_.draws().Exponential("nemesis.clog_lasts", KeyOf(target, count),
+                                   Nanoseconds(static_cast<int64_t>(world_.rates().clog_lasts_ns)));
     network_.Clog(HostId(from), HostId(to), lasts);
   }
   Plan("nemesis.clog", world_.rates().clog_every_ns, &Nemesis::ClogLink, target, count + 1);
@@ -255,8 +254,7 @@ void Nemesis::OnSync(uint64_t target) {
       !world_.draws().Chance("nemesis.sync", target, rates.power_loss_in_operation_ppm)) {
     return;
   }
-  const uint64_t wait =
-      world_.draws().Range("nemesis.sync_wait", target, 0, 2 * rates.sync_ns, 0);
+  const uint64_t wait = world_.draws().Range("nemesis.sync_wait", target, 0, 2 * rates.sync_ns, 0);
   world_.After(Nanoseconds(static_cast<int64_t>(wait)), Origin(target), [this, target] {
     SimNode& node = *nodes_[target];
     if (healed_ || !node.running()) return;
@@ -270,8 +268,7 @@ void Nemesis::StepClock(uint64_t target, uint64_t count) {
   const auto step = static_cast<int64_t>(Draw("nemesis.step", target, count, 2 * most + 1)) -
                     static_cast<int64_t>(most);
   nodes_[target]->clock().StepWall(Nanoseconds(step));
-  Plan("nemesis.clock", world_.rates().clock_step_every_ns, &Nemesis::StepClock, target,
-       count + 1);
+  Plan("nemesis.clock", world_.rates().clock_step_every_ns, &Nemesis::StepClock, target, count + 1);
 }
 
 void Nemesis::Heal() {

@@ -21,8 +21,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
                      : static_cast<uint32_t>(world.draws().Range("shape.shards", 0, 1, 2, 1));
   // Small logs make rotation, truncation and snapshots everyday events.
   // (Whole pages.)
-  shape.log_segment_bytes =
-      4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
+  shape.log_segment_bytes = 4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
   shape.log_bytes_retained =
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   return shape;
@@ -65,15 +64,13 @@ std::optional<checkers::Violation> RunPhases(World& world, Cluster& cluster, Wor
   RunWhile(world, cluster, start + options.horizon * 5 / 6, never);
   cluster.StopClients();
   const VirtualTime limit = start + options.horizon + options.recovery_limit;
-  const bool whole = RunWhile(world, cluster, limit, [&] {
-    return cluster.clients_done() && cluster.Converged();
-  });
+  const bool whole = RunWhile(world, cluster, limit,
+                              [&] { return cluster.clients_done() && cluster.Converged(); });
   if (cluster.oracle().violation()) return cluster.oracle().violation();
   if (!whole) {
-    return checkers::Violation{"liveness",
-                               absl::StrCat("not whole again after healing: ",
-                                            cluster.DescribeProgress()),
-                               "cluster"};
+    return checkers::Violation{
+        "liveness", absl::StrCat("not whole again after healing: ", cluster.DescribeProgress()),
+        "cluster"};
   }
   if (auto violation = cluster.CompareStates()) return violation;
   if (cluster.oracle().violation()) return cluster.oracle().violation();

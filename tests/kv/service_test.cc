@@ -36,7 +36,7 @@ class LocalBackend final : public Backend {
     return {.cluster_id = 11, .member_id = 22, .raft_term = 33};
   }
   NodeStatus Status(Fiber&) override { return status; }
-  std::vector<Member> Members() const override {
+  std::vector<Member> Members(Fiber&) override {
     return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
   }
 

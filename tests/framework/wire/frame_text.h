@@ -48,7 +48,9 @@ class FrameText final {
   void operator()(const raft::VoteRequest& m) {
     Line("vote", m.pre_vote, m.leader_transfer, m.last_index, m.last_term);
   }
-  void operator()(const raft::VoteReply& m) { Line("vote reply", m.pre_vote, m.granted, m.commit, m.commit_term); }
+  void operator()(const raft::VoteReply& m) {
+    Line("vote reply", m.pre_vote, m.granted, m.commit, m.commit_term);
+  }
   void operator()(const raft::AppendRequest& m) {
     Line("append", m.prev_index, m.prev_term, m.commit);
     for (const raft::Entry& e : m.entries) Put(e);

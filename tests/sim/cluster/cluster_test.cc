@@ -54,8 +54,7 @@ class CounterWorkload final : public Workload {
     options.log_bytes_retained = uint64_t{1} << 40;
   }
 
-  void RunClient(Fiber& fiber, runtime::Environment& environment,
-                 const ClientPlan& plan) override {
+  void RunClient(Fiber& fiber, runtime::Environment& environment, const ClientPlan& plan) override {
     base::SequentialRandom random(plan.seed);
     size_t endpoint = plan.index % plan.endpoints.size();
     while (plan.go_on()) {
@@ -80,9 +79,8 @@ class CounterWorkload final : public Workload {
       for (const Done& earlier : operations_) {
         if (earlier.returned >= one.called) break;
         if (earlier.total > one.total - (one.is_add ? 1 : 0)) {
-          return checkers::Violation{"counter",
-                                     absl::StrCat("total ", one.total, " after ", earlier.total),
-                                     "total"};
+          return checkers::Violation{
+              "counter", absl::StrCat("total ", one.total, " after ", earlier.total), "total"};
         }
       }
     }
@@ -91,8 +89,8 @@ class CounterWorkload final : public Workload {
       return checkers::Violation{"counter", "two additions were told the same total", "total"};
     }
     if (!totals.empty() && totals.back() > static_cast<int64_t>(adds_)) {
-      return checkers::Violation{"counter",
-                                 absl::StrCat(adds_, " additions made ", totals.back()), "total"};
+      return checkers::Violation{"counter", absl::StrCat(adds_, " additions made ", totals.back()),
+                                 "total"};
     }
     return std::nullopt;
   }

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""check_production_symbols.py LOCKSTEP OBJECT...: LOCKSTEP is free of the simulator.
+
+It holds no code of lockstep::sim, cannot choose a planted bug, and defines none of the symbols by
+which the objects (the interposer's) take the system's place.
+"""
+
+import re
+import subprocess
+import sys
+
+
+def defined(path, *flags):
+    """(mangled name, type) of every symbol that a file defines."""
+    done = subprocess.run(["nm", "--defined-only", "--format=posix", *flags, path], capture_output=True,
+                          text=True, check=True)
+    words = [line.split() for line in done.stdout.split("\n")]
+    return {(line[0], line[1]) for line in words if len(line) > 2}
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    binary, objects = sys.argv[1], sys.argv[2:]
+    inside = {name for name, _ in defined(binary) | defined(binary, "--dynamic")}
+    if not inside:
+        sys.exit("%s has no symbols: this check would be blind" % binary)
+    problems = [name for name in inside
+                if re.match(r"_ZT?[ISV]?N?K?8lockstep(3sim|6mutant(?!7Enabled))", name)]
+    for path in objects:
+        # Strong definitions outside our namespace; inline functions are weak.
+        replaced = {name for name, kind in defined(path) if kind == "T" and "8lockstep" not in name}
+        if not replaced:
+            sys.exit("%s replaces nothing: this check would be blind" % path)
+        problems += replaced & inside
+    for problem in sorted(problems):
+        print("in %s: %s" % (binary, problem))
+    sys.exit(1 if problems else 0)
+
+
+main()
