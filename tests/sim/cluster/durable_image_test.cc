@@ -14,6 +14,7 @@ namespace {
 
 constexpr ClusterId kCluster(7);
 constexpr GroupId kGroup(1);
+constexpr char kDirectory[] = "shard/log";
 
 class Acks final : public replica::LogClient {
  public:
@@ -39,7 +40,7 @@ class LoggingNode final {
  public:
   LoggingNode()
       : u(1), image([this](NodeId, GroupId) {
-          return LogImage::Place{&u.node(1).disk(), kCluster, ShardId(0), "log"};
+          return LogImage::Place{&u.node(1).disk(), kCluster, ShardId(0), kDirectory};
         }) {}
 
   // Appends so many entries, one batch each, and lets them become durable.
@@ -47,7 +48,8 @@ class LoggingNode final {
     u.Boot(1, [this, entries](Fiber& fiber, runtime::Environment& environment) {
       replica::LogOptions options;
       options.cluster = kCluster;
-      options.directory = "log";
+      options.directory = kDirectory;
+      CHECK(environment.disk.CreateDirectory(fiber, "shard").ok());
       options.segment_bytes = 16 * 1024;
       std::map<GroupId, replica::RecoveredGroup> recovered;
       auto log = replica::Log::Open(fiber, environment, options, &recovered);
@@ -100,10 +102,10 @@ TEST(LogImage, DamagedSegmentsCannotBeRead) {
   LoggingNode node;
   node.Log(20);
   SimDiskCore& disk = node.u.node(1).disk();
-  const auto names = disk.List("log");
+  const auto names = disk.List(kDirectory);
   ASSERT_TRUE(names.ok());
   for (const std::string& name : *names) {
-    const InodeRef file = disk.Find("log/" + name);
+    const InodeRef file = disk.Find(std::string(kDirectory) + "/" + name);
     const auto point = disk.BeginSync(file);
     ASSERT_TRUE(disk.FinishSync(file, point).ok());
     // Behind the header, before later batches.
