@@ -158,8 +158,7 @@ std::optional<checkers::Violation> KvSimWorkload::Check() {
     return certificate.violation;
   }
   const checkers::KvModel model(history);
-  const auto verdict =
-      checkers::CheckLinearizability(model, model.Judged(history), kSearchLimits);
+  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), kSearchLimits);
   return verdict.violation;
 }
 

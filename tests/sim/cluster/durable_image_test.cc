@@ -50,6 +50,7 @@ class LoggingNode final {
       options.cluster = kCluster;
       options.directory = kDirectory;
       CHECK(environment.disk.CreateDirectory(fiber, "shard").ok());
+      CHECK(environment.disk.SyncDirectory(fiber, "").ok());
       options.segment_bytes = 16 * 1024;
       std::map<GroupId, replica::RecoveredGroup> recovered;
       auto log = replica::Log::Open(fiber, environment, options, &recovered);
@@ -109,7 +110,7 @@ TEST(LogImage, DamagedSegmentsCannotBeRead) {
     const auto point = disk.BeginSync(file);
     ASSERT_TRUE(disk.FinishSync(file, point).ok());
     // Behind the header, before later batches.
-    ASSERT_TRUE(disk.Write(file, 4096 + 100, std::string(300, 'x')).ok());
+    ASSERT_TRUE(disk.Write(file, 1'000, std::string(300, 'x')).ok());
     const auto again = disk.BeginSync(file);
     ASSERT_TRUE(disk.FinishSync(file, again).ok());
   }
