@@ -163,5 +163,23 @@ TEST(Cluster, SameSeedSameUniverse) {
   EXPECT_NE(first.hash, RunSeed(8, CounterOptions()).hash);
 }
 
+// The oracle that first complains within so many universes with the bug; "" if none does.
+std::string WhoNotices(mutant::Id bug, uint64_t seeds) {
+  mutant::Plant(bug);
+  std::string oracle;
+  for (uint64_t seed = 1; seed <= seeds && oracle.empty(); ++seed) {
+    const RunResult result = RunSeed(seed, CounterOptions());
+    if (result.violation) oracle = result.violation->oracle;
+  }
+  mutant::Plant(mutant::Id::kNone);
+  return oracle;
+}
+
+TEST(Cluster, PlantedBugsAreNoticedByTheirOracles) {
+  EXPECT_EQ(WhoNotices(mutant::Id::kM16ApplyBeforeSync, 10), "durability ledger");
+  EXPECT_EQ(WhoNotices(mutant::Id::kM11PagingSkipsEntry, 60), "state machine safety");
+  EXPECT_EQ(WhoNotices(mutant::Id::kM71SessionResultForgotten, 60), "counter");
+}
+
 }  // namespace
 }  // namespace lockstep::sim
