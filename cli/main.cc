@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,10 +11,6 @@
 #include "cli/serve_flags.h"
 
 namespace lockstep::cli {
-
-void PrintError(const std::string& what, const std::string& text) {
-  std::fprintf(stderr, "lockstep %s: %s\n", what.c_str(), text.c_str());
-}
 
 namespace {
 

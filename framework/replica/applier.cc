@@ -105,6 +105,9 @@ absl::Status Applier::Run(Fiber& fiber) {
 }
 
 absl::Status Applier::ApplyBatch(Fiber& fiber) {
+  if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
+    RETURN_IF_ERROR(WriteIndexEarly(fiber));
+  }
   auto store = parts_.store.Begin();
   Context context(*store);
   raft::SnapshotMeta reached = applied_;
@@ -137,16 +140,23 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
   }
   sessions_.FinishBatch(*store);
   const std::string meta = wire::EncodeSnapshotMeta(reached);
-  if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
-    RETURN_IF_ERROR(Commit(fiber, std::move(store)));
-    fiber.SleepFor(Milliseconds(5));
-    store = parts_.store.Begin();
-  }
   store->Put(Column::kSystem, kAppliedKey, meta);
   RETURN_IF_ERROR(Commit(fiber, std::move(store)));
   applied_ = std::move(reached);
   for (const auto& [index, event] : context.published()) parts_.sink.OnPublished(index, event);
   parts_.sink.OnBatchApplied(applied_.index, std::move(requests));
+  return absl::OkStatus();
+}
+
+// Planted bug M19: what a flush or a snapshot sees in between has the index and not the entry.
+absl::Status Applier::WriteIndexEarly(Fiber& fiber) {
+  raft::SnapshotMeta early = applied_;
+  early.index = queue_.front().index;
+  early.term = queue_.front().term;
+  auto store = parts_.store.Begin();
+  store->Put(Column::kSystem, kAppliedKey, wire::EncodeSnapshotMeta(early));
+  RETURN_IF_ERROR(Commit(fiber, std::move(store)));
+  fiber.SleepFor(Milliseconds(5));
   return absl::OkStatus();
 }
 

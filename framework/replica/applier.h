@@ -86,6 +86,7 @@ class Applier final {
 
   absl::Status ApplyBatch(Fiber& fiber);
   bool BatchEnds(size_t entries, size_t bytes);
+  absl::Status WriteIndexEarly(Fiber& fiber);
   absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
                                               Context& context);
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);

@@ -55,6 +55,18 @@ absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk, const s
   return identity;
 }
 
+absl::Status WriteIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path,
+                           const std::string& temporary, const Identity& identity) {
+  ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
+  if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
+  {
+    ASSIGN_OR_RETURN(const auto file,
+                     disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
+    RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(identity)));
+  }
+  return disk.Rename(fiber, temporary, path);
+}
+
 }  // namespace
 
 std::string EncodeIdentity(const Identity& identity) {
@@ -88,21 +100,16 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
 absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
                             const Identity& expected) {
   const std::string path = directory + kName;
-  const std::string temporary = directory + kTemporaryName;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
   ASSIGN_OR_RETURN(const bool claimed, disk.Exists(fiber, path));
   if (claimed) {
     ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, path));
-    return Compare(found, expected);
+    RETURN_IF_ERROR(Compare(found, expected));
+  } else {
+    RETURN_IF_ERROR(WriteIdentity(fiber, disk, path, directory + kTemporaryName, expected));
   }
-  ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
-  if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
-  ASSIGN_OR_RETURN(auto file, disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
-  RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(expected)));
-  file.reset();
-  RETURN_IF_ERROR(disk.Rename(fiber, temporary, path));
+  // Also when the file was there: the process that wrote it may have died before it came to this.
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
-  // The directory's own name, too.
   return disk.SyncDirectory(fiber, "");
 }
 

@@ -1,0 +1,126 @@
+#include "sim/cluster/nemesis.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/support.h"
+
+namespace lockstep::sim {
+namespace {
+
+FaultProfile Only(Knob FaultProfile::*knob, uint64_t value) {
+  FaultProfile profile = CalmProfile();
+  profile.*knob = {kMillion, value, value, value};
+  return profile;
+}
+
+constexpr uint64_t kMs = 1'000'000;
+
+// Three idle nodes and somebody who is after them.
+class Arena final {
+ public:
+  explicit Arena(const FaultProfile& profile)
+      : u(3, /*seed=*/5, /*shards=*/1, profile),
+        nemesis(
+            u.world, u.network, {&u.node(1), &u.node(2), &u.node(3)},
+            [this](SimNode& node) { Boot(node); },
+            [this](SimNode&) { ++power_losses; }) {
+    for (auto& node : u.nodes) Boot(*node);
+    nemesis.Start();
+  }
+  // Nodes call back into the arena.
+  ~Arena() {
+    for (auto& node : u.nodes) node->Kill();
+  }
+
+  void Boot(SimNode& node) {
+    ++boots;
+    node.Boot([this](Fiber& fiber, runtime::Environment& environment) {
+      for (;;) {
+        fiber.SleepFor(Milliseconds(10));
+        environment.trace.Emit(runtime::TraceLevel::kInfo, "idle", {});
+        auto file = environment.disk.Open(fiber, "file", runtime::OpenMode::kCreate);
+        if (!file.ok()) {
+          file = environment.disk.Open(fiber, "file", runtime::OpenMode::kReadWrite);
+        }
+        const absl::Status written = (*file)->WriteAndSync(fiber, 0, std::string(100, 'x'));
+        full += absl::IsResourceExhausted(written) ? 1 : 0;
+      }
+    });
+  }
+  bool AllRun() const {
+    for (const auto& node : u.nodes) {
+      if (!node->running()) return false;
+    }
+    return true;
+  }
+  uint64_t Count(FaultClass fault) { return u.world.faults().of(fault); }
+
+  int boots = 0;
+  int power_losses = 0;
+  int full = 0;
+  CalmUniverse u;
+  Nemesis nemesis;
+};
+
+TEST(Nemesis, ACalmProfileBringsNoDisaster) {
+  Arena arena(CalmProfile());
+  arena.u.world.RunFor(Seconds(60));
+  EXPECT_EQ(arena.boots, 3);
+  EXPECT_TRUE(arena.AllRun());
+}
+
+TEST(Nemesis, NodesThatDieAreBootedAgain) {
+  Arena arena(Only(&FaultProfile::kill_every_ns, 2'000 * kMs));
+  arena.u.world.RunFor(Seconds(60));
+  EXPECT_GT(arena.Count(FaultClass::kKill), 20u);
+  EXPECT_GT(arena.boots, 20);
+}
+
+TEST(Nemesis, HealingEndsDisastersAndBootsEverybody) {
+  FaultProfile profile = Only(&FaultProfile::kill_every_ns, 500 * kMs);
+  profile.partition_every_ns = {kMillion, 500 * kMs, 500 * kMs, 0};
+  profile.pause_every_ns = {kMillion, 500 * kMs, 500 * kMs, 0};
+  Arena arena(profile);
+  arena.u.world.RunFor(Seconds(20));
+  arena.nemesis.Heal();
+  arena.u.world.RunFor(Seconds(60));
+  EXPECT_TRUE(arena.AllRun());
+  const int boots = arena.boots;
+  arena.u.world.RunFor(Seconds(60));
+  EXPECT_EQ(arena.boots, boots);
+  for (auto& a : arena.u.nodes) {
+    for (auto& b : arena.u.nodes) EXPECT_FALSE(arena.u.network.IsCut(a->host(), b->host()));
+  }
+}
+
+TEST(Nemesis, PowerFailsDuringSyncsAndTheOracleHears) {
+  Arena arena(Only(&FaultProfile::power_loss_in_operation_ppm, 20'000));
+  arena.u.world.RunFor(Seconds(30));
+  EXPECT_GT(arena.power_losses, 10);
+  EXPECT_EQ(static_cast<uint64_t>(arena.power_losses), arena.Count(FaultClass::kPowerLoss));
+}
+
+TEST(Nemesis, TraceEventsProvokeDisasters) {
+  FaultProfile profile = Only(&FaultProfile::trigger_name_percent, 100);
+  profile.trigger_fire_ppm = {kMillion, 100'000, 100'000, 0};
+  profile.trigger_spacing_ns = {kMillion, 500 * kMs, 500 * kMs, 0};
+  Arena arena(profile);
+  arena.u.world.RunFor(Seconds(30));
+  const uint64_t deaths =
+      arena.Count(FaultClass::kKill) + arena.Count(FaultClass::kPowerLoss);
+  EXPECT_GT(deaths, 5u);
+  EXPECT_LE(deaths, 60u) << "no two within the spacing";
+  EXPECT_GT(arena.Count(FaultClass::kPause), 1u);
+}
+
+TEST(Nemesis, DisksFillUpAndGetRoomAgain) {
+  FaultProfile profile = Only(&FaultProfile::disk_full_every_ns, 1'000 * kMs);
+  profile.disk_full_lasts_ns = {kMillion, 500 * kMs, 500 * kMs, 0};
+  Arena arena(profile);
+  arena.u.world.RunFor(Seconds(30));
+  arena.nemesis.Heal();
+  EXPECT_GT(arena.u.node(1).disk().FreeSpace().free_bytes, uint64_t{1} << 30);
+}
+
+}  // namespace
+}  // namespace lockstep::sim
