@@ -76,9 +76,9 @@ TEST(KvCall, APutThatIsAnsweredCarriesItsRevision) {
 
 TEST(KvCall, ReadsThatFailHaveNoEffect) {
   EXPECT_EQ(Ask(kRange, Hang(), checkers::GetRequest("k")).outcome, CallOutcome::kNothing);
-  EXPECT_EQ(Ask(kRange, Refuse(GrpcCode::kUnavailable, "no leader"), checkers::GetRequest("k"))
-                .outcome,
-            CallOutcome::kNothing);
+  EXPECT_EQ(
+      Ask(kRange, Refuse(GrpcCode::kUnavailable, "no leader"), checkers::GetRequest("k")).outcome,
+      CallOutcome::kNothing);
 }
 
 TEST(KvCall, WritesWithoutAnAnswerMayHaveHappened) {
@@ -103,15 +103,13 @@ TEST(KvCall, CompactedAndFutureRevisionsAreAnswers) {
   read.success[0].revision = 3;
   const CallResult compacted =
       Ask(kRange,
-          Refuse(GrpcCode::kOutOfRange,
-                 "etcdserver: mvcc: required revision has been compacted"),
+          Refuse(GrpcCode::kOutOfRange, "etcdserver: mvcc: required revision has been compacted"),
           read);
   EXPECT_EQ(compacted.outcome, CallOutcome::kAnswered);
   EXPECT_EQ(compacted.response.error, checkers::KvError::kCompacted);
   const CallResult future =
       Ask(kRange,
-          Refuse(GrpcCode::kOutOfRange,
-                 "etcdserver: mvcc: required revision is a future revision"),
+          Refuse(GrpcCode::kOutOfRange, "etcdserver: mvcc: required revision is a future revision"),
           read);
   EXPECT_EQ(future.response.error, checkers::KvError::kFutureRevision);
 }

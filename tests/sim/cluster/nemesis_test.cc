@@ -22,8 +22,7 @@ class Arena final {
       : u(3, /*seed=*/5, /*shards=*/1, profile),
         nemesis(
             u.world, u.network, {&u.node(1), &u.node(2), &u.node(3)},
-            [this](SimNode& node) { Boot(node); },
-            [this](SimNode&) { ++power_losses; }) {
+            [this](SimNode& node) { Boot(node); }, [this](SimNode&) { ++power_losses; }) {
     for (auto& node : u.nodes) Boot(*node);
     nemesis.Start();
   }
@@ -106,8 +105,7 @@ TEST(Nemesis, TraceEventsProvokeDisasters) {
   profile.trigger_spacing_ns = {kMillion, 500 * kMs, 500 * kMs, 0};
   Arena arena(profile);
   arena.u.world.RunFor(Seconds(30));
-  const uint64_t deaths =
-      arena.Count(FaultClass::kKill) + arena.Count(FaultClass::kPowerLoss);
+  const uint64_t deaths = arena.Count(FaultClass::kKill) + arena.Count(FaultClass::kPowerLoss);
   EXPECT_GT(deaths, 5u);
   EXPECT_LE(deaths, 60u) << "no two within the spacing";
   EXPECT_GT(arena.Count(FaultClass::kPause), 1u);
