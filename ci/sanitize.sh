@@ -26,8 +26,7 @@ make_tree() {
   local tree=$1 sanitizers=$2; shift 2
   export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   [ -f "$tree/build.ninja" ] ||
-    cmake -S . -B "$tree" -G Ninja -DLOCKSTEP_SANITIZE="$sanitizers" -DCMAKE_BUILD_TYPE=Optimized \
-      -DCMAKE_CXX_FLAGS_OPTIMIZED="-O1 -g1" -DCMAKE_C_FLAGS_OPTIMIZED="-O1 -g1" >"$tree.log"
+    cmake -S . -B "$tree" -G Ninja -DLOCKSTEP_SANITIZE="$sanitizers" -DLOCKSTEP_OPTIMIZE=-O1 >/dev/null
   ninja -C "$tree" -j "$jobs" "$@"
 }
 

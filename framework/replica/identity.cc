@@ -60,8 +60,7 @@ absl::Status WriteIdentity(Fiber& fiber, runtime::Disk& disk, const std::string&
   ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
   if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
   {
-    ASSIGN_OR_RETURN(const auto file,
-                     disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
+    ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
     RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(identity)));
   }
   return disk.Rename(fiber, temporary, path);

@@ -1,0 +1,104 @@
+#include "framework/replica/identity.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/framework/replica/memory_disk.h"
+#include "tests/framework/replica/support.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr Identity kOurs{Identity::kFormatVersion, ClusterId(0xc1), NodeId(0xb2), 1};
+
+class IdentityTest : public testing::Test {
+ protected:
+  absl::Status Claim(const Identity& identity) {
+    absl::Status status;
+    RunInFiber([&](Fiber& fiber) { status = ClaimDirectory(fiber, disk_, "shard-0", identity); });
+    return status;
+  }
+
+  MemoryDisk disk_;
+};
+
+TEST_F(IdentityTest, TheFileIsALineOfText) {
+  EXPECT_TRUE(Claim(kOurs).ok());
+  const std::string text = disk_.Contents().at("shard-0/IDENTITY");
+  EXPECT_EQ(text.substr(0, text.find(" sum ")),
+            "lockstep 1 cluster 00000000000000c1 node 00000000000000b2 shards 1");
+}
+
+TEST_F(IdentityTest, AClaimSurvivesPowerLoss) {
+  ASSERT_TRUE(Claim(kOurs).ok());
+  disk_.LosePower();
+  EXPECT_EQ(disk_.Contents().count("shard-0/IDENTITY"), 1u);
+  EXPECT_TRUE(Claim(kOurs).ok());
+}
+
+TEST_F(IdentityTest, ADirectoryOfSomebodyElseIsRefusedWithWhatDiffers) {
+  ASSERT_TRUE(Claim(kOurs).ok());
+  const auto refusal = [this](const Identity& other) {
+    const absl::Status status = Claim(other);
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    return std::string(status.message());
+  };
+  Identity other = kOurs;
+  other.cluster = ClusterId(0xdd);
+  EXPECT_NE(refusal(other).find("cluster c1, this node is configured for dd"), std::string::npos);
+  other = kOurs;
+  other.node = NodeId(0xee);
+  EXPECT_NE(refusal(other).find("member b2, this node is configured for ee"), std::string::npos);
+  other = kOurs;
+  other.shard_count = 2;
+  EXPECT_NE(refusal(other).find("1 shard(s), not 2"), std::string::npos);
+}
+
+TEST_F(IdentityTest, ANewerFormatIsRefused) {
+  Identity newer = kOurs;
+  newer.format_version = Identity::kFormatVersion + 1;
+  disk_.SetContents({{"shard-0/IDENTITY", EncodeIdentity(newer)}});
+  const absl::Status status = Claim(kOurs);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("format version 2"), std::string::npos) << status;
+}
+
+TEST_F(IdentityTest, EveryDamagedByteIsNoticed) {
+  const std::string whole = EncodeIdentity(kOurs);
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    disk_.SetContents({{"shard-0/IDENTITY", damaged}});
+    EXPECT_TRUE(absl::IsDataLoss(Claim(kOurs))) << "byte " << at;
+  }
+}
+
+TEST_F(IdentityTest, EveryTruncationIsNoticed) {
+  const std::string whole = EncodeIdentity(kOurs);
+  for (size_t bytes = 0; bytes < whole.size(); ++bytes) {
+    disk_.SetContents({{"shard-0/IDENTITY", whole.substr(0, bytes)}});
+    EXPECT_TRUE(absl::IsDataLoss(Claim(kOurs))) << bytes << " bytes";
+  }
+}
+
+TEST_F(IdentityTest, PowerLossAtAnyStepOfAClaimLeavesADirectoryThatCanBeClaimed) {
+  ASSERT_TRUE(Claim(kOurs).ok());
+  const size_t steps = disk_.operations.size();
+  ASSERT_GE(steps, 6u);
+  for (size_t last = 0; last < steps; ++last) {
+    disk_.SetContents({});
+    disk_.operations.clear();
+    disk_.hook = [&](const std::string&, const std::string&) {
+      return disk_.operations.size() > last ? absl::UnavailableError("no power") : absl::OkStatus();
+    };
+    EXPECT_FALSE(Claim(kOurs).ok()) << "step " << last;
+    disk_.LosePower();
+    disk_.hook = nullptr;
+    const absl::Status again = Claim(kOurs);
+    EXPECT_TRUE(again.ok()) << "step " << last << ": " << again;
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::replica

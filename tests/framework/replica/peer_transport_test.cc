@@ -1,0 +1,195 @@
+#include "framework/replica/peer_transport.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/framework/edge/memory_network.h"
+#include "tests/framework/replica/log_test_support.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr ClusterId kCluster(7);
+constexpr NodeId kSelf(1);
+constexpr NodeId kPeer(2);
+
+class FixedRandom final : public runtime::Random {
+ public:
+  uint64_t Draw(std::string_view) override { return 12345; }
+};
+
+// Node 1's transport; the test is node 2, byte by byte.
+class PeerTransportTest : public testing::Test, protected PeerHandler {
+ protected:
+  PeerTransportTest() {
+    PeerTransportOptions options;
+    options.cluster = kCluster;
+    options.peers[kPeer] = "peer:1";
+    transport_ =
+        std::make_unique<PeerTransport>(environment_, static_cast<PeerHandler&>(*this), options);
+    scope_ = std::make_unique<fiber::Scope>(scheduler_);
+    listener_ = *network_.Listen("self:1");
+    scope_->Spawn("serve", [this](Fiber& fiber) { (void)transport_->Serve(fiber, *listener_); });
+  }
+  ~PeerTransportTest() override { scope_.reset(); }
+
+  static wire::Hello GoodHello() {
+    return {wire::kProtocolVersion, kCluster, kPeer, ShardId(0), wire::Purpose::kRaft};
+  }
+  static std::string Bytes(const wire::Frame& frame) {
+    std::string bytes;
+    wire::EncodeFrame(frame, &bytes);
+    return bytes;
+  }
+  static wire::Frame HeartbeatFrom(NodeId from, NodeId to = kSelf) {
+    wire::RaftMessages messages;
+    messages.messages.push_back({GroupId(1), {from, to, raft::Term(3), raft::Heartbeat{}}});
+    return messages;
+  }
+
+  // Sends bytes on a connection of their own; says whether node 1 has closed it soon after.
+  bool ClosedAfter(const std::string& bytes, Duration patience = Seconds(1)) {
+    bool closed = false;
+    bool over = false;
+    fiber::Scope scope(scheduler_);
+    scope.Spawn("dial", [&](Fiber& fiber) {
+      auto stream = network_.Dial(fiber, "self:1", kNoDeadline);
+      CHECK_OK(stream.status());
+      (void)(*stream)->Write(fiber, bytes);
+      (*stream)->SetReadDeadline(fiber.now() + patience);
+      char byte = 0;
+      const auto n = (*stream)->Read(fiber, absl::MakeSpan(&byte, 1));
+      closed = !absl::IsDeadlineExceeded(n.status());
+      over = true;
+    });
+    CHECK(edge::RunUntil(scheduler_, [&] { return over; }));
+    return closed;
+  }
+
+  void OnMessage(GroupId, raft::Message message) override {
+    heard_.push_back(absl::StrCat("message from ", message.from.value()));
+  }
+  void OnForward(NodeId from, wire::Forward) override {
+    heard_.push_back(absl::StrCat("forward from ", from.value()));
+  }
+  void OnForwardRefused(const wire::ForwardRefused&) override { heard_.push_back("refused"); }
+  void OnUnreachable(NodeId peer) override {
+    heard_.push_back(absl::StrCat("unreachable ", peer.value()));
+  }
+  void OnConnectionLost(NodeId peer) override {
+    heard_.push_back(absl::StrCat("lost ", peer.value()));
+  }
+  void TakeSnapshot(Fiber&, NodeId from, runtime::Stream&, wire::FrameDecoder&) override {
+    heard_.push_back(absl::StrCat("snapshot from ", from.value()));
+  }
+
+  fiber::Scheduler scheduler_;
+  edge::MemoryNetwork network_;
+  Forbidden forbidden_;
+  FixedRandom random_;
+  MemoryDisk disk_;
+  NoTrace trace_;
+  runtime::Environment environment_{kSelf, ShardId(0), scheduler_, forbidden_, random_, network_,
+                                    disk_, forbidden_, forbidden_, forbidden_, trace_};
+  std::vector<std::string> heard_;
+  std::unique_ptr<PeerTransport> transport_;
+  std::unique_ptr<runtime::Listener> listener_;
+  std::unique_ptr<fiber::Scope> scope_;
+};
+
+TEST_F(PeerTransportTest, AMembersMessagesArrive) {
+  EXPECT_FALSE(ClosedAfter(Bytes(GoodHello()) + Bytes(HeartbeatFrom(kPeer)) +
+                           Bytes(wire::Forward{GroupId(1), SessionId(5), {}, {}})));
+  ASSERT_GE(heard_.size(), 2u);
+  EXPECT_EQ(heard_[0], "message from 2");
+  EXPECT_EQ(heard_[1], "forward from 2");
+}
+
+TEST_F(PeerTransportTest, TheEndOfAPeersConnectionIsReported) {
+  ClosedAfter(Bytes(GoodHello()));
+  edge::RunUntil(scheduler_, [&] { return !heard_.empty(); });
+  EXPECT_EQ(heard_, std::vector<std::string>{"lost 2"});
+}
+
+TEST_F(PeerTransportTest, AHelloThatIsNotMeantForThisShardIsRefused) {
+  wire::Hello other_cluster = GoodHello();
+  other_cluster.cluster = ClusterId(8);
+  wire::Hello other_version = GoodHello();
+  other_version.protocol_version = wire::kProtocolVersion + 1;
+  wire::Hello other_shard = GoodHello();
+  other_shard.shard = ShardId(1);
+  wire::Hello stranger = GoodHello();
+  stranger.node = NodeId(9);
+  for (const wire::Hello& hello : {other_cluster, other_version, other_shard, stranger}) {
+    EXPECT_TRUE(ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(hello.node))));
+  }
+  EXPECT_TRUE(heard_.empty()) << heard_.front();
+}
+
+TEST_F(PeerTransportTest, AConnectionThatDoesNotBeginWithHelloIsClosed) {
+  EXPECT_TRUE(ClosedAfter(Bytes(HeartbeatFrom(kPeer))));
+  EXPECT_TRUE(heard_.empty());
+}
+
+TEST_F(PeerTransportTest, GarbageIsClosedBeforeAndAfterHello) {
+  EXPECT_TRUE(ClosedAfter("GET / HTTP/1.1\r\nHost: me\r\n\r\n"));
+  EXPECT_TRUE(heard_.empty());
+  EXPECT_TRUE(ClosedAfter(Bytes(GoodHello()) + std::string(64, '\xff')));
+  EXPECT_EQ(heard_, std::vector<std::string>{"lost 2"});
+}
+
+TEST_F(PeerTransportTest, ADamagedFrameEndsItsConnection) {
+  std::string frame = Bytes(HeartbeatFrom(kPeer));
+  frame.back() = static_cast<char>(frame.back() ^ 1);
+  EXPECT_TRUE(ClosedAfter(Bytes(GoodHello()) + frame + Bytes(HeartbeatFrom(kPeer))));
+  EXPECT_EQ(heard_, std::vector<std::string>{"lost 2"});
+}
+
+TEST_F(PeerTransportTest, WhoSaysNothingIsHungUpOn) {
+  EXPECT_TRUE(ClosedAfter("", Seconds(60)));
+  EXPECT_TRUE(ClosedAfter(Bytes(GoodHello()).substr(0, 10), Seconds(60)));
+}
+
+TEST_F(PeerTransportTest, AConnectionSpeaksForItsOwnNodeOnly) {
+  ClosedAfter(Bytes(GoodHello()) + Bytes(HeartbeatFrom(NodeId(3))) +
+              Bytes(HeartbeatFrom(kPeer, NodeId(3))));
+  EXPECT_EQ(std::count(heard_.begin(), heard_.end(), "message from 2"), 0);
+  EXPECT_EQ(std::count(heard_.begin(), heard_.end(), "message from 3"), 0);
+}
+
+TEST_F(PeerTransportTest, ASnapshotGetsItsConnectionToItself) {
+  wire::Hello hello = GoodHello();
+  hello.purpose = wire::Purpose::kSnapshot;
+  EXPECT_TRUE(ClosedAfter(Bytes(hello)));
+  EXPECT_EQ(heard_, std::vector<std::string>{"snapshot from 2"});
+}
+
+TEST_F(PeerTransportTest, WhatIsSentWhileNobodyIsConnectedIsDropped) {
+  transport_->Send(kPeer, HeartbeatFrom(kSelf, kPeer));
+  transport_->Send(NodeId(9), HeartbeatFrom(kSelf, NodeId(9)));
+  EXPECT_EQ(transport_->dropped_messages(), 2u);
+}
+
+TEST_F(PeerTransportTest, APeerIsDialedAgainAfterItsConnectionBroke) {
+  const auto listener = *network_.Listen("peer:1");
+  int hellos = 0;
+  scope_->Spawn("run", [this](Fiber& fiber) { transport_->Run(fiber); });
+  scope_->Spawn("peer", [&](Fiber& fiber) {
+    for (;;) {
+      auto stream = listener->Accept(fiber);
+      CHECK_OK(stream.status());
+      wire::FrameDecoder decoder;
+      const auto frame = ReadFrame(fiber, **stream, decoder);
+      const auto* hello = frame.ok() ? std::get_if<wire::Hello>(&*frame) : nullptr;
+      if (hello != nullptr && hello->node == kSelf && hello->cluster == kCluster) ++hellos;
+    }
+  });
+  EXPECT_TRUE(edge::RunUntil(scheduler_, [&] { return hellos == 3; }));
+  EXPECT_GE(std::count(heard_.begin(), heard_.end(), "unreachable 2"), 2);
+}
+
+}  // namespace
+}  // namespace lockstep::replica

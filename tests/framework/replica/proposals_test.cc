@@ -1,0 +1,193 @@
+#include "framework/replica/proposals.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/base/mutant_on.h"
+#include "framework/replica/envelope.h"
+#include "framework/store/memory_store.h"
+#include "tests/framework/replica/support.h"
+
+namespace lockstep::replica {
+namespace {
+
+constexpr SessionId kSession(77);
+constexpr NodeId kOwner(3);
+
+// Callers in fibers; the test is the leader and the applier.
+class ProposalsTest : public testing::Test {
+ protected:
+  struct Caller {
+    bool done = false;
+    absl::StatusOr<std::string> result{absl::UnknownError("waiting")};
+  };
+
+  Caller& Propose(const std::string& command, MonoTime deadline = kNoDeadline) {
+    callers_.push_back(std::make_unique<Caller>());
+    Caller& caller = *callers_.back();
+    scope_.Spawn("caller", [this, &caller, command, deadline](Fiber& fiber) {
+      caller.result = proposals_.Propose(fiber, command, deadline);
+      caller.done = true;
+    });
+    scheduler_.RunReady();
+    return caller;
+  }
+
+  // "r" for a registration, else number:command, as an entry would carry them.
+  std::string Take() {
+    std::string text;
+    for (const wire::ForwardItem& item : proposals_.TakeUnsent(scheduler_.now(), 1 << 20)) {
+      const std::optional<Envelope> envelope = DecodeEnvelope(*item.payload);
+      CHECK(envelope && envelope->number == item.number);
+      if (!text.empty()) text += " ";
+      text += envelope->kind == EnvelopeKind::kRegister
+                  ? "r"
+                  : absl::StrCat(item.number.value(), ":", std::string(envelope->command));
+    }
+    return text;
+  }
+
+  void Applied(uint64_t number, Admission admission, std::string result,
+               SessionId session = kSession) {
+    std::vector<AppliedRequest> requests{
+        {session, RequestNumber(number), admission, std::move(result)}};
+    proposals_.OnApplied(requests);
+    scheduler_.RunReady();
+  }
+  void Registered() { Applied(0, Admission::kNew, ""); }
+
+  fiber::Scheduler scheduler_;
+  Proposals proposals_{kSession, kOwner};
+  std::vector<std::unique_ptr<Caller>> callers_;
+  fiber::Scope scope_{scheduler_};
+};
+
+TEST_F(ProposalsTest, TheRegistrationLeadsEveryBatchUntilItIsApplied) {
+  Propose("a");
+  EXPECT_EQ(Take(), "r 1:a");
+  Propose("b");
+  EXPECT_EQ(Take(), "r 2:b");
+  Registered();
+  Propose("c");
+  EXPECT_EQ(Take(), "3:c");
+  EXPECT_EQ(Take(), "");
+}
+
+TEST_F(ProposalsTest, ACallReturnsWhenItsCommandIsAppliedHere) {
+  const Caller& caller = Propose("a");
+  Take();
+  Registered();
+  EXPECT_FALSE(caller.done);
+  Applied(1, Admission::kNew, "result");
+  ASSERT_TRUE(caller.done);
+  EXPECT_EQ(*caller.result, "result");
+}
+
+TEST_F(ProposalsTest, RequestsOfOtherSessionsAreNotOurs) {
+  const Caller& caller = Propose("a");
+  Take();
+  Applied(1, Admission::kNew, "theirs", SessionId(78));
+  EXPECT_FALSE(caller.done);
+}
+
+TEST_F(ProposalsTest, ANewLeaderGetsTheSameNumbersAgain) {
+  Propose("a");
+  Propose("b");
+  EXPECT_EQ(Take(), "r 1:a 2:b");
+  Registered();
+  Applied(1, Admission::kNew, "");
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "2:b");
+}
+
+TEST_F(ProposalsTest, PlantedBugSendsARetryUnderAFreshNumber) {
+  Propose("a");
+  Take();
+  Registered();
+  mutant::Plant(mutant::Id::kM70RetryWithFreshNumber);
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "2:a");
+  mutant::Plant(mutant::Id::kNone);
+}
+
+TEST_F(ProposalsTest, OnlyWhatIsOverdueIsSentAgain) {
+  Registered();
+  Propose("a");
+  EXPECT_EQ(Take(), "1:a");
+  scheduler_.AdvanceTo(scheduler_.now() + Seconds(1));
+  Propose("b");
+  EXPECT_EQ(Take(), "2:b");
+  proposals_.ResendOverdue(scheduler_.now() - Milliseconds(500));
+  EXPECT_EQ(Take(), "1:a");
+}
+
+TEST_F(ProposalsTest, AtItsDeadlineTheOutcomeIsUnknownAndNothingIsRetried) {
+  Registered();
+  const Caller& caller = Propose("a", scheduler_.now() + Seconds(1));
+  EXPECT_EQ(Take(), "1:a");
+  EXPECT_EQ(proposals_.acked_below(), RequestNumber(1));
+  scheduler_.AdvanceTo(scheduler_.now() + Seconds(1));
+  scheduler_.RunReady();
+  ASSERT_TRUE(caller.done);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(caller.result.status()));
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "");
+  EXPECT_EQ(proposals_.acked_below(), RequestNumber(2)) << "nobody waits for it any more";
+}
+
+TEST_F(ProposalsTest, ASupersededSessionAbortsItsCallsAndAFreshOneIsOpened) {
+  Registered();
+  const Caller& caller = Propose("a");
+  Take();
+  Applied(1, Admission::kUnknownSession, "");
+  ASSERT_TRUE(caller.done);
+  EXPECT_TRUE(absl::IsAborted(caller.result.status()));
+  EXPECT_NE(proposals_.session(), kSession);
+  Propose("b");
+  EXPECT_EQ(Take(), "r 2:b");
+}
+
+TEST_F(ProposalsTest, BeforeTheRegistrationIsAppliedAnUnknownSessionOnlyMeansTooEarly) {
+  const Caller& caller = Propose("a");
+  Take();
+  Applied(1, Admission::kUnknownSession, "");
+  EXPECT_FALSE(caller.done);
+  Registered();
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "1:a");
+}
+
+TEST_F(ProposalsTest, ASnapshotAnswersWhatItCovers) {
+  const Caller& covered = Propose("a");
+  const Caller& later = Propose("b");
+  Take();
+  store::MemoryStore store;
+  const auto group = store.Group(GroupId(1));
+  const auto transaction = group->Begin();
+  ClientSessions sessions;
+  sessions.Register(kSession, kOwner, *transaction);
+  sessions.Record(kSession, RequestNumber(1), "from the snapshot", *transaction);
+  proposals_.OnSnapshotInstalled(sessions);
+  scheduler_.RunReady();
+  ASSERT_TRUE(covered.done);
+  EXPECT_EQ(*covered.result, "from the snapshot");
+  EXPECT_FALSE(later.done);
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "2:b") << "the snapshot knows the session";
+}
+
+TEST_F(ProposalsTest, TheFloorIsTheOldestCallThatWaits) {
+  Registered();
+  Propose("a");
+  Propose("b");
+  Applied(2, Admission::kNew, "");
+  EXPECT_EQ(proposals_.acked_below(), RequestNumber(1));
+  Applied(1, Admission::kDuplicate, "");
+  EXPECT_EQ(proposals_.acked_below(), RequestNumber(3));
+}
+
+}  // namespace
+}  // namespace lockstep::replica
