@@ -17,8 +17,8 @@ using checkers::KvRequest;
 
 // The certificate of revisions has judged most of the history by then; what the search adds is not
 // worth more than a moment, and many writes without an answer could make it take for ever.
-constexpr checkers::LinearizabilityLimits kSearchLimits{.configurations_max = 50'000,
-                                                        .frontier_max = 4'000};
+constexpr checkers::LinearizabilityLimits kSearchLimits{.configurations_max = 5'000,
+                                                        .frontier_max = 500};
 
 KvOp Put(std::string key, std::string value) {
   KvOp op;
