@@ -229,6 +229,27 @@ void FileImage::LosePower(World& world, uint64_t key) {
   settled_ = 0;
 }
 
+void FileImage::LoseTail(World& world, uint64_t key) {
+  for (const uint64_t index : dirty_) {
+    Page& page = pages_[index];
+    page.durable = page.current;
+    page.unsynced.clear();
+  }
+  dirty_.clear();
+  syncs_in_flight_.clear();
+  if (size_ > durable_size_) {
+    const uint64_t kept = world.draws().Range("disk.tail", key, durable_size_, size_, size_);
+    if (kept < size_) world.CountFault(FaultClass::kUnsyncedLost);
+    size_ = std::min(kept, size_);
+  }
+  pages_.resize(PageCount(size_));
+  ZeroTail(size_, 0);
+  for (const uint64_t index : dirty_) Settle(pages_[index], 0);
+  dirty_.clear();
+  durable_size_ = size_;
+  settled_ = 0;
+}
+
 bool FileImage::IsDurable(uint64_t offset, uint64_t length) const {
   if (length == 0) return true;
   if (offset + length > durable_size_ || offset + length > size_) return false;

@@ -62,6 +62,9 @@ class FileImage final {
 
   // The power failed: decides what is left, by keyed draws under the universe's rates.
   void LosePower(World& world, uint64_t key);
+  // The same for a file that is only appended to, on a file system that keeps the order of appends:
+  // it is cut somewhere behind what was synced.
+  void LoseTail(World& world, uint64_t key);
 
   bool IsDurable(uint64_t offset, uint64_t length) const;
   // What is certain to survive a power loss now, unless the range is being overwritten.

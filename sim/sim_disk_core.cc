@@ -122,6 +122,7 @@ absl::StatusOr<InodeRef> SimDiskCore::Open(std::string_view path, runtime::OpenM
   }
   if (exists) return absl::AlreadyExistsError(absl::StrCat("exists: ", std::string(path)));
   InodeRef inode = NewInode(path, /*is_directory=*/false);
+  inode->is_appended = order == NameOrder::kOrdered;
   Change(path, order, {{place.directory, place.name, inode}});
   return inode;
 }
@@ -316,7 +317,11 @@ void SimDiskCore::LosePowerIn(const InodeRef& directory) {
     }
     // Two names may stand for one file after a rename was half undone across directories.
     if (inode->links++ == 0) {
-      inode->image.LosePower(world_, inode->key);
+      if (inode->is_appended) {
+        inode->image.LoseTail(world_, inode->key);
+      } else {
+        inode->image.LosePower(world_, inode->key);
+      }
       used_bytes_ += Allocated(inode->image.size());
     }
   }

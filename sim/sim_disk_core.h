@@ -25,7 +25,8 @@ namespace lockstep::sim {
 // A file or a directory. Handles keep removed files alive.
 struct Inode final {
   bool is_directory = false;
-  uint64_t key = 0;  // of its draws: the node and the path under which it was created
+  bool is_appended = false;  // the store's: power loss cuts its tail (see NameOrder)
+  uint64_t key = 0;          // of its draws: the node and the path under which it was created
   FileImage image;
   uint32_t links = 0;                                             // names that it has now
   std::map<std::string, std::shared_ptr<Inode>> entries;          // as everybody sees them

@@ -73,10 +73,8 @@ class RocksReader final {
 
 // Walks one group's keys in one column of the database.
 //
-// RocksDB's iterator is made at the first move and reads cached blocks only. A move that misses
-// sends a reader ahead in the Offload, which brings the blocks that the walk needs next into the
-// cache, and is then made again; if the cache is too small even for that, the move itself goes to
-// the Offload. Every move may suspend. The reader and the snapshot outlive the cursor.
+// RocksDB's iterator is made at the first move and reads on the caller's thread, from the cache or
+// from files (see Go for why nothing is offloaded). The reader and the snapshot outlive the cursor.
 class RocksCursor final {
  public:
   // `snapshot` may be null: the instant of the first move.
@@ -99,18 +97,12 @@ class RocksCursor final {
   absl::Status status() const;
 
  private:
-  enum class Move { kSeek, kSeekBefore, kNext, kPrevious };
-  enum class Tier { kCache, kAll };
+  enum class Move { kSeek, kSeekBefore };
   struct Bounds;
 
-  std::unique_ptr<rocksdb::Iterator> NewIterator(Tier tier) const;
-  // Seeks by key; kNext and kPrevious mean the neighbours of `key`.
+  std::unique_ptr<rocksdb::Iterator> NewIterator() const;
   static void Position(rocksdb::Iterator& at, Move move, std::string_view key);
   void Go(Fiber& fiber, Move move, std::string_view key);
-  void Step(Fiber& fiber, Move move);
-  void ReadMissing(Fiber& fiber, Move move, std::string_view prefixed);
-  void WarmCache(Move move, std::string_view prefixed) const;
-  bool missed() const;
 
   const RocksReader& reader_;
   const machine::Column column_;
@@ -118,9 +110,6 @@ class RocksCursor final {
   const std::unique_ptr<const Bounds> bounds_;  // of the group; at_ refers to them
   const rocksdb::Snapshot* const snapshot_;
   std::unique_ptr<rocksdb::Iterator> at_;
-  // Whether at_ may block: its moves are offloaded.
-  Tier tier_ = Tier::kAll;
-  std::string before_step_;  // where a step started, to make it again
 };
 
 }  // namespace lockstep::store

@@ -235,23 +235,22 @@ TEST(RocksStore, OnlyMissesAreOffloaded) {
   });
 }
 
-TEST(RocksStore, WalkIsOffloadedInLongStretches) {
+// Walking with the cache alone, RocksDB skips rows behind a range tombstone that it has not cached,
+// and says OK. Found as seed 8 of the short default profile.
+TEST(RocksStore, AWalkBehindARangeTombstoneMissesNothing) {
   RunInFiber([](Fiber& fiber) {
     CountingOffload offload;
     RocksStoreOptions options = Options();
     WriteFiles(fiber, options);
     options.offload = &offload;
-    for (const bool back : {false, true}) {
-      const auto store = MustOpen(fiber, options);
-      const auto view = store->Group(GroupId(1))->Snapshot();
-      offload.runs = 0;
-      const Pairs found = back ? ScanBack(fiber, *view, Column::kPrimary, "z")
-                               : Scan(fiber, *view, Column::kPrimary);
-      EXPECT_EQ(found.size(), 4000u);
-      EXPECT_GE(offload.runs, 1);
-      EXPECT_LE(offload.runs, 10);
-      EXPECT_EQ(Scan(fiber, *view, Column::kPrimary).size(), 4000u);
-    }
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    auto transaction = group->Begin();
+    transaction->DeleteRange(Column::kPrimary, Numbered(0), Numbered(1000));
+    ASSERT_TRUE(group->Commit(fiber, std::move(transaction)).ok());
+    const auto view = group->Snapshot();
+    EXPECT_EQ(Scan(fiber, *view, Column::kPrimary).size(), 3000u);
+    EXPECT_EQ(ScanBack(fiber, *view, Column::kPrimary, "z").size(), 3000u);
   });
 }
 
