@@ -212,18 +212,18 @@ TEST_F(ApplierTest, DeathAtAnyChangeOfTheStoreAppliesNothingTwice) {
   }
 }
 
-TEST_F(ApplierTest, PlantedBugWithASeparateAppliedIndexLosesTheSessionsProtection) {
+TEST_F(ApplierTest, PlantedBugWithASeparateAppliedIndexLosesAnEntry) {
   mutant::Plant(mutant::Id::kM19AppliedIndexNotAtomic);
   RunInFiber([this](Fiber& fiber) {
-    group_.changes_max = 1;  // the state is there, the applied index is not
+    group_.changes_max = 1;  // the applied index is there, the entry's changes are not
     Applier applier = Make();
     ASSERT_TRUE(applier.Recover(fiber, Meta(0, 0)).ok());
     applier.Enqueue({EntryOf(1, RegistrationOf(77, 1)), EntryOf(2, CommandOf(77, 1, "a"))});
     EXPECT_FALSE(Drain(fiber, applier).ok());
-    EXPECT_EQ(Text(fiber), "a");
+    EXPECT_EQ(Text(fiber), "");
     Applier again = Make();
     ASSERT_TRUE(again.Recover(fiber, Meta(0, 0)).ok());
-    EXPECT_EQ(again.applied().index, raft::Index(0)) << "the index lags behind the state";
+    EXPECT_GT(again.applied().index, raft::Index(0)) << "the index runs ahead of the state";
   });
   mutant::Plant(mutant::Id::kNone);
 }
