@@ -37,6 +37,19 @@ TEST_F(IdentityTest, AClaimSurvivesPowerLoss) {
   EXPECT_TRUE(Claim(kOurs).ok());
 }
 
+// The claim of a process that was killed before it synced the name is in the cache only. Found as
+// seed 5831 of the short default profile.
+TEST_F(IdentityTest, AClaimThatIsFoundIsMadeDurable) {
+  disk_.hook = [](const std::string& operation, const std::string&) {
+    return operation == "sync directory" ? absl::UnavailableError("killed") : absl::OkStatus();
+  };
+  ASSERT_FALSE(Claim(kOurs).ok());
+  disk_.hook = nullptr;
+  ASSERT_TRUE(Claim(kOurs).ok());
+  disk_.LosePower();
+  EXPECT_EQ(disk_.Contents().count("shard-0/IDENTITY"), 1u);
+}
+
 TEST_F(IdentityTest, ADirectoryOfSomebodyElseIsRefusedWithWhatDiffers) {
   ASSERT_TRUE(Claim(kOurs).ok());
   const auto refusal = [this](const Identity& other) {
