@@ -42,7 +42,8 @@ class ShardDirectory final {
 };
 
 // Bound to the shard whose environment it was given. Methods suspend; the errors are Replica's, and
-// UNAVAILABLE while the group's shard is starting or stopping.
+// UNAVAILABLE while the group's shard is starting or stopping (DEADLINE_EXCEEDED if that is another
+// one, which cannot answer then).
 class GroupClient final {
  public:
   GroupClient(runtime::Environment& environment, ShardDirectory& directory, GroupId group)
