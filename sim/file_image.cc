@@ -217,6 +217,11 @@ void FileImage::LosePower(World& world, uint64_t key) {
     world.CountFault(FaultClass::kSizeReverted);
     size_ = durable_size_;
   }
+  Reboot();
+}
+
+// What is on the medium is all there is from here on, up to size_.
+void FileImage::Reboot() {
   dirty_.clear();
   syncs_in_flight_.clear();
   for (Page& page : pages_) page.current = page.durable;
@@ -235,19 +240,12 @@ void FileImage::LoseTail(World& world, uint64_t key) {
     page.durable = page.current;
     page.unsynced.clear();
   }
-  dirty_.clear();
-  syncs_in_flight_.clear();
   if (size_ > durable_size_) {
     const uint64_t kept = world.draws().Range("disk.tail", key, durable_size_, size_, size_);
     if (kept < size_) world.CountFault(FaultClass::kUnsyncedLost);
     size_ = std::min(kept, size_);
   }
-  pages_.resize(PageCount(size_));
-  ZeroTail(size_, 0);
-  for (const uint64_t index : dirty_) Settle(pages_[index], 0);
-  dirty_.clear();
-  durable_size_ = size_;
-  settled_ = 0;
+  Reboot();
 }
 
 bool FileImage::IsDurable(uint64_t offset, uint64_t length) const {

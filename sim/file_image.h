@@ -83,6 +83,7 @@ class FileImage final {
     std::vector<Version> unsynced;
   };
 
+  void Reboot();
   void SetPage(uint64_t index, BytesRef bytes, uint64_t sequence);
   void ZeroTail(uint64_t size, uint64_t sequence);
   // Makes the newest version up to `sequence` durable.
