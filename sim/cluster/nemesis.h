@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/cluster/churn.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
 #include "sim/world.h"
@@ -32,6 +33,9 @@ class Nemesis final {
   // No more disasters, and those under way are undone: links restored, pauses over, rates benign.
   // Nodes that are off are booted.
   void Heal();
+
+  // A Raft message leaves the node.
+  void OnSent(NodeId node) { churn_.OnSent(node.value() - 1); }
 
   // Boots the node after the universe's usual down time.
   void BootLater(SimNode& node);
@@ -70,6 +74,7 @@ class Nemesis final {
   std::vector<SimNode*> nodes_;
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
+  LeaderChurn churn_;
   bool healed_ = false;
   VirtualTime next_provoked_;  // no earlier
 };
