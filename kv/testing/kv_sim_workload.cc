@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "checkers/linearizability.h"
 #include "checkers/revision_certificate.h"
+#include "framework/base/check.h"
 #include "kv/kv_node.h"
 #include "kv/testing/kv_call.h"
 
@@ -49,9 +50,11 @@ std::string KvSimWorkload::Key(Client& client) const {
   return absl::StrCat("k", client.random.Below(options_.keys));
 }
 
-// Unique, so that one value stands for one write.
+// Unique, so that one value stands for one write; and the same whether or not there were others.
 std::string KvSimWorkload::Value(Client& client) const {
-  return absl::StrCat("c", client.plan.index, "-", ++client.values);
+  std::string value = absl::StrCat("c", client.plan.index + 1, "-", client.plan.turns->number());
+  if (client.values++ > 0) absl::StrAppend(&value, "b");
+  return value;
 }
 
 KvRequest KvSimWorkload::NextRequest(Client& client) const {
@@ -108,22 +111,24 @@ KvRequest KvSimWorkload::NextTransaction(Client& client) const {
 void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
                               const sim::ClientPlan& plan) {
   Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}, {}, {}, 0};
+  CHECK(plan.turns != nullptr);
   client.timeout = plan.index % 2 == 0 ? options_.request_timeout : options_.short_timeout;
   client.channels.resize(plan.endpoints.size());
   client.endpoint = plan.index % plan.endpoints.size();
-  while (plan.go_on()) {
-    Think(fiber, client);
+  while (plan.turns->Await(fiber, ThinkTime(client))) {
+    client.random = plan.turns->Random();
+    client.values = 0;
     if (RunOne(fiber, ChooseChannel(environment, client), client)) continue;
     client.channels[client.endpoint].reset();
     client.endpoint = (client.endpoint + 1) % plan.endpoints.size();
   }
 }
 
-void KvSimWorkload::Think(Fiber& fiber, Client& client) {
-  if (client.random.Below(4) == 0) return;
+Duration KvSimWorkload::ThinkTime(Client& client) {
+  if (client.random.Below(4) == 0) return Duration(0);
   // The mean over all operations is think_time.
   const auto most = static_cast<uint64_t>(client.plan.think_time.count()) * 8 / 3;
-  fiber.SleepFor(Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1))));
+  return Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1)));
 }
 
 edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environment, Client& client) {

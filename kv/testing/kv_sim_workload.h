@@ -42,8 +42,8 @@ class KvSimWorkload final : public sim::Workload {
  private:
   struct Client {
     const sim::ClientPlan& plan;
-    base::SequentialRandom random;
-    uint64_t values = 0;
+    base::SequentialRandom random;            // of this turn
+    uint64_t values = 0;                      // of this turn
     int64_t revision = 1;                     // the newest that it was told
     std::map<std::string, std::string> seen;  // values that it read, to compare with
     Duration timeout;
@@ -56,7 +56,7 @@ class KvSimWorkload final : public sim::Workload {
   std::string Key(Client& client) const;
   std::string Value(Client& client) const;
   // Before most operations: a pause. Some follow at once, when what was just written is new.
-  static void Think(Fiber& fiber, Client& client);
+  static Duration ThinkTime(Client& client);
   // Now and then another node is asked, which may know less.
   static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
   // One operation, recorded. False: try another node.

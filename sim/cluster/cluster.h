@@ -82,6 +82,7 @@ class Cluster final {
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::vector<std::unique_ptr<SimNode>> clients_;
+  std::vector<std::unique_ptr<ClientTurns>> turns_;  // by client
   std::unique_ptr<Nemesis> nemesis_;
   bool clients_go_on_ = true;
   uint32_t clients_running_ = 0;

@@ -39,8 +39,13 @@ class Nemesis final {
  private:
   using Strike = void (Nemesis::*)(uint64_t target, uint64_t count);
 
-  // Plans `strike` after an exponential time of the given mean; none if the mean is zero.
+  // Strikes of one kind and target, at most.
+  static constexpr uint64_t kStrikesMax = 256;
+
+  // Plans `strike` after an exponential time of the given mean; none if the mean is zero. Under
+  // replay the call for count 0 plans what the tape has of the chain.
   void Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target, uint64_t count);
+  void StrikeAt(VirtualTime when, Strike strike, uint64_t target, uint64_t count);
   void KillOne(uint64_t target, uint64_t count);
   void KillAll(uint64_t target, uint64_t count);
   void PauseOne(uint64_t target, uint64_t count);

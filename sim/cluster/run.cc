@@ -1,5 +1,6 @@
 #include "sim/cluster/run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,8 +14,12 @@ constexpr Duration kDefaultHorizon = Seconds(60);
 
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
-  shape.nodes = options.nodes;
-  shape.clients = options.clients;
+  // (A tape may say that fewer will do.)
+  Draws& draws = world.draws();
+  shape.nodes = static_cast<uint32_t>(
+      std::max<uint64_t>(1, draws.Given("shape.nodes", 0, options.nodes, options.nodes)));
+  shape.clients =
+      static_cast<uint32_t>(draws.Given("shape.clients", 0, options.clients, options.clients));
   shape.operations_per_second = options.operations_per_second;
   shape.shards = options.shards != 0
                      ? options.shards
@@ -58,12 +63,15 @@ std::optional<checkers::Violation> RunPhases(World& world, Cluster& cluster, Wor
   const auto never = [] { return false; };
   // Two thirds disasters, then recovery under load, then silence.
   const VirtualTime start = world.now();
+  const auto usual = static_cast<uint64_t>(options.horizon.count());
+  const Duration horizon =
+      Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.horizon", 0, usual, usual)));
   cluster.Start();
-  RunWhile(world, cluster, start + options.horizon * 2 / 3, never);
+  RunWhile(world, cluster, start + horizon * 2 / 3, never);
   cluster.Heal();
-  RunWhile(world, cluster, start + options.horizon * 5 / 6, never);
+  RunWhile(world, cluster, start + horizon * 5 / 6, never);
   cluster.StopClients();
-  const VirtualTime limit = start + options.horizon + options.recovery_limit;
+  const VirtualTime limit = start + horizon + options.recovery_limit;
   const bool whole = RunWhile(world, cluster, limit,
                               [&] { return cluster.clients_done() && cluster.Converged(); });
   if (cluster.oracle().violation()) return cluster.oracle().violation();
@@ -99,6 +107,7 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   result.shards = shape.shards;
   result.faults = world.faults();
   result.tape = world.draws().tape();
+  if (replay != nullptr) result.unused_entries = world.draws().unused_replay_entries();
   if (result.violation) {
     for (const auto& node : cluster.nodes()) {
       absl::StrAppend(&result.last_events, "--- node ", node->id().value(), "\n");

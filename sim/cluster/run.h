@@ -48,6 +48,8 @@ struct RunResult final {
   FaultCounters faults;
   std::vector<uint64_t> checkpoints;
   Tape tape;
+  // Of the replayed tape: what no decision asked for.
+  size_t unused_entries = 0;
   // With a violation: the last events of each node, as text.
   std::string last_events;
 };
