@@ -54,7 +54,7 @@ class Run final : public RunControl {
   }
 
   // The phases of a run; returns the first violation.
-  std::optional<checkers::Violation> Phases() {
+  std::optional<checkers::Violation> RunPhases() {
     const auto never = [] { return false; };
     // Two thirds disasters, then recovery under load, then silence.
     cluster_.Start();
@@ -116,7 +116,7 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   const std::unique_ptr<Workload> workload = options.make_workload(world);
   const ClusterShape shape = ShapeOf(world, options);
   Cluster cluster(world, shape, *workload, options.open_stores);
-  result.violation = Run(world, cluster, *workload, options).Phases();
+  result.violation = Run(world, cluster, *workload, options).RunPhases();
   result.hash = world.log().hash();
   result.events = world.log().count();
   result.checkpoints = world.log().checkpoints();
