@@ -72,6 +72,7 @@ class WholeLogWorkload final : public sim::Workload {
   void Configure(replica::NodeOptions& options) override {
     inner_->Configure(options);
     options.log_bytes_retained = uint64_t{1} << 40;
+    options.compaction_interval = Seconds(1'000'000);
   }
   void RunClient(Fiber& fiber, runtime::Environment& environment,
                  const sim::ClientPlan& plan) override {
@@ -113,6 +114,8 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
     run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
   } else if (options.store == "memory") {
     run.open_stores = OpenMemory;
+    // (Nor may a rare path compact it.)
+    run.profile.fault_point_site_percent.on_ppm = 0;
     run.make_workload = [](sim::World&) {
       return std::make_unique<WholeLogWorkload>(MakeKvWorkload());
     };

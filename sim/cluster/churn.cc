@@ -37,7 +37,7 @@ LeaderChurn::LeaderChurn(World& world, SimNetwork& network, const std::vector<Si
       marks_(nodes.size()) {}
 
 void LeaderChurn::OnTrace(size_t target, const TraceEvent& event) {
-  if (stopped_ || world_.rates().churn_percent == 0) return;
+  if (stopped_ || (world_.rates().churn_percent == 0 && !world_.draws().replaying())) return;
   CHECK_LT(target, marks_.size());
   const bool elected = event.name == "raft.role" &&
                        Number(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
@@ -65,9 +65,11 @@ void LeaderChurn::CountDown(size_t target, bool is_message) {
 void LeaderChurn::OnElected(size_t target, uint64_t term) {
   const uint64_t key = KeyOf(target, term);
   Draws& draws = world_.draws();
+  // (So that a tape can take one strike away.)
+  if (!draws.Chance("churn.marked", key, 95 * kPercent)) return;
   // Most strikes count events or messages, which finds the gaps between them at any speed of the
   // devices; the others count time. Who is spared at first has a moment to get something done.
-  const bool at_once = draws.Chance("churn.strikes", key, world_.rates().churn_percent * kPercent);
+  const bool at_once = draws.Chance("churn.at_once", key, world_.rates().churn_percent * kPercent);
   if (at_once && draws.Chance("churn.by_event", key, 70 * kPercent)) {
     const bool by_messages = draws.Chance("churn.by_message", key, 60 * kPercent);
     marks_[target] = Mark{term, by_messages, draws.LogUniform("churn.events", key, 1, 12, 1)};

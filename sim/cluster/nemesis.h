@@ -36,6 +36,8 @@ class Nemesis final {
 
   // A Raft message leaves the node.
   void OnSent(NodeId node) { churn_.OnSent(node.value() - 1); }
+  // What was planned is off; plans again, from now.
+  void PlanAfresh();
 
   // Boots the node after the universe's usual down time.
   void BootLater(SimNode& node);
@@ -43,8 +45,13 @@ class Nemesis final {
  private:
   using Strike = void (Nemesis::*)(uint64_t target, uint64_t count);
 
-  // Plans `strike` after an exponential time of the given mean; none if the mean is zero.
+  // Strikes of one kind and target, at most.
+  static constexpr uint64_t kStrikesMax = 256;
+
+  // Plans `strike` after an exponential time of the given mean; none if the mean is zero. Under
+  // replay the call for count 0 plans what the tape has of the chain.
   void Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target, uint64_t count);
+  void StrikeAt(VirtualTime when, Strike strike, uint64_t target, uint64_t count);
   void KillOne(uint64_t target, uint64_t count);
   void KillAll(uint64_t target, uint64_t count);
   void PauseOne(uint64_t target, uint64_t count);
@@ -76,6 +83,7 @@ class Nemesis final {
   std::function<void(SimNode&)> power_lost_;
   LeaderChurn churn_;
   bool healed_ = false;
+  uint64_t plan_ = 0;          // strikes of an earlier one are off
   VirtualTime next_provoked_;  // no earlier
 };
 

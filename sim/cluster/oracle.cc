@@ -57,6 +57,8 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     if (oracle_.on_send_) oracle_.on_send_(node_);
   }
 
+  void OnReceive(GroupId, const raft::Message&) override {}
+
   void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
     ++oracle_.applied_count_;
     oracle_.Report(oracle_.safety_[group].Applied(node_, entry));
