@@ -52,12 +52,28 @@ std::string_view NameOf(FaultClass fault) {
       return "disk.name_reverted";
     case FaultClass::kPowerLossInOperation:
       return "disk.power_loss_in_operation";
+    case FaultClass::kBitRot:
+      return "disk.bit_rot";
+    case FaultClass::kLatentSector:
+      return "disk.latent_sector";
+    case FaultClass::kMisdirectedWrite:
+      return "disk.misdirected_write";
+    case FaultClass::kMisdirectedRead:
+      return "disk.misdirected_read";
     case FaultClass::kClockOffset:
       return "clock.offset";
     case FaultClass::kClockDrift:
       return "clock.drift";
     case FaultClass::kClockStep:
       return "clock.step";
+    case FaultClass::kClockFreeze:
+      return "clock.freeze";
+    case FaultClass::kDiskSwapped:
+      return "node.disk_swapped";
+    case FaultClass::kNodeLost:
+      return "node.lost";
+    case FaultClass::kCoreHealed:
+      return "node.only_core_healed";
     case FaultClass::kKill:
       return "node.kill";
     case FaultClass::kPowerLoss:

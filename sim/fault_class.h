@@ -35,14 +35,22 @@ enum class FaultClass : uint8_t {
   kSizeReverted,          // power loss: a file's size fell back
   kNameReverted,          // power loss: a create, rename or remove was undone
   kPowerLossInOperation,  // the power failed inside a file operation of the store
+  kBitRot,                // a read met a bit that had turned over
+  kLatentSector,          // a read met a sector that cannot be read any more
+  kMisdirectedWrite,      // a read met bytes that were meant for another place
+  kMisdirectedRead,       // a read returned bytes of another place, once
   // Clocks
   kClockOffset,
   kClockDrift,
   kClockStep,
+  kClockFreeze,
   // Nodes
   kKill,
   kPowerLoss,
   kPause,
+  kDiskSwapped,   // two nodes came up with each other's disks
+  kNodeLost,      // a node went for good
+  kCoreHealed,    // only a quorum was healed, the others stayed broken
   kLeaderStruck,  // a new leader was cut off, killed or frozen in its first moments
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer

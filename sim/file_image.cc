@@ -64,6 +64,7 @@ void FileImage::SetPage(uint64_t index, BytesRef bytes, uint64_t sequence) {
 
 void FileImage::Write(uint64_t offset, absl::string_view data, uint64_t sequence) {
   const uint64_t end = offset + data.size();
+  unsynced_writes_.push_back({sequence, offset});
   if (PageCount(end) > pages_.size()) pages_.resize(PageCount(end));
   while (!data.empty()) {
     const uint64_t index = offset / kPageBytes;
@@ -95,6 +96,7 @@ void FileImage::ZeroTail(uint64_t size, uint64_t sequence) {
 
 void FileImage::Truncate(uint64_t size, uint64_t sequence) {
   if (size < size_) {
+    last_synced_from_ = 0;
     for (uint64_t index = PageCount(size); index < pages_.size(); ++index) {
       if (pages_[index].current != nullptr) SetPage(index, nullptr, sequence);
     }
@@ -129,6 +131,13 @@ void FileImage::FinishSync(const SyncPoint& point) {
     Settle(page, point.sequence);
     at = page.unsynced.empty() ? dirty_.erase(at) : std::next(at);
   }
+  uint64_t from = UINT64_MAX;
+  std::erase_if(unsynced_writes_, [&](const UnsyncedWrite& write) {
+    if (write.sequence > point.sequence) return false;
+    from = std::min(from, write.offset);
+    return true;
+  });
+  if (from != UINT64_MAX) last_synced_from_ = from;
   if (point.sequence < settled_) return;  // a later sync was faster
   settled_ = point.sequence;
   durable_size_ = point.size;
@@ -223,6 +232,7 @@ void FileImage::LosePower(World& world, uint64_t key) {
 // What is on the medium is all there is from here on, up to size_.
 void FileImage::Reboot() {
   dirty_.clear();
+  unsynced_writes_.clear();
   syncs_in_flight_.clear();
   for (Page& page : pages_) page.current = page.durable;
   pages_.resize(PageCount(size_));

@@ -3,6 +3,7 @@
 #ifndef LOCKSTEP_SIM_FILE_IMAGE_H_
 #define LOCKSTEP_SIM_FILE_IMAGE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -40,6 +41,9 @@ class FileImage final {
  public:
   uint64_t size() const { return size_; }
   uint64_t durable_size() const { return durable_size_; }
+  // Bytes before it were durable before the last write was synced. Whoever appends can tell damage
+  // here from a torn tail; damage behind it looks like one.
+  uint64_t settled_end() const { return std::min(last_synced_from_, durable_size_); }
 
   size_t Read(uint64_t offset, absl::Span<char> into) const;
   // `sequence` counts the changes of the whole disk.
@@ -83,6 +87,11 @@ class FileImage final {
     std::vector<Version> unsynced;
   };
 
+  struct UnsyncedWrite final {
+    uint64_t sequence = 0;
+    uint64_t offset = 0;
+  };
+
   void Reboot();
   void SetPage(uint64_t index, BytesRef bytes, uint64_t sequence);
   void ZeroTail(uint64_t size, uint64_t sequence);
@@ -98,6 +107,8 @@ class FileImage final {
   uint64_t durable_size_ = 0;
   uint64_t settled_ = 0;                   // the newest sync point that was finished
   std::vector<uint64_t> syncs_in_flight_;  // their sequences
+  std::vector<UnsyncedWrite> unsynced_writes_;
+  uint64_t last_synced_from_ = 0;  // the lowest offset that the last sync with news wrote
 };
 
 }  // namespace lockstep::sim

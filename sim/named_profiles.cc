@@ -38,6 +38,20 @@ slow_disk_every_ns 70% 3s 20s 0
 hung_disk_every_ns 40% 10s 60s 0
 disk_full_every_ns 60% 5s 30s 0
 capacity_bytes 30% 64MiB 512MiB
+damage_every_ns 60% 500ms 10s 0
+misdirected_ppm 50% 10000 500000 0
+lost_node_every_ns 15% 10s 60s 0
+disk_swap_every_ns 25% 5s 30s 0
+)";
+
+constexpr std::string_view kBeyond = R"(
+base default
+beyond_budget 100% 1 1 0
+damage_every_ns 90% 500ms 10s 0
+misdirected_ppm 60% 10000 500000 0
+lost_node_every_ns 30% 10s 60s 0
+kill_every_ns 90% 3s 30s 0
+power_loss_percent 90% 50 95 0
 )";
 
 constexpr std::string_view kClock = R"(
@@ -46,6 +60,7 @@ clock_offset_ns 100% 1s 60s 0
 clock_drift_ppm 100% 1000 50000 0
 clock_step_every_ns 90% 1s 10s 0
 clock_step_ns 100% 10ms 600s
+clock_freeze_every_ns 80% 3s 20s 0
 pause_every_ns 80% 2s 20s 0
 uneven_timers 50% 1 1 0
 )";
@@ -57,7 +72,8 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"calm", "no faults at all", "base calm"},
       {"default", "everything in moderation, each class in a share of the universes", ""},
       {"storm", "crashes, restarts and cuts, faster than the cluster recovers", kStorm},
-      {"disk", "slow, full and failing disks, power losses", kDisk},
+      {"disk", "slow, full, failing and rotting disks, power losses", kDisk},
+      {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},
   };
   return all;

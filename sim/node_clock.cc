@@ -46,7 +46,16 @@ int64_t NodeClock::MonotonicAt(VirtualTime when) const {
 
 MonoTime NodeClock::Monotonic() { return {MonotonicAt(world_.now())}; }
 
-WallTime NodeClock::Wall() { return {MonotonicAt(world_.now()) + wall_minus_monotonic_ns_}; }
+WallTime NodeClock::Wall() {
+  if (world_.now() < frozen_until_) return frozen_at_;
+  return {MonotonicAt(world_.now()) + wall_minus_monotonic_ns_};
+}
+
+void NodeClock::FreezeWall(Duration duration) {
+  frozen_at_ = Wall();
+  frozen_until_ = world_.now() + duration;
+  world_.CountFault(FaultClass::kClockFreeze);
+}
 
 VirtualTime NodeClock::ToVirtual(MonoTime instant) const {
   if (instant == kNoDeadline) return kEndOfTime;

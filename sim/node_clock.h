@@ -12,7 +12,7 @@ namespace lockstep::sim {
 
 // Fault model: the monotonic clock starts anywhere and runs fast or slow by a drift that may change
 // but never stops or goes back, also over restarts. The wall clock shares the drift, is off by an
-// offset, and may be stepped in both directions.
+// offset, may be stepped in both directions, and may stand still.
 //
 // Invariants: Monotonic() never goes back; Monotonic at ToVirtual(m) is m or the first instant
 // after it. One per node; lives as long as the node.
@@ -30,6 +30,8 @@ class NodeClock final : public runtime::Clock {
 
   // (nemesis) The wall clock jumps by `delta`.
   void StepWall(Duration delta);
+  // (nemesis) The wall clock stands still for so long, then shows the right time again.
+  void FreezeWall(Duration duration);
   // (nemesis) From now on the clocks gain `ppm` (lose, if negative). REQUIRES: |ppm| <= 500,000.
   // Timers that were converted before must be converted again.
   void SetDrift(int64_t ppm);
@@ -44,6 +46,8 @@ class NodeClock final : public runtime::Clock {
   int64_t base_monotonic_ns_ = 0;
   int64_t drift_ppm_ = 0;
   int64_t wall_minus_monotonic_ns_ = 0;
+  VirtualTime frozen_until_;
+  WallTime frozen_at_;
 };
 
 }  // namespace lockstep::sim

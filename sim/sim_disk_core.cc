@@ -198,6 +198,7 @@ absl::Status SimDiskCore::FinishSyncDirectory(std::string_view path, uint64_t po
   const InodeRef directory = Find(path);
   if (directory == nullptr) return NotFound(path);
   Note("sync_names", directory->key, 0);
+  const size_t pending = pending_names_.size();
   std::erase_if(pending_names_, [&](const NameChange& change) {
     const bool concerns =
         change.order == NameOrder::kOrdered ||
@@ -207,6 +208,7 @@ absl::Status SimDiskCore::FinishSyncDirectory(std::string_view path, uint64_t po
     MakeDurable(change);
     return true;
   });
+  if (on_names_synced_ && pending_names_.size() < pending) on_names_synced_(path);
   return absl::OkStatus();
 }
 
@@ -230,7 +232,10 @@ absl::StatusOr<size_t> SimDiskCore::Read(const InodeRef& file, uint64_t offset,
     world_.CountFault(FaultClass::kReadError);
     return absl::DataLossError(absl::StrCat("read error at ", offset));
   }
-  return file->image.Read(offset, into);
+  const size_t n = file->image.Read(offset, into);
+  if (!file->damage.empty()) RETURN_IF_ERROR(file->damage.Apply(offset, into.first(n), world_));
+  if (misdirects_) MisdirectRead(file, offset, into.first(n));
+  return n;
 }
 
 void SimDiskCore::Resize(const InodeRef& file, uint64_t old_size) {
@@ -254,7 +259,11 @@ absl::Status SimDiskCore::Write(const InodeRef& file, uint64_t offset, absl::str
     data = data.substr(0, std::min<size_t>(part, data.size()));
   }
   Note("write", file->key, base::Checksum64({data.data(), data.size()}, offset));
-  if (!data.empty()) file->image.Write(offset, data, ++sequence_);
+  if (!data.empty()) {
+    file->image.Write(offset, data, ++sequence_);
+    file->damage.Clear(offset, data.size());
+    if (misdirects_) MisdirectWrite(file, data);
+  }
   Resize(file, old_size);
   if (fails) return absl::DataLossError(absl::StrCat("write error at ", offset));
   return absl::OkStatus();
@@ -264,6 +273,7 @@ absl::Status SimDiskCore::Truncate(const InodeRef& file, uint64_t size) {
   const uint64_t old_size = file->image.size();
   Note("truncate", file->key, size);
   file->image.Truncate(size, ++sequence_);
+  if (size < old_size) file->damage.Clear(size, old_size - size);
   Resize(file, old_size);
   return absl::OkStatus();
 }

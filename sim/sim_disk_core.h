@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "framework/runtime/disk.h"
 #include "sim/file_image.h"
+#include "sim/sector_damage.h"
 #include "sim/world.h"
 
 namespace lockstep::sim {
@@ -28,6 +29,7 @@ struct Inode final {
   bool is_appended = false;  // the store's: power loss cuts its tail (see NameOrder)
   uint64_t key = 0;          // of its draws: the node and the path under which it was created
   FileImage image;
+  SectorDamage damage;
   uint32_t links = 0;                                             // names that it has now
   std::map<std::string, std::shared_ptr<Inode>> entries;          // as everybody sees them
   std::map<std::string, std::shared_ptr<Inode>> durable_entries;  // as the medium has them
@@ -95,6 +97,25 @@ class SimDiskCore final {
   void Hang(VirtualTime until);
   // (nemesis) Hears of each data or directory sync that begins; changes nothing by itself.
   void set_on_sync(absl::AnyInvocable<void()> on_sync) { on_sync_ = std::move(on_sync); }
+  // (nemesis) Places whose damage nobody can take for something harmless: of files that grow by
+  // synced appends, what came before the last one; of the store's files and of snapshots, which
+  // have checksums of their own, everything that is durable.
+  struct DamageSite final {
+    std::string path;
+    uint64_t end = 0;  // [0, end)
+  };
+  std::vector<DamageSite> DamageSites() const;
+  // (nemesis) Damages the sector at `offset` of the file: see SectorDamage.
+  enum class Damage { kFlipBit, kUnreadable };
+  void Spoil(std::string_view path, uint64_t offset, Damage damage, uint32_t bit);
+  // (nemesis) From now on reads and writes are misdirected now and then, to such places only.
+  void set_misdirects(bool misdirects) { misdirects_ = misdirects; }
+  // (nemesis) Each disk now holds what the other held. REQUIRES: both nodes are off.
+  void SwapContents(SimDiskCore& other);
+  // Hears of directories whose changed names have just become durable.
+  void set_on_names_synced(absl::AnyInvocable<void(std::string_view path)> on_names_synced) {
+    on_names_synced_ = std::move(on_names_synced);
+  }
   Duration ReadLatency() { return Latency("disk.read_ns", world_.rates().read_ns); }
   Duration WriteLatency() { return Latency("disk.write_ns", world_.rates().write_ns); }
   Duration SyncLatency() { return Latency("disk.sync_ns", world_.rates().sync_ns); }
@@ -137,6 +158,11 @@ class SimDiskCore final {
   void LoseNames();
   void LosePowerIn(const InodeRef& directory);
   void Resize(const InodeRef& file, uint64_t old_size);
+  static uint64_t DamageEnd(std::string_view path, const Inode& file);
+  void AddDamageSites(const std::string& path, const InodeRef& directory,
+                      std::vector<DamageSite>& sites) const;
+  void MisdirectWrite(const InodeRef& file, absl::string_view data);
+  void MisdirectRead(const InodeRef& file, uint64_t offset, absl::Span<char> into);
   void Note(std::string_view what, uint64_t key, uint64_t payload);
   // Whoever records hears of a disaster.
   void Tell(std::string_view what, VirtualTime until, int64_t amount);
@@ -152,7 +178,9 @@ class SimDiskCore final {
   uint64_t slow_factor_ = 1;
   VirtualTime slow_until_;
   VirtualTime hung_until_;
+  bool misdirects_ = false;
   absl::AnyInvocable<void()> on_sync_;
+  absl::AnyInvocable<void(std::string_view)> on_names_synced_;
 };
 
 }  // namespace lockstep::sim

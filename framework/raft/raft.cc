@@ -173,7 +173,7 @@ void Raft::Core::IssueWrite() {
   }
   persist.snapshot = std::move(unsaved.snapshot);
   persist.entries = std::move(unsaved.entries);
-  if (hard_ != saved_) persist.hard_state = hard_;
+  if (ballot_changed || (options_.saves_commit && hard_ != saved_)) persist.hard_state = hard_;
   saved_ = hard_;
   CHECK(!effects_.persist.has_value());
   effects_.persist = std::move(persist);

@@ -36,6 +36,9 @@ struct Options final {
   size_t uncommitted_bytes_max = 64 * 1024 * 1024;
   // Committed entries handed over per call, by bytes; the rest follows with Applied.
   size_t committed_bytes_max = 4 * 1024 * 1024;
+  // Whether a write also takes along a new commit index, so that a restart knows more at once. Only
+  // a hint: without it the next leader tells.
+  bool saves_commit = true;
 };
 
 // What the driver recovered. `applied` is what the state machine has durably applied: at least

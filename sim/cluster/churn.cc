@@ -138,7 +138,9 @@ void LeaderChurn::CutOff(size_t target, uint64_t key) {
   const uint64_t lasts =
       draws.LogUniform("churn.lasts", key, 200'000'000, 5'000'000'000, 200'000'000);
   world_.After(Nanoseconds(static_cast<int64_t>(lasts)),
-               {nodes_[target]->id(), EventKind::kNemesis, key}, [this] { network_.RestoreAll(); });
+               {nodes_[target]->id(), EventKind::kNemesis, key}, [this] {
+                 if (!stopped_) network_.RestoreAll();
+               });
 }
 
 }  // namespace lockstep::sim

@@ -68,7 +68,13 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
   }
   nemesis_ = std::make_unique<Nemesis>(
       world_, network_, std::move(targets), [this](SimNode& node) { Boot(node); },
-      [this](SimNode& node) { oracle_.PowerLost(node.id(), kGroup); });
+      [this](SimNode& node) { CheckImage(node); });
+  for (auto& node : nodes_) {
+    node->disk().set_on_names_synced([this, one = node.get()](std::string_view path) {
+      // Whole segments came or went, which is when most can go wrong.
+      if (path.ends_with("/log")) CheckImage(*one);
+    });
+  }
   oracle_.set_on_send([this](NodeId node) { nemesis_->OnSent(node); });
 }
 
@@ -90,6 +96,10 @@ void Cluster::Start() {
   nemesis_->Start();
 }
 
+void Cluster::CheckImage(SimNode& node) {
+  if (!nemesis_->has_swapped_disk(node.id())) oracle_.CheckImage(node.id(), kGroup);
+}
+
 void Cluster::Heal() { nemesis_->Heal(); }
 
 void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
@@ -109,6 +119,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.client_listen.push_back(absl::StrCat(HostOf(index), ":", kClientPort));
   SetTimers(node, options);
   const FaultRates& rates = world_.rates();
+  options.raft.saves_commit = shape_.saves_commit;
   options.raft.append_bytes_max = rates.append_bytes_max;
   options.raft.inflight_messages_max = rates.inflight_messages_max;
   options.raft.committed_bytes_max = rates.committed_bytes_max;
@@ -193,8 +204,8 @@ replica::Replica* Cluster::ReplicaOf(SimNode& node) {
 
 bool Cluster::Converged() {
   std::optional<raft::Index> applied;
-  for (auto& node : nodes_) {
-    replica::Replica* replica = ReplicaOf(*node);
+  for (const size_t target : nemesis_->core()) {
+    replica::Replica* replica = ReplicaOf(*nodes_[target]);
     if (replica == nullptr) return false;
     const replica::ReplicaStatus status = replica->status();
     if (status.leader == NodeId(0) || status.applied != status.last_index) return false;
@@ -228,13 +239,15 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
     absl::StatusOr<uint64_t> hash{absl::UnknownError("not read")};
     absl::Status invariants;
   };
-  std::vector<Digest> digests(nodes_.size());
+  const std::vector<size_t>& core = nemesis_->core();
+  std::vector<Digest> digests(core.size());
   std::vector<std::unique_ptr<fiber::Scope>> scopes;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    replica::Replica* replica = ReplicaOf(*nodes_[i]);
+  for (size_t i = 0; i < core.size(); ++i) {
+    SimNode& node = *nodes_[core[i]];
+    replica::Replica* replica = ReplicaOf(node);
     CHECK(replica != nullptr);
-    const ShardId shard = members_[i]->shared->directory.ShardOf(kGroup);
-    scopes.push_back(std::make_unique<fiber::Scope>(nodes_[i]->environment(shard).scheduler));
+    const ShardId shard = members_[core[i]]->shared->directory.ShardOf(kGroup);
+    scopes.push_back(std::make_unique<fiber::Scope>(node.environment(shard).scheduler));
     scopes.back()->Spawn("oracle.digest", [replica, &digest = digests[i]](Fiber& fiber) {
       const auto view = replica->Snapshot();
       digest.hash = HashView(fiber, *view);
@@ -252,16 +265,17 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
   while (!all_done() && world_.now() < limit && world_.Step()) {
   }
   scopes.clear();
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    const std::string where = absl::StrCat("node ", nodes_[i]->id().value());
+  for (size_t i = 0; i < core.size(); ++i) {
+    const std::string where = absl::StrCat("node ", nodes_[core[i]]->id().value());
     if (!digests[i].invariants.ok()) {
       return checkers::Violation{"state invariants", digests[i].invariants.ToString(), where};
     }
     if (!digests[i].hash.ok() || *digests[i].hash != *digests[0].hash) {
       return checkers::Violation{"convergence",
-                                 digests[i].hash.ok()
-                                     ? "its state differs from node 1's at the same applied index"
-                                     : digests[i].hash.status().ToString(),
+                                 digests[i].hash.ok() ? absl::StrCat("its state differs from node ",
+                                                                     nodes_[core[0]]->id().value(),
+                                                                     "'s at the same applied index")
+                                                      : digests[i].hash.status().ToString(),
                                  where};
     }
   }

@@ -31,6 +31,7 @@ struct ClusterShape final {
   uint32_t operations_per_second = 50;
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
+  bool saves_commit = true;
 };
 
 // How a node opens its stores; called at every boot.
@@ -56,12 +57,14 @@ class Cluster final {
   void StopClients() { clients_go_on_ = false; }
   bool clients_done() const { return clients_running_ == 0; }
 
-  // All nodes run and their replicas have applied the same index.
+  // Whether anybody has to be whole in the end.
+  bool must_converge() const { return !nemesis_->core().empty(); }
+  // Those who have to be whole run, and their replicas have applied the same index.
   bool Converged();
   // What keeps the cluster from having converged, in words.
   std::string DescribeProgress();
-  // Compares the contents of all replicas' stores, and asks each state machine for its invariants.
-  // REQUIRES: Converged(). Runs the world a little.
+  // Compares the contents of those replicas' stores, and asks each state machine for its
+  // invariants. REQUIRES: Converged(). Runs the world a little.
   std::optional<checkers::Violation> CompareStates();
 
   Oracle& oracle() { return oracle_; }
@@ -74,6 +77,8 @@ class Cluster final {
   replica::NodeOptions OptionsFor(SimNode& node);
   void SetTimers(const SimNode& node, replica::NodeOptions& options);
   void Boot(SimNode& node);
+  // What was promised is on the node's disk.
+  void CheckImage(SimNode& node);
   void BootClient(uint32_t index);
   replica::Replica* ReplicaOf(SimNode& node);
 

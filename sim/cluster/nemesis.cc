@@ -12,10 +12,17 @@ Nemesis::Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
     : world_(world),
       network_(network),
       nodes_(std::move(nodes)),
-      boot_(std::move(boot)),
+      boot_([this, boot = std::move(boot)](SimNode& node) {
+        // Gone, or too damaged to start: for good.
+        const uint64_t target = node.id().value() - 1;
+        if (atlas_.Lost(target) || (healed_ && atlas_.Spoiled(target))) return;
+        boot(node);
+      }),
       power_lost_(std::move(power_lost)),
       churn_(
-          world, network, nodes_, [this](SimNode& node) { LosePower(node); }, boot_) {
+          world, network, nodes_, [this](SimNode& node) { LosePower(node); }, boot_),
+      atlas_(world, nodes_),
+      rest_(world, network, nodes_, boot_) {
   CHECK(!nodes_.empty());
 }
 
@@ -66,6 +73,12 @@ void Nemesis::Start() {
     Plan("nemesis.slow_disk", rates.slow_disk_every_ns, &Nemesis::SlowDisk, target, 0);
     Plan("nemesis.hung_disk", rates.hung_disk_every_ns, &Nemesis::HangDisk, target, 0);
     Plan("nemesis.disk_full", rates.disk_full_every_ns, &Nemesis::FillDisk, target, 0);
+    Plan("nemesis.clock_freeze", rates.clock_freeze_every_ns, &Nemesis::FreezeClock, target, 0);
+    if (atlas_.MaySpoil(target)) {
+      Plan("nemesis.damage", rates.damage_every_ns, &Nemesis::DamageDisk, target, 0);
+      Plan("nemesis.lost_node", rates.lost_node_every_ns, &Nemesis::LoseNode, target, 0);
+      if (rates.misdirected_ppm > 0) atlas_.Misdirect(target);
+    }
     nodes_[target]->trace().set_on_emit([this, target](const TraceEvent& event) {
       churn_.OnTrace(target, event);
       OnTrace(target, event.name);
@@ -76,6 +89,7 @@ void Nemesis::Start() {
   Plan("nemesis.kill_all", rates.cluster_power_loss_every_ns, &Nemesis::KillAll, all, 0);
   Plan("nemesis.partition", rates.partition_every_ns, &Nemesis::Partition, all, 0);
   Plan("nemesis.clog", rates.clog_every_ns, &Nemesis::ClogLink, all, 0);
+  Plan("nemesis.disk_swap", rates.disk_swap_every_ns, &Nemesis::SwapDisks, all, 0);
 }
 
 void Nemesis::PlanAfresh() {
@@ -182,7 +196,12 @@ void Nemesis::RestoreLater(Stream stream, uint64_t target, uint64_t count) {
   const Duration lasts = world_.draws().Exponential(
       stream, KeyOf(target, count),
       Nanoseconds(static_cast<int64_t>(world_.rates().partition_lasts_ns)));
-  world_.After(lasts, Origin(target), [this] { network_.RestoreAll(); });
+  world_.After(lasts, Origin(target), [this] { RestoreNetwork(); });
+}
+
+// (After healing, what is still cut has to stay so.)
+void Nemesis::RestoreNetwork() {
+  if (!healed_) network_.RestoreAll();
 }
 
 void Nemesis::Isolate(uint64_t target) {
@@ -296,7 +315,73 @@ void Nemesis::StepClock(uint64_t target, uint64_t count) {
   Plan("nemesis.clock", world_.rates().clock_step_every_ns, &Nemesis::StepClock, target, count + 1);
 }
 
+void Nemesis::FreezeClock(uint64_t target, uint64_t count) {
+  const uint64_t lasts = world_.draws().LogUniform("nemesis.freeze_lasts", KeyOf(target, count),
+                                                   100'000'000, 10'000'000'000, 100'000'000);
+  nodes_[target]->clock().FreezeWall(Nanoseconds(static_cast<int64_t>(lasts)));
+  Plan("nemesis.clock_freeze", world_.rates().clock_freeze_every_ns, &Nemesis::FreezeClock, target,
+       count + 1);
+}
+
+// What nobody reads does no harm: mostly the node has to start from what is damaged now.
+void Nemesis::DamageDisk(uint64_t target, uint64_t count) {
+  SimNode& node = *nodes_[target];
+  if (atlas_.Damage(target, count) && node.running() &&
+      Percent("nemesis.damage_kills", target, count, 60)) {
+    LosePower(node);
+    BootLater(node);
+  }
+  Plan("nemesis.damage", world_.rates().damage_every_ns, &Nemesis::DamageDisk, target, count + 1);
+}
+
+void Nemesis::LoseNode(uint64_t target, uint64_t) {
+  atlas_.Lose(target);
+  LosePower(*nodes_[target]);
+}
+
+// Somebody mixed up two machines' disks. Both nodes have to refuse what is not theirs; a moment
+// later the mistake is undone.
+void Nemesis::SwapDisks(uint64_t target, uint64_t count) {
+  const size_t all = nodes_.size();
+  const auto first = Draw("nemesis.swap_first", target, count, all);
+  const auto second = (first + 1 + Draw("nemesis.swap_second", target, count, all - 1)) % all;
+  Plan("nemesis.disk_swap", world_.rates().disk_swap_every_ns, &Nemesis::SwapDisks, target,
+       count + 1);
+  if (all < 2 || swapped_ || atlas_.Lost(first) || atlas_.Lost(second)) return;
+  for (const uint64_t one : {first, second}) {
+    if (nodes_[one]->state() == SimNode::State::kUnwinding) return;
+  }
+  SwapNow(first, second);
+  world_.CountFault(FaultClass::kDiskSwapped);
+  swapped_ = {first, second};
+  const Duration lasts =
+      world_.draws().Exponential("nemesis.swap_lasts", KeyOf(target, count), Seconds(1));
+  world_.After(lasts + Milliseconds(10), Origin(target), [this] { UndoSwap(); });
+}
+
+// Both machines are switched off, and on again with the other's disk.
+void Nemesis::SwapNow(uint64_t first, uint64_t second) {
+  for (const uint64_t one : {first, second}) {
+    if (nodes_[one]->state() != SimNode::State::kOff) nodes_[one]->Kill();
+  }
+  nodes_[first]->disk().SwapContents(nodes_[second]->disk());
+  for (const uint64_t one : {first, second}) {
+    SimNode* node = nodes_[one];
+    world_.After(Milliseconds(1), Origin(one), [this, node] {
+      if (node->state() == SimNode::State::kOff) boot_(*node);
+    });
+  }
+}
+
+void Nemesis::UndoSwap() {
+  if (!swapped_) return;
+  const auto [first, second] = *swapped_;
+  swapped_.reset();
+  SwapNow(first, second);
+}
+
 void Nemesis::Heal() {
+  UndoSwap();
   healed_ = true;
   churn_.Stop();
   network_.RestoreAll();
@@ -311,6 +396,7 @@ void Nemesis::Heal() {
   rates.accept_error_ppm = rates.read_error_ppm = rates.write_error_ppm = 0;
   rates.sync_error_ppm = rates.power_loss_in_operation_ppm = 0;
   rates.fault_point_site_percent = 0;
+  rates.misdirected_ppm = 0;
   for (SimNode* node : nodes_) {
     node->disk().set_capacity(uint64_t{1} << 40);
     node->disk().Hang(world_.now());
@@ -318,6 +404,10 @@ void Nemesis::Heal() {
     if (node->state() == SimNode::State::kPaused) node->Resume();
     if (node->state() == SimNode::State::kOff) boot_(*node);
   }
+  core_ = atlas_.Intact();
+  if (core_.empty() || rates.core_only == 0) return;
+  core_ = rest_.ChooseCore(core_);
+  rest_.Freeze(core_);
 }
 
 }  // namespace lockstep::sim

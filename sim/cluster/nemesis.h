@@ -4,9 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sim/cluster/atlas.h"
+#include "sim/cluster/broken_rest.h"
 #include "sim/cluster/churn.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
@@ -31,8 +35,11 @@ class Nemesis final {
   // Plans the first disaster of each kind.
   void Start();
   // No more disasters, and those under way are undone: links restored, pauses over, rates benign.
-  // Nodes that are off are booted.
+  // Nodes that are off are booted. Or all this for a quorum only, while the others stay broken.
   void Heal();
+  // By target, sorted: who has to be whole in the end. Nobody if the fault budget was exceeded.
+  // REQUIRES: healed.
+  const std::vector<size_t>& core() const { return core_; }
 
   // A Raft message leaves the node.
   void OnSent(NodeId node) { churn_.OnSent(node.value() - 1); }
@@ -41,6 +48,11 @@ class Nemesis final {
 
   // Boots the node after the universe's usual down time.
   void BootLater(SimNode& node);
+  // Whether the node has another one's disk just now.
+  bool has_swapped_disk(NodeId node) const {
+    return swapped_ &&
+           (node.value() == swapped_->first + 1 || node.value() == swapped_->second + 1);
+  }
 
  private:
   using Strike = void (Nemesis::*)(uint64_t target, uint64_t count);
@@ -61,6 +73,12 @@ class Nemesis final {
   void HangDisk(uint64_t target, uint64_t count);
   void StepClock(uint64_t target, uint64_t count);
   void FillDisk(uint64_t target, uint64_t count);
+  void DamageDisk(uint64_t target, uint64_t count);
+  void LoseNode(uint64_t target, uint64_t count);
+  void SwapDisks(uint64_t target, uint64_t count);
+  void SwapNow(uint64_t first, uint64_t second);
+  void UndoSwap();
+  void FreezeClock(uint64_t target, uint64_t count);
 
   // What just happened on a node may be followed by a disaster of that node.
   void OnTrace(uint64_t target, std::string_view name);
@@ -70,6 +88,7 @@ class Nemesis final {
   void Isolate(uint64_t target);
   void RestoreLater(Stream stream, uint64_t target, uint64_t count);
 
+  void RestoreNetwork();
   void LosePower(SimNode& node);
   void Storm(SimNode& node, uint64_t count);
   uint64_t Draw(Stream stream, uint64_t target, uint64_t count, uint64_t bound);
@@ -82,6 +101,10 @@ class Nemesis final {
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
   LeaderChurn churn_;
+  Atlas atlas_;
+  BrokenRest rest_;
+  std::vector<size_t> core_;
+  std::optional<std::pair<uint64_t, uint64_t>> swapped_;  // by target
   bool healed_ = false;
   uint64_t plan_ = 0;          // strikes of an earlier one are off
   VirtualTime next_provoked_;  // no earlier

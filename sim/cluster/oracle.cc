@@ -99,7 +99,7 @@ replica::ReplicaObserver& Oracle::ObserverOf(NodeId node) {
   return *observer;
 }
 
-void Oracle::PowerLost(NodeId node, GroupId group) { Report(ledger_.OnPowerLost(node, group)); }
+void Oracle::CheckImage(NodeId node, GroupId group) { Report(ledger_.OnPowerLost(node, group)); }
 
 void Oracle::Report(std::optional<checkers::Violation> violation) {
   if (!violation_) violation_ = std::move(violation);

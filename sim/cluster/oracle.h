@@ -38,8 +38,8 @@ class Oracle final {
 
   // The observer of a node; good as long as the oracle.
   replica::ReplicaObserver& ObserverOf(NodeId node);
-  // The node's power has just failed.
-  void PowerLost(NodeId node, GroupId group);
+  // What the node's disk would give back now covers what the node promised.
+  void CheckImage(NodeId node, GroupId group);
 
   // Also hears of every Raft message that leaves a node.
   void set_on_send(std::function<void(NodeId)> on_send) { on_send_ = std::move(on_send); }

@@ -207,6 +207,19 @@ TEST(NodeClock, WallStepsLeaveTheMonotonicClockAlone) {
   EXPECT_EQ(clock.Wall() - wall, Seconds(-600));
 }
 
+TEST(NodeClock, AFrozenWallClockStandsStillAndThenIsRight) {
+  CalmUniverse u(1);
+  NodeClock& clock = u.node(1).clock();
+  const WallTime before = clock.Wall();
+  const MonoTime mono = clock.Monotonic();
+  clock.FreezeWall(Seconds(2));
+  u.world.RunFor(Seconds(1));
+  EXPECT_EQ(clock.Wall().ns, before.ns);
+  EXPECT_EQ(clock.Monotonic() - mono, Seconds(1)) << "the monotonic clock never stands still";
+  u.world.RunFor(Seconds(2));
+  EXPECT_EQ(clock.Wall().ns - before.ns, 3'000'000'000);
+}
+
 TEST(NodeClock, ToVirtualIsTheFirstInstantThatIsLateEnough) {
   CalmUniverse u(1);
   NodeClock& clock = u.node(1).clock();

@@ -162,6 +162,31 @@ TEST(Cluster, SurvivesTheDefaultProfile) {
   }
 }
 
+TEST(Cluster, AHealedCoreGoesOnWithoutTheRest) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    RunOptions options = CounterOptions();
+    options.profile.core_only = {kMillion, 1, 1, 0};
+    options.profile.lost_node_every_ns = {kMillion / 3, 5'000'000'000, 20'000'000'000, 0};
+    const RunResult result = RunSeed(seed, options);
+    EXPECT_FALSE(result.violation) << "seed " << seed << ": " << *result.violation << "\n"
+                                   << result.last_events;
+    EXPECT_EQ(result.faults.of(FaultClass::kCoreHealed), 1u);
+  }
+}
+
+TEST(Cluster, BeyondTheBudgetAnswersAreStillTrue) {
+  uint64_t lost = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    RunOptions options = CounterOptions();
+    options.profile.beyond_budget = {kMillion, 1, 1, 0};
+    options.profile.lost_node_every_ns = {kMillion, 10'000'000'000, 20'000'000'000, 0};
+    const RunResult result = RunSeed(seed, options);
+    EXPECT_FALSE(result.violation) << "seed " << seed << ": " << *result.violation;
+    lost += result.faults.of(FaultClass::kNodeLost);
+  }
+  EXPECT_GT(lost, 15u);
+}
+
 TEST(Cluster, SameSeedSameUniverse) {
   const RunResult first = RunSeed(7, CounterOptions());
   const RunResult again = RunSeed(7, CounterOptions());

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/sim/support.h"
 
 namespace lockstep::sim {
@@ -18,8 +20,8 @@ constexpr uint64_t kMs = 1'000'000;
 // Three idle nodes and somebody who is after them.
 class Arena final {
  public:
-  explicit Arena(const FaultProfile& profile)
-      : u(3, /*seed=*/5, /*shards=*/1, profile),
+  explicit Arena(const FaultProfile& profile, uint64_t seed = 5)
+      : u(3, seed, /*shards=*/1, profile),
         nemesis(
             u.world, u.network, {&u.node(1), &u.node(2), &u.node(3)},
             [this](SimNode& node) { Boot(node); }, [this](SimNode&) { ++power_losses; }) {
@@ -118,6 +120,79 @@ TEST(Nemesis, DisksFillUpAndGetRoomAgain) {
   arena.u.world.RunFor(Seconds(30));
   arena.nemesis.Heal();
   EXPECT_GT(arena.u.node(1).disk().FreeSpace().free_bytes, uint64_t{1} << 30);
+}
+
+std::vector<size_t> CoreAfter(const FaultProfile& profile, uint64_t seed) {
+  Arena arena(profile, seed);
+  arena.u.world.RunFor(Seconds(20));
+  arena.nemesis.Heal();
+  arena.u.world.RunFor(Seconds(20));
+  for (const size_t target : arena.nemesis.core()) {
+    EXPECT_TRUE(arena.u.nodes[target]->running()) << "seed " << seed << ", node " << target + 1;
+  }
+  return arena.nemesis.core();
+}
+
+TEST(Nemesis, WithinTheBudgetAMinorityIsLost) {
+  bool was_lost[3] = {};
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    const auto core = CoreAfter(Only(&FaultProfile::lost_node_every_ns, 2'000 * kMs), seed);
+    ASSERT_GE(core.size(), 2u) << "seed " << seed;
+    for (size_t i = 0; i < 3; ++i) {
+      was_lost[i] |= std::find(core.begin(), core.end(), i) == core.end();
+    }
+  }
+  EXPECT_TRUE(was_lost[0] && was_lost[1] && was_lost[2]) << "anybody may be the one";
+}
+
+TEST(Nemesis, BeyondTheBudgetNobodyHasToBeWhole) {
+  FaultProfile profile = Only(&FaultProfile::lost_node_every_ns, 1'000 * kMs);
+  profile.beyond_budget = {kMillion, 1, 1, 0};
+  EXPECT_TRUE(CoreAfter(profile, 1).empty());
+}
+
+TEST(Nemesis, OnlyACoreIsHealedWhileTheRestStaysBroken) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    Arena arena(Only(&FaultProfile::core_only, 1), seed);
+    arena.u.world.RunFor(Seconds(5));
+    arena.nemesis.Heal();
+    arena.u.world.RunFor(Seconds(10));
+    const std::vector<size_t>& core = arena.nemesis.core();
+    ASSERT_EQ(core.size(), 2u);
+    const SimNode& a = *arena.u.nodes[core[0]];
+    const SimNode& b = *arena.u.nodes[core[1]];
+    EXPECT_TRUE(a.running() && b.running());
+    EXPECT_FALSE(arena.u.network.IsCut(a.host(), b.host()));
+    EXPECT_FALSE(arena.u.network.IsCut(b.host(), a.host()));
+    EXPECT_EQ(arena.Count(FaultClass::kCoreHealed), 1u);
+  }
+}
+
+TEST(Nemesis, SwappedDisksAreGivenBack) {
+  Arena arena(Only(&FaultProfile::disk_swap_every_ns, 2'000 * kMs));
+  for (uint64_t i = 0; i < 3; ++i) {
+    SimDiskCore& disk = arena.u.nodes[i]->disk();
+    CHECK_OK(disk.CreateDirectory(absl::StrCat("of-n", i + 1)));
+    CHECK_OK(disk.FinishSyncDirectory("", disk.BeginSyncDirectory("").value()));
+  }
+  arena.u.world.RunFor(Seconds(30));
+  EXPECT_GT(arena.Count(FaultClass::kDiskSwapped), 3u);
+  arena.nemesis.Heal();
+  arena.u.world.RunFor(Seconds(5));
+  EXPECT_TRUE(arena.AllRun());
+  for (uint64_t i = 0; i < 3; ++i) {
+    EXPECT_NE(arena.u.nodes[i]->disk().Find(absl::StrCat("of-n", i + 1)), nullptr);
+  }
+}
+
+TEST(Nemesis, DamageHitsWhatCanBeToldFromATornTail) {
+  FaultProfile profile = Only(&FaultProfile::damage_every_ns, 500 * kMs);
+  Arena arena(profile);
+  // The nodes' one file is overwritten by each sync: all of it is tail.
+  arena.u.world.RunFor(Seconds(20));
+  EXPECT_EQ(arena.Count(FaultClass::kBitRot) + arena.Count(FaultClass::kLatentSector), 0u);
+  arena.nemesis.Heal();
+  EXPECT_EQ(arena.nemesis.core().size(), 3u) << "nothing was damaged";
 }
 
 }  // namespace

@@ -115,10 +115,10 @@ TEST(Oracle, DurableWritesThatAPowerLossTakesAreFound) {
   replica::ReplicaObserver& observer = oracle.ObserverOf(NodeId(1));
   observer.OnStarted(kGroup, core);
   const raft::Persist write = FirstWrite(core, observer);
-  oracle.PowerLost(NodeId(1), kGroup);
+  oracle.CheckImage(NodeId(1), kGroup);
   EXPECT_FALSE(oracle.violation()) << "nothing was promised yet";
   observer.OnDurable(kGroup, write.id);
-  oracle.PowerLost(NodeId(1), kGroup);
+  oracle.CheckImage(NodeId(1), kGroup);
   ASSERT_TRUE(oracle.violation());
   EXPECT_EQ(oracle.violation()->oracle, "durability ledger");
 }
@@ -131,7 +131,7 @@ TEST(Oracle, AnImageThatCannotBeReadIsAViolation) {
   observer.OnStarted(kGroup, core);
   observer.OnDurable(kGroup, FirstWrite(core, observer).id);
   image.state.reset();
-  oracle.PowerLost(NodeId(1), kGroup);
+  oracle.CheckImage(NodeId(1), kGroup);
   EXPECT_TRUE(oracle.violation());
 }
 
