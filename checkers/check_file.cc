@@ -12,6 +12,7 @@
 #include "checkers/models/register.h"
 #include "checkers/models/string_store.h"
 #include "checkers/revision_certificate.h"
+#include "checkers/transactions/transactions.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::checkers {
@@ -48,6 +49,21 @@ absl::Status CheckStrings(const RecordedHistory& recorded, const CheckOptions& o
   return absl::OkStatus();
 }
 
+absl::Status CheckTxn(const RecordedHistory& recorded, const CheckOptions& options,
+                      CheckReport* report) {
+  ASSIGN_OR_RETURN(const TxnHistory history, TxnHistoryOf(recorded));
+  TxnOptions txn_options;
+  txn_options.isolation = options.isolation;
+  const TxnResult result = CheckTransactions(history, txn_options);
+  report->model = history.workload == TxnWorkload::kListAppend ? "list-append" : "rw-register";
+  absl::StrAppend(&report->model, ", ", Name(options.isolation));
+  report->verdict = result.verdict;
+  for (const Anomaly& anomaly : result.anomalies) {
+    report->violations.push_back({anomaly.name, anomaly.text, ""});
+  }
+  return absl::OkStatus();
+}
+
 constexpr char kEtcd[] = "etcd";
 
 const std::vector<Model>& Models() {
@@ -61,6 +77,10 @@ const std::vector<Model>& Models() {
       {{"strings", "linearizable strings under keys", "get put append"},
        {"get", "put", "append"},
        CheckStrings},
+      {{"transactions", "lists to append to, or registers, under an isolation level",
+        "txn of append and r, or w and r"},
+       {"txn"},
+       CheckTxn},
   };
   return models;
 }

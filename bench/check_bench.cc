@@ -1,0 +1,155 @@
+// What the checkers cost on histories of a million operations, made up in memory.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkers/transactions/transactions.h"
+#include "framework/base/random.h"
+
+namespace lockstep::bench {
+namespace {
+
+using base::SequentialRandom;
+using checkers::Outcome;
+using checkers::Txn;
+using checkers::TxnHistory;
+using checkers::TxnOp;
+
+// The largest resident size so far, in megabytes.
+double PeakMegabytes() {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stod(line.substr(6)) * 1024 / 1e6;
+  }
+  return 0;
+}
+
+// Runs it five times; prints the median of its CPU time (one thread; others may run beside) and
+// what memory it took beyond the history.
+void Measure(const std::string& name, size_t operations, const std::function<std::string()>& run) {
+  const double before = PeakMegabytes();
+  std::vector<double> times;
+  std::string verdict;
+  for (int i = 0; i < 5; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    verdict = run();
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    times.push_back(took.count());
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%-38s %9zu operations %9.1f ms (%.1f to %.1f) %7.0f MB + %5.0f MB  %s\n",
+              name.c_str(), operations, times[2], times.front(), times.back(), before,
+              PeakMegabytes() - before, verdict.c_str());
+  std::fflush(stdout);
+}
+
+// Transactions of one to four operations on ten keys that change; each takes effect at an instant
+// of its own, so the history is strictly serializable.
+class TxnGenerator final {
+ public:
+  TxnGenerator(uint32_t txns, uint32_t clients, bool appends)
+      : random_(7), txns_(txns), clients_(clients) {
+    history_.workload =
+        appends ? checkers::TxnWorkload::kListAppend : checkers::TxnWorkload::kRegister;
+    for (uint32_t& key : active_) key = NewKey();
+  }
+
+  TxnHistory Run() {
+    for (uint32_t i = 0; i < txns_; ++i) AddTxn(i);
+    Overlap();
+    history_.keys = static_cast<uint32_t>(lists_.size());
+    return std::move(history_);
+  }
+
+ private:
+  static constexpr size_t kListMax = 32;
+
+  uint32_t NewKey() {
+    lists_.emplace_back();
+    return static_cast<uint32_t>(lists_.size() - 1);
+  }
+
+  void AddTxn(uint32_t i) {
+    Txn txn;
+    txn.client = i % clients_;
+    txn.outcome = random_.Below(200) == 0   ? Outcome::kFailed
+                  : random_.Below(200) == 0 ? Outcome::kUnknown
+                                            : Outcome::kOk;
+    txn.ops_begin = static_cast<uint32_t>(history_.ops.size());
+    for (uint64_t left = 1 + random_.Below(4); left > 0; --left) AddOp(txn);
+    txn.ops_end = static_cast<uint32_t>(history_.ops.size());
+    history_.txns.push_back(txn);
+    for (uint32_t& key : active_) {
+      if (lists_[key].size() > kListMax) key = NewKey();
+    }
+  }
+
+  void AddOp(const Txn& txn) {
+    TxnOp op;
+    op.key = active_[random_.Below(10)];
+    std::vector<int64_t>& list = lists_[op.key];
+    if (random_.Below(2) == 0) {
+      op.kind = TxnOp::Kind::kWrite;
+      op.value = ++next_value_;
+      if (txn.outcome != Outcome::kFailed) list.push_back(op.value);
+    } else if (txn.outcome != Outcome::kOk) {
+      return;
+    } else if (history_.workload == checkers::TxnWorkload::kRegister) {
+      op.value = list.empty() ? TxnOp::kNothing : list.back();
+    } else {
+      op.begin = static_cast<uint32_t>(history_.elements.size());
+      op.length = static_cast<uint32_t>(list.size());
+      history_.elements.insert(history_.elements.end(), list.begin(), list.end());
+    }
+    history_.ops.push_back(op);
+  }
+
+  // Transaction i takes effect at i * clients; each client has one at a time.
+  void Overlap() {
+    for (size_t i = 0; i < history_.txns.size(); ++i) {
+      const auto center = static_cast<int64_t>(i) * 100;
+      const auto reach = static_cast<uint64_t>(clients_) * 45;
+      Txn& txn = history_.txns[i];
+      txn.call = center - static_cast<int64_t>(random_.Below(reach));
+      txn.returned = txn.outcome == Outcome::kUnknown
+                         ? Txn::kNever
+                         : center + 1 + static_cast<int64_t>(random_.Below(reach));
+    }
+  }
+
+  SequentialRandom random_;
+  const uint32_t txns_;
+  const uint32_t clients_;
+  int64_t next_value_ = 0;
+  TxnHistory history_;
+  std::vector<std::vector<int64_t>> lists_;
+  uint32_t active_[10] = {};
+};
+
+void BenchTransactions(bool appends, uint32_t clients) {
+  const TxnHistory history = TxnGenerator(1'000'000, clients, appends).Run();
+  Measure(std::string(appends ? "list-append, " : "rw-register, ") + std::to_string(clients) +
+              " clients",
+          history.txns.size(), [&] {
+            const checkers::TxnResult result = checkers::CheckTransactions(history);
+            return std::string(result.verdict == checkers::Verdict::kOk ? "ok" : "violation") +
+                   ", " + std::to_string(result.edges) + " edges, " +
+                   std::to_string(history.elements.size()) + " elements read";
+          });
+}
+
+}  // namespace
+}  // namespace lockstep::bench
+
+int main() {
+  using namespace lockstep::bench;
+  BenchTransactions(true, 20);
+  BenchTransactions(true, 100);
+  BenchTransactions(false, 20);
+}
