@@ -77,6 +77,11 @@ class Draws final {
   // never on the tape, the same under replay.
   uint64_t Entropy(Stream stream, uint64_t key);
 
+  // No replay from now on: draws from another seed, made of this one and the salt.
+  void GoFresh(uint64_t salt) {
+    replaying_ = false;
+    seed_ = base::Mix64(seed_ + base::Mix64(salt));
+  }
   // Fault draws are on the tape from now on, or no longer. On at first.
   void set_recording(bool recording) { recording_ = recording; }
   uint64_t seed() const { return seed_; }

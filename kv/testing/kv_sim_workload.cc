@@ -29,6 +29,25 @@ KvOp Put(std::string key, std::string value) {
   return op;
 }
 
+// For people: "k1 = c2-7 at revision 12, now 15".
+std::string DescribeAnswer(const KvRequest& request, const checkers::KvResponse& response) {
+  if (response.error == checkers::KvError::kCompacted) return "error: compacted";
+  if (response.error == checkers::KvError::kFutureRevision) return "error: future revision";
+  std::string text;
+  if (!request.compares.empty()) text = response.succeeded ? "held; " : "did not hold; ";
+  const std::vector<KvOp>& branch = checkers::TakenBranch(request, response);
+  for (size_t i = 0; i < branch.size() && i < response.results.size(); ++i) {
+    const checkers::KvOpResult& result = response.results[i];
+    if (branch[i].kind == KvOp::Kind::kDelete) absl::StrAppend(&text, result.count, " deleted, ");
+    if (branch[i].kind != KvOp::Kind::kRange) continue;
+    if (result.kvs.empty()) absl::StrAppend(&text, branch[i].key, " is absent, ");
+    for (const checkers::KvPair& pair : result.kvs) {
+      absl::StrAppend(&text, pair.key, " = ", pair.value, " of revision ", pair.mod_revision, ", ");
+    }
+  }
+  return absl::StrCat(text, "revision ", response.revision);
+}
+
 KvOp Get(std::string key) {
   KvOp op;
   op.key = std::move(key);
@@ -145,7 +164,9 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   const KvRequest request = NextRequest(client);
   ++invoked_;
   const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
+  if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
   if (result.outcome != CallOutcome::kAnswered) return false;
   ++completed_;
@@ -155,6 +176,29 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   }
   recorder_.Return(id, client.plan.universe_ns(), std::move(result.response));
   return true;
+}
+
+void KvSimWorkload::TellInvoked(const Client& client, uint64_t id, const KvRequest& request) {
+  sim::OperationFacts facts;
+  facts.id = id;
+  facts.client = client.plan.index;
+  facts.endpoint = client.plan.endpoints[client.endpoint];
+  facts.words = checkers::DescribeRequest(request);
+  for (const KvOp& op : request.success) {
+    facts.keys.push_back(op.key);
+    if (facts.token.empty()) facts.token = op.value;
+  }
+  client.plan.recorder->OnInvoked({client.plan.universe_ns()}, facts);
+}
+
+void KvSimWorkload::TellReturned(const Client& client, uint64_t id, const KvRequest& request,
+                                 const CallResult& result) {
+  std::string answer;
+  if (result.outcome == CallOutcome::kNothing) answer = "refused";
+  if (result.outcome == CallOutcome::kAnswered) {
+    answer = DescribeAnswer(request, result.response);
+  }
+  client.plan.recorder->OnReturned({client.plan.universe_ns()}, id, answer);
 }
 
 std::optional<checkers::Violation> KvSimWorkload::Check() {

@@ -13,6 +13,7 @@
 #include "checkers/violation.h"
 #include "framework/base/random.h"
 #include "framework/edge/grpc_client.h"
+#include "kv/testing/kv_call.h"
 #include "sim/cluster/workload.h"
 
 namespace lockstep::kv {
@@ -61,6 +62,11 @@ class KvSimWorkload final : public sim::Workload {
   static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
   // One operation, recorded. False: try another node.
   bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client);
+
+  // For whoever records.
+  static void TellInvoked(const Client& client, uint64_t id, const checkers::KvRequest& request);
+  static void TellReturned(const Client& client, uint64_t id, const checkers::KvRequest& request,
+                           const CallResult& result);
 
   Options options_;
   checkers::KvRecorder recorder_;

@@ -89,6 +89,8 @@ void Cluster::Start() {
 
 void Cluster::Heal() { nemesis_->Heal(); }
 
+void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
+
 replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   replica::NodeOptions options;
   options.cluster = kCluster;
@@ -111,6 +113,11 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
   options.observer = &oracle_.ObserverOf(node.id());
+  if (world_.recorder() != nullptr) {
+    recording_[node.id()] =
+        std::make_unique<RecordingObserver>(world_, node.id(), *options.observer);
+    options.observer = recording_[node.id()].get();
+  }
   workload_.Configure(options);
   return options;
 }
@@ -146,6 +153,7 @@ void Cluster::BootClient(uint32_t index) {
   plan.universe_ns = [this] { return world_.now().ns; };
   plan.go_on = [this] { return clients_go_on_; };
   plan.turns = turns_[index].get();
+  plan.recorder = world_.recorder();
   ++clients_running_;
   clients_[index]->Boot([this, plan](Fiber& fiber, runtime::Environment& environment) {
     workload_.RunClient(fiber, environment, plan);

@@ -41,8 +41,8 @@ void Nemesis::Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t targ
 void Nemesis::StrikeAt(VirtualTime when, Strike strike, uint64_t target, uint64_t count) {
   // A draw of zero, or of a replay whose tape does not have this disaster.
   if (when <= world_.now()) return;
-  world_.At(when, Origin(target), [this, strike, target, count] {
-    if (!healed_) (this->*strike)(target, count);
+  world_.At(when, Origin(target), [this, strike, target, count, plan = plan_] {
+    if (!healed_ && plan == plan_) (this->*strike)(target, count);
   });
 }
 
@@ -71,6 +71,11 @@ void Nemesis::Start() {
   Plan("nemesis.kill_all", rates.cluster_power_loss_every_ns, &Nemesis::KillAll, all, 0);
   Plan("nemesis.partition", rates.partition_every_ns, &Nemesis::Partition, all, 0);
   Plan("nemesis.clog", rates.clog_every_ns, &Nemesis::ClogLink, all, 0);
+}
+
+void Nemesis::PlanAfresh() {
+  ++plan_;
+  if (!healed_) Start();
 }
 
 void Nemesis::BootLater(SimNode& node) {

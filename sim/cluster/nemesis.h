@@ -33,6 +33,9 @@ class Nemesis final {
   // Nodes that are off are booted.
   void Heal();
 
+  // What was planned is off; plans again, from now.
+  void PlanAfresh();
+
   // Boots the node after the universe's usual down time.
   void BootLater(SimNode& node);
 
@@ -76,6 +79,7 @@ class Nemesis final {
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
   bool healed_ = false;
+  uint64_t plan_ = 0;          // strikes of an earlier one are off
   VirtualTime next_provoked_;  // no earlier
 };
 

@@ -8,8 +8,6 @@
 namespace lockstep::sim {
 namespace {
 
-// How often the run looks whether the cluster is whole.
-constexpr Duration kLookInterval = Milliseconds(100);
 constexpr Duration kDefaultHorizon = Seconds(60);
 
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
@@ -46,44 +44,66 @@ void FitDisasters(FaultRates& rates, Duration horizon) {
   }
 }
 
-// Runs until `done`, the limit, or a violation.
-template <typename Done>
-bool RunWhile(World& world, Cluster& cluster, VirtualTime limit, const Done& done) {
-  while (!cluster.oracle().violation() && world.now() < limit) {
-    if (done()) return true;
-    const VirtualTime stop = std::min(limit, world.now() + kLookInterval);
-    world.RunUntil(stop);
+class Run final : public RunControl {
+ public:
+  Run(World& world, Cluster& cluster, Workload& workload, const RunOptions& options)
+      : world_(world), cluster_(cluster), workload_(workload), options_(options) {
+    const auto usual = static_cast<uint64_t>(options.horizon.count());
+    horizon_ =
+        Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.horizon", 0, usual, usual)));
   }
-  return done();
-}
 
-// The phases of a run; returns the first violation.
-std::optional<checkers::Violation> RunPhases(World& world, Cluster& cluster, Workload& workload,
-                                             const RunOptions& options) {
-  const auto never = [] { return false; };
-  // Two thirds disasters, then recovery under load, then silence.
-  const VirtualTime start = world.now();
-  const auto usual = static_cast<uint64_t>(options.horizon.count());
-  const Duration horizon =
-      Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.horizon", 0, usual, usual)));
-  cluster.Start();
-  RunWhile(world, cluster, start + horizon * 2 / 3, never);
-  cluster.Heal();
-  RunWhile(world, cluster, start + horizon * 5 / 6, never);
-  cluster.StopClients();
-  const VirtualTime limit = start + horizon + options.recovery_limit;
-  const bool whole = RunWhile(world, cluster, limit,
-                              [&] { return cluster.clients_done() && cluster.Converged(); });
-  if (cluster.oracle().violation()) return cluster.oracle().violation();
-  if (!whole) {
-    return checkers::Violation{
-        "liveness", absl::StrCat("not whole again after healing: ", cluster.DescribeProgress()),
-        "cluster"};
+  // The phases of a run; returns the first violation.
+  std::optional<checkers::Violation> RunPhases() {
+    const auto never = [] { return false; };
+    // Two thirds disasters, then recovery under load, then silence.
+    cluster_.Start();
+    While([&] { return start_ + horizon_ * 2 / 3; }, never);
+    cluster_.Heal();
+    While([&] { return start_ + horizon_ * 5 / 6; }, never);
+    cluster_.StopClients();
+    const bool whole = While([&] { return start_ + horizon_ + options_.recovery_limit; },
+                             [&] { return cluster_.clients_done() && cluster_.Converged(); });
+    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    if (!whole) {
+      return checkers::Violation{
+          "liveness", absl::StrCat("not whole again after healing: ", cluster_.DescribeProgress()),
+          "cluster"};
+    }
+    if (auto violation = cluster_.CompareStates()) return violation;
+    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    return workload_.Check();
   }
-  if (auto violation = cluster.CompareStates()) return violation;
-  if (cluster.oracle().violation()) return cluster.oracle().violation();
-  return workload.Check();
-}
+
+  VirtualTime now() const override { return world_.now(); }
+
+  void GoFresh(uint64_t salt) override {
+    world_.GoFresh(salt, options_.profile);
+    FitDisasters(world_.rates(), options_.horizon);
+    horizon_ = options_.horizon;
+    cluster_.GoFresh();
+  }
+
+ private:
+  // Runs until `done`, the limit, or a violation.
+  template <typename Limit, typename Done>
+  bool While(const Limit& limit, const Done& done) {
+    while (!cluster_.oracle().violation() && world_.now() < limit()) {
+      if (done()) return true;
+      if (options_.on_look) options_.on_look(*this);
+      const VirtualTime stop = std::min(limit(), world_.now() + options_.look_interval);
+      world_.RunUntil(stop);
+    }
+    return done();
+  }
+
+  World& world_;
+  Cluster& cluster_;
+  Workload& workload_;
+  const RunOptions& options_;
+  const VirtualTime start_ = world_.now();
+  Duration horizon_;
+};
 
 }  // namespace
 
@@ -91,11 +111,12 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   RunResult result;
   result.seed = seed;
   World world(seed, options.profile, replay);
+  world.set_recorder(options.recorder);
   FitDisasters(world.rates(), options.horizon);
   const std::unique_ptr<Workload> workload = options.make_workload(world);
   const ClusterShape shape = ShapeOf(world, options);
   Cluster cluster(world, shape, *workload, options.open_stores);
-  result.violation = RunPhases(world, cluster, *workload, options);
+  result.violation = Run(world, cluster, *workload, options).RunPhases();
   result.hash = world.log().hash();
   result.events = world.log().count();
   result.checkpoints = world.log().checkpoints();

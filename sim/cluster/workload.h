@@ -13,6 +13,7 @@
 #include "framework/replica/node.h"
 #include "framework/runtime/environment.h"
 #include "sim/cluster/client_turns.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 
@@ -29,6 +30,8 @@ struct ClientPlan final {
   // When to act, for clients whose operations a replay may leave out one by one. Clients that only
   // ask `go_on` work too; a failure of theirs shrinks less far.
   ClientTurns* turns = nullptr;
+  // Null unless somebody records: then tell it each operation.
+  Recorder* recorder = nullptr;
 };
 
 class Workload {
