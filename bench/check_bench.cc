@@ -1,14 +1,20 @@
-// What the checkers cost on histories of a million operations, made up in memory.
+// What the checkers cost: on histories of a million operations, made up in memory; or, given a
+// directory of recorded histories and their expected.tsv, on each of them.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "checkers/formats/recorded_history.h"
+#include "checkers/linearizability.h"
+#include "checkers/models/register.h"
+#include "checkers/models/string_store.h"
 #include "checkers/transactions/transactions.h"
 #include "framework/base/random.h"
 
@@ -144,11 +150,61 @@ void BenchTransactions(bool appends, uint32_t clients) {
           });
 }
 
+std::string TextOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+// The fastest of many rounds, in milliseconds; without reading, and without minimizing.
+double CheckRecorded(const checkers::RecordedHistory& recorded, bool is_register) {
+  checkers::LinearizabilityLimits limits;
+  limits.minimize = false;
+  const auto registers =
+      is_register ? *checkers::RegisterHistoryOf(recorded) : checkers::RegisterHistory();
+  const auto strings =
+      is_register ? std::vector<checkers::StringOperation>() : *checkers::StringHistoryOf(recorded);
+  double best = 1e9;
+  for (int round = 0; round < 30; ++round) {
+    const std::clock_t start = std::clock();
+    for (int i = 0; i < 10; ++i) {
+      if (is_register) {
+        checkers::CheckLinearizability(registers.model, registers.operations, limits);
+      } else {
+        checkers::CheckLinearizability(checkers::StringModel(), strings, limits);
+      }
+    }
+    best = std::min(best, static_cast<double>(std::clock() - start) * 100 / CLOCKS_PER_SEC);
+  }
+  return best;
+}
+
+// The histories that expected.tsv in a directory lists.
+void BenchRecorded(const std::string& directory) {
+  std::ifstream list(directory + "/expected.tsv");
+  double jepsen = 0;
+  for (std::string line; std::getline(list, line);) {
+    const std::string name = line.substr(0, line.find('\t'));
+    const auto recorded = checkers::ReadRecordedHistory(TextOf(directory + "/" + name));
+    if (!recorded.ok()) continue;
+    const bool is_register = name.starts_with("jepsen/");
+    const double ms = CheckRecorded(*recorded, is_register);
+    if (is_register) jepsen += ms;
+    std::printf("%-28s %5zu operations %8.4f ms\n", name.c_str(), recorded->operations.size(), ms);
+  }
+  std::printf("all of jepsen/ %.3f ms\n", jepsen);
+}
+
 }  // namespace
 }  // namespace lockstep::bench
 
-int main() {
+int main(int argc, char** argv) {
   using namespace lockstep::bench;
+  if (argc == 2) {
+    BenchRecorded(argv[1]);
+    return 0;
+  }
   BenchTransactions(true, 20);
   BenchTransactions(true, 100);
   BenchTransactions(false, 20);
