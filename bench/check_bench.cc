@@ -15,6 +15,8 @@
 #include "checkers/linearizability.h"
 #include "checkers/models/register.h"
 #include "checkers/models/string_store.h"
+#include "checkers/register_zones.h"
+#include "checkers/revision_certificate.h"
 #include "checkers/transactions/transactions.h"
 #include "framework/base/random.h"
 
@@ -150,6 +152,75 @@ void BenchTransactions(bool appends, uint32_t clients) {
           });
 }
 
+const char* Word(checkers::Verdict verdict) {
+  return verdict == checkers::Verdict::kOk ? "ok" : "not ok";
+}
+
+// Closed-loop clients on keys of their choice; operation i takes effect at i * 100.
+struct Interval final {
+  int64_t call;
+  int64_t returned;
+};
+Interval NextInterval(SequentialRandom& random, int64_t i, uint64_t clients) {
+  return {i * 100 - static_cast<int64_t>(random.Below(clients * 45)),
+          i * 100 + 1 + static_cast<int64_t>(random.Below(clients * 45))};
+}
+
+void BenchRegisters(uint32_t keys) {
+  SequentialRandom random(3);
+  std::vector<int64_t> values(keys, checkers::kNoValue);
+  std::vector<checkers::RegisterOperation> history;
+  for (int64_t i = 0; i < 1'000'000; ++i) {
+    const Interval at = NextInterval(random, i, 100);
+    checkers::RegisterOperation op;
+    op.call = at.call;
+    op.returned = at.returned;
+    op.input.key = static_cast<uint32_t>(random.Below(keys));
+    int64_t& value = values[op.input.key];
+    if (random.Below(2) == 0) {
+      op.input.kind = checkers::RegisterInput::Kind::kWrite;
+      op.input.to = value = i;
+    } else {
+      op.output.value = value;
+    }
+    history.push_back(op);
+  }
+  Measure("registers, unique values, " + std::to_string(keys) + " keys", history.size(), [&] {
+    return std::string(Word(checkers::CheckRegisters(checkers::RegisterModel(), history).verdict));
+  });
+}
+
+void BenchRevisions() {
+  SequentialRandom random(5);
+  std::vector<checkers::KvPair> pairs(1000);
+  checkers::KvHistory history;
+  int64_t revision = 1;
+  for (int64_t i = 0; i < 1'000'000; ++i) {
+    const Interval at = NextInterval(random, i, 100);
+    const size_t number = random.Below(pairs.size());
+    checkers::KvPair& pair = pairs[number];
+    const std::string key = "key" + std::to_string(number);
+    checkers::KvOperation op{
+        static_cast<uint64_t>(i % 100), static_cast<uint64_t>(i), at.call, at.returned, {}, {}};
+    op.output.results.resize(1);
+    if (random.Below(2) == 0) {
+      op.input = checkers::PutRequest(key, "v" + std::to_string(i));
+      ++revision;
+      pair = {key, op.input.success[0].value, pair.version == 0 ? revision : pair.create_revision,
+              revision, pair.version + 1};
+    } else {
+      op.input = checkers::GetRequest(key);
+      if (pair.version > 0) op.output.results[0] = {1, {pair}};
+    }
+    op.output.revision = revision;
+    history.push_back(std::move(op));
+  }
+  Measure("key-value store with revisions", history.size(), [&] {
+    const auto result = checkers::CheckRevisions(history);
+    return (result.violation ? "not ok, " : "ok, ") + std::to_string(result.writes) + " writes";
+  });
+}
+
 std::string TextOf(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
@@ -205,6 +276,9 @@ int main(int argc, char** argv) {
     BenchRecorded(argv[1]);
     return 0;
   }
+  BenchRegisters(1'000);
+  BenchRegisters(1);
+  BenchRevisions();
   BenchTransactions(true, 20);
   BenchTransactions(true, 100);
   BenchTransactions(false, 20);
