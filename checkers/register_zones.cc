@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "framework/base/check.h"
 #include "framework/base/random.h"
 
 namespace lockstep::checkers {
@@ -184,38 +184,16 @@ std::vector<size_t> Witnesses(const ByKey& by_key, uint32_t key, const Zones::Co
   return places;
 }
 
-std::string InWords(const RegisterModel& model, const Zones::Conflict& conflict) {
-  const std::string value = model.DescribeState(conflict.value);
-  if (!conflict.other) {
-    return absl::StrCat("a read shows ", value, ", which was not written before the read returned");
-  }
-  return absl::StrCat("no order of the operations explains that ", value,
-                      " was there from the first to the last time it was known, and within that "
-                      "time ",
-                      model.DescribeState(*conflict.other), " was");
-}
-
+// The witnesses contradict each other whatever else happened, so the search puts them into words.
 LinearizabilityResult Refute(const RegisterModel& model,
-                             const std::vector<RegisterOperation>& operations, const ByKey& by_key,
-                             uint32_t key, const Zones::Conflict& conflict) {
-  LinearizabilityResult result;
-  result.verdict = Verdict::kViolation;
-  result.counterexample = Witnesses(by_key, key, conflict);
-  std::sort(result.counterexample.begin(), result.counterexample.end(), [&](size_t a, size_t b) {
-    return std::pair(operations[a].call, a) < std::pair(operations[b].call, b);
-  });
-  std::string text = InWords(model, conflict);
-  for (const size_t place : result.counterexample) {
-    const RegisterOperation& op = operations[place];
-    const RegisterOutput* output = op.returned ? &op.output : nullptr;
-    absl::StrAppend(
-        &text, "; ",
-        DescribeInterval(op.client, model.Describe(op.input, output), op.call, op.returned));
-    const bool reads = op.input.kind == Kind::kRead;
-    if (reads || result.culprit == 0) result.culprit = place;
-  }
-  const std::string name = model.Key({Kind::kRead, key, 0, 0});
-  result.violation = Violation{"linearizability", text, name.empty() ? "" : "key " + name};
+                             const std::vector<RegisterOperation>& operations,
+                             const std::vector<size_t>& places) {
+  std::vector<RegisterOperation> few;
+  for (const size_t place : places) few.push_back(operations[place]);
+  LinearizabilityResult result = CheckLinearizability(model, few);
+  CHECK(result.verdict == Verdict::kViolation);
+  for (size_t& place : result.counterexample) place = places[place];
+  result.culprit = places[result.culprit];
   return result;
 }
 
@@ -233,7 +211,7 @@ std::optional<LinearizabilityResult> CheckZones(const RegisterModel& model,
         zones.Check(accesses + by_key.begin[key], accesses + by_key.begin[key + 1]);
     if (!conflict) continue;
     if (conflict->is_duplicate) return std::nullopt;
-    if (!refuted) refuted = Refute(model, operations, by_key, key, *conflict);
+    if (!refuted) refuted = Refute(model, operations, Witnesses(by_key, key, *conflict));
   }
   if (refuted) return refuted;
   LinearizabilityResult result;
