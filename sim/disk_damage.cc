@@ -79,6 +79,8 @@ void SimDiskCore::SwapContents(SimDiskCore& other) {
   std::swap(root_, other.root_);
   std::swap(pending_names_, other.pending_names_);
   std::swap(used_bytes_, other.used_bytes_);
+  // What ails a medium goes where it goes.
+  std::swap(misdirects_, other.misdirects_);
   // Sequences only have to grow.
   sequence_ = other.sequence_ = std::max(sequence_, other.sequence_);
 }

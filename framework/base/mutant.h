@@ -25,9 +25,11 @@ enum class Id : int {
   kM17HardStateNotPersisted = 17,         // replica: vote change alone is not synced
   kM19AppliedIndexNotAtomic = 19,         // replica: applied index in a batch of its own
   kM21SnapshotAndTruncateNotAtomic = 21,  // replica: log truncated at the in-memory applied index
+  kM22DamageTakenForTornTail = 22,        // replica: a damaged batch ends the log, silently
   kM23SyncFailureRetried = 23,            // replica: a failed data sync is retried and believed
   kM24SegmentDirectoryNotSynced = 24,     // replica: new log segment without a directory sync
   kM25ReplayPastGap = 25,                 // replica: log recovery goes on past a bad record
+  kM26BodyChecksumIgnored = 26,           // replica: a batch is read past its body's checksum
   kM27TermBackwardAfterSnapshot = 27,     // replica: term forgotten when the log is empty
   kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
   kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer

@@ -144,6 +144,7 @@ class Recovery final {
 
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment) const {
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
+    if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
     return Damaged(Path(sequence), segment.end,
                    absl::StrCat("damaged, although batch ", segment.later->batch, " at offset ",
                                 segment.later->offset, " was written after it"));

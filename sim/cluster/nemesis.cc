@@ -101,10 +101,13 @@ void Nemesis::BootLater(SimNode& node) {
   const Duration down =
       world_.draws().Exponential("nemesis.down", KeyOf(node.id().value(), node.incarnation()),
                                  Nanoseconds(static_cast<int64_t>(world_.rates().down_ns)));
+  // What cannot start need not try all the time.
+  const bool spoiled = atlas_.Spoiled(node.id().value() - 1);
   SimNode* target = &node;
-  world_.After(down + Milliseconds(1), {node.id(), EventKind::kNemesis, 0}, [this, target] {
-    if (target->state() == SimNode::State::kOff) boot_(*target);
-  });
+  world_.After(down + Milliseconds(spoiled ? 500 : 1), {node.id(), EventKind::kNemesis, 0},
+               [this, target] {
+                 if (target->state() == SimNode::State::kOff) boot_(*target);
+               });
 }
 
 void Nemesis::KillOne(uint64_t target, uint64_t count) {
@@ -326,7 +329,8 @@ void Nemesis::FreezeClock(uint64_t target, uint64_t count) {
 // What nobody reads does no harm: mostly the node has to start from what is damaged now.
 void Nemesis::DamageDisk(uint64_t target, uint64_t count) {
   SimNode& node = *nodes_[target];
-  if (atlas_.Damage(target, count) && node.running() &&
+  // (The budget is about the disk, not about where it is plugged in just now.)
+  if (!has_swapped_disk(node.id()) && atlas_.Damage(target, count) && node.running() &&
       Percent("nemesis.damage_kills", target, count, 60)) {
     LosePower(node);
     BootLater(node);

@@ -108,6 +108,16 @@ TEST_F(DiskDamageTest, SwappedDisksHoldEachOthersFiles) {
   EXPECT_EQ(disk_.used_bytes(), 0u);
 }
 
+TEST_F(DiskDamageTest, DamageStaysWithTheMedium) {
+  SimDiskCore other(world_, NodeId(2));
+  Append("log", std::string(1'000, 'a'));
+  disk_.Spoil("log", 600, Damage::kUnreadable, 0);
+  disk_.SwapContents(other);
+  const InodeRef file = other.Find("log");
+  std::string bytes(1'000, '\0');
+  EXPECT_FALSE(other.Read(file, 0, absl::MakeSpan(bytes)).ok());
+}
+
 class MisdirectingTest : public DiskDamageTest {
  protected:
   static FaultProfile Always() {
