@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
 
 namespace lockstep::replica {
@@ -73,6 +74,16 @@ absl::StatusOr<std::string> GroupClient::Query(Fiber& fiber, std::string request
       [request = std::move(request), consistency, deadline](Fiber& serving, Replica& replica) {
         return replica.Query(serving, request, consistency, deadline);
       });
+}
+
+absl::Status GroupClient::CatchUp(Fiber& fiber, MonoTime deadline) {
+  // A StatusOr without a value of interest.
+  return OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                         [deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+                           RETURN_IF_ERROR(replica.CatchUp(serving, deadline));
+                           return true;
+                         })
+      .status();
 }
 
 absl::StatusOr<ReplicaStatus> GroupClient::Status(Fiber& fiber, MonoTime deadline) {

@@ -52,6 +52,9 @@ class GroupClient final {
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string request, Consistency consistency,
                                     MonoTime deadline);
+  // See Replica. A linearizable Query in two steps, for whoever has to wait for something else in
+  // between: the serializable Query that follows is as good as a linearizable one.
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
   absl::StatusOr<ReplicaStatus> Status(Fiber& fiber, MonoTime deadline);
   // For every answer, so cheaper than Status.
   absl::StatusOr<raft::Term> Term(Fiber& fiber, MonoTime deadline);
