@@ -30,6 +30,10 @@ class GroupBackend final : public Backend {
     return Translate(client_.Propose(fiber, std::move(command), deadline));
   }
 
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline) override {
+    return client_.CatchUp(fiber, deadline);
+  }
+
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
                                     MonoTime deadline) override {
     const replica::Consistency wanted = consistency == Consistency::kLinearizable
@@ -152,6 +156,7 @@ struct KvNode final {
 }  // namespace
 
 void Configure(replica::NodeOptions& options, KvNodeOptions kv) {
+  options.client_port.limits.busy_text = std::string(kTooManyRequests.text);
   options.make_machine = [] { return std::make_unique<KvMachine>(); };
   options.add_services = [kv = std::move(kv)](edge::GrpcRegistry& registry,
                                               replica::GroupClient& client,

@@ -17,9 +17,12 @@ constexpr Refusal kNoLeader{GrpcCode::kUnavailable, "etcdserver: no leader"};
 constexpr Refusal kLeaderChanged{GrpcCode::kUnavailable, "etcdserver: leader changed"};
 constexpr Refusal kTimedOut{GrpcCode::kUnavailable, "etcdserver: request timed out"};
 constexpr Refusal kStopped{GrpcCode::kUnavailable, "etcdserver: server stopped"};
-constexpr Refusal kTooManyRequests{GrpcCode::kResourceExhausted, "etcdserver: too many requests"};
 constexpr Refusal kCorrupt{GrpcCode::kDataLoss, "etcdserver: corrupt cluster"};
 constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling request"};
+
+// For the response of a write that answers with keys: not as much as for reads, so that many writes
+// can be under way together.
+constexpr size_t kWriteRoomBytes = limits::kResponseRoomBytes / 4;
 
 std::string_view MessageOf(const edge::GrpcRequest& request) {
   return {request.message.data(), request.message.size()};
@@ -113,8 +116,9 @@ GrpcStatus KvService::Answer(Fiber& fiber, const absl::StatusOr<std::string>& by
 }
 
 GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& request,
-                              std::string* response) {
+                              std::string* response, size_t room_bytes) {
   if (request.message.size() > options_.request_bytes_max) return ToGrpcStatus(kRequestTooLarge);
+  if (room_bytes > 0 && !request.room.Reserve(fiber, room_bytes)) return request.room.Busy();
   return Answer(
       fiber,
       backend_.Propose(fiber, EncodeCommand(kind, MessageOf(request)), Deadline(fiber, request)),
@@ -123,9 +127,16 @@ GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& req
 
 GrpcStatus KvService::Query(Fiber& fiber, CommandKind kind, const Request& request,
                             Consistency consistency, std::string* response) {
+  const MonoTime deadline = Deadline(fiber, request);
+  if (consistency == Consistency::kLinearizable) {
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
+  }
+  // Only now, as what waits for a leader takes no memory.
+  if (!request.room.Reserve(fiber, limits::kResponseRoomBytes)) return request.room.Busy();
   return Answer(fiber,
-                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)), consistency,
-                               Deadline(fiber, request)),
+                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)),
+                               Consistency::kSerializable, deadline),
                 response);
 }
 
@@ -143,7 +154,7 @@ GrpcStatus KvService::Put(Fiber& fiber, const Request& request, std::string* res
   etcdserverpb::PutRequest put;
   if (!Parse(MessageOf(request), put)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckPut(put); verdict != nullptr) return ToGrpcStatus(*verdict);
-  return Propose(fiber, CommandKind::kPut, request, response);
+  return Propose(fiber, CommandKind::kPut, request, response, put.prev_kv() ? kWriteRoomBytes : 0);
 }
 
 GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::string* response) {
@@ -152,21 +163,25 @@ GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::str
   if (Verdict verdict = CheckDeleteRange(range); verdict != nullptr) {
     return ToGrpcStatus(*verdict);
   }
-  return Propose(fiber, CommandKind::kDeleteRange, request, response);
+  return Propose(fiber, CommandKind::kDeleteRange, request, response,
+                 range.prev_kv() ? kWriteRoomBytes : 0);
 }
 
 GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::TxnRequest txn;
   if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
-  if (!IsReadOnly(txn)) return Propose(fiber, CommandKind::kTxn, request, response);
+  if (!IsReadOnly(txn)) {
+    return Propose(fiber, CommandKind::kTxn, request, response,
+                   AnswersKeys(txn) ? kWriteRoomBytes : 0);
+  }
   return Query(fiber, CommandKind::kTxn, request, WantedConsistency(IsSerializable(txn)), response);
 }
 
 GrpcStatus KvService::Compact(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::CompactionRequest compaction;
   if (!Parse(MessageOf(request), compaction)) return ToGrpcStatus(kMalformed);
-  GrpcStatus status = Propose(fiber, CommandKind::kCompact, request, response);
+  GrpcStatus status = Propose(fiber, CommandKind::kCompact, request, response, 0);
   if (!status.ok() || !compaction.physical()) return status;
   return AwaitSweep(fiber, request.deadline);
 }
@@ -237,10 +252,8 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
   etcdserverpb::MemberListRequest list;
   if (!Parse(MessageOf(request), list)) return ToGrpcStatus(kMalformed);
   if (list.linearizable()) {
-    // Any linearizable query proves that this node has caught up.
-    const auto caught_up = backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
-                                          Consistency::kLinearizable, Deadline(fiber, request));
-    if (!caught_up.ok()) return ToGrpcStatus(caught_up.status());
+    const absl::Status caught_up = backend_.CatchUp(fiber, Deadline(fiber, request));
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
   }
   etcdserverpb::MemberListResponse answer;
   FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's

@@ -52,8 +52,9 @@ class KvService final {
   Status HashKv(Fiber& fiber, const Request& request, std::string* response);
   Status MemberList(Fiber& fiber, const Request& request, std::string* response);
 
-  // Proposes the request as it came and answers with the outcome.
-  Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response);
+  // Proposes the request as it came and answers with the outcome, once there is room for it.
+  Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response,
+                 size_t room_bytes);
   Status Query(Fiber& fiber, CommandKind kind, const Request& request, Consistency consistency,
                std::string* response);
   // Proposes sweeps until nothing that was compacted is left.

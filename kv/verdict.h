@@ -46,6 +46,8 @@ inline constexpr Refusal kInvalidSortOption{GrpcCode::kInvalidArgument,
                                             "etcdserver: invalid sort option"};
 inline constexpr Refusal kRequestTooLarge{GrpcCode::kInvalidArgument,
                                           "etcdserver: request is too large"};
+inline constexpr Refusal kTooManyRequests{GrpcCode::kResourceExhausted,
+                                          "etcdserver: too many requests"};
 inline constexpr Refusal kCompacted{GrpcCode::kOutOfRange,
                                     "etcdserver: mvcc: required revision has been compacted"};
 inline constexpr Refusal kFutureRevision{

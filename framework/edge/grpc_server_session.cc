@@ -143,7 +143,10 @@ struct ServerCallbacks final {
 };
 
 GrpcServerSession::GrpcServerSession(const GrpcRegistry& registry, const GrpcServerLimits& limits)
-    : registry_(registry), limits_(limits), session_(ServerCallbacks::NewSession(this)) {
+    : registry_(registry),
+      limits_(limits),
+      request_bytes_max_(limits.request_bytes_max),
+      session_(ServerCallbacks::NewSession(this)) {
   const std::array<nghttp2_settings_entry, 3> settings = {{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.concurrent_calls_max},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(limits_.stream_window_bytes)},
@@ -272,8 +275,8 @@ void GrpcServerSession::OnData(ServerCall& call, string_view bytes) {
   call.reader_.Append(bytes);
   request_bytes_ += bytes.size();
   GrpcStatus fault = had_message ? GrpcStatus() : call.reader_.Check();
-  if (fault.ok() && request_bytes_ > limits_.request_bytes_max) {
-    fault = GrpcStatus(GrpcCode::kResourceExhausted, "too many request bytes on one connection");
+  if (fault.ok() && request_bytes_ > request_bytes_max_) {
+    fault = GrpcStatus(GrpcCode::kResourceExhausted, limits_.busy_text);
   }
   if (!fault.ok()) return Abort(call, std::move(fault));
   if (call.method_->unary != nullptr) return Consume(call);

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/base/mutant_on.h"
@@ -25,10 +26,16 @@ class LocalBackend final : public Backend {
     MachineOnMap::Context context(kv_.machine.store());
     return kv_.machine.machine().Apply(fiber, command, context);
   }
+  absl::Status CatchUp(Fiber&, MonoTime deadline) override {
+    last_deadline = deadline;
+    has_caught_up = true;
+    return failure;
+  }
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
                                     MonoTime deadline) override {
     last_deadline = deadline;
-    last_consistency = consistency;
+    last_consistency =
+        std::exchange(has_caught_up, false) ? Consistency::kLinearizable : consistency;
     if (!failure.ok()) return failure;
     return kv_.machine.machine().Query(fiber, query, kv_.machine.store());
   }
@@ -45,9 +52,23 @@ class LocalBackend final : public Backend {
   int proposals = 0;
   MonoTime last_deadline;
   std::optional<Consistency> last_consistency;
+  bool has_caught_up = false;
 
  private:
   TestKv& kv_;
+};
+
+// As much room as a test says.
+class FakeRoom final : public edge::ResponseRoom {
+ public:
+  bool Reserve(Fiber&, size_t bytes) override {
+    reserved += bytes;
+    return has_room;
+  }
+  edge::GrpcStatus Busy() const override { return ToGrpcStatus(kTooManyRequests); }
+
+  bool has_room = true;
+  size_t reserved = 0;
 };
 
 class KvServiceTest : public testing::Test {
@@ -63,7 +84,7 @@ class KvServiceTest : public testing::Test {
     edge::GrpcStatus status;
     response_.clear();
     kv_.machine.InFiber([&](Fiber& fiber) {
-      const edge::GrpcRequest call{method, message, metadata_, deadline_, peer_};
+      const edge::GrpcRequest call{method, message, metadata_, deadline_, peer_, room_};
       status = registry_.Find(method)->unary(fiber, call, &response_);
     });
     return status;
@@ -88,6 +109,7 @@ class KvServiceTest : public testing::Test {
   edge::Metadata metadata_;
   MonoTime deadline_ = kNoDeadline;
   std::string peer_;
+  FakeRoom room_;
   std::string response_;
 };
 
@@ -161,6 +183,35 @@ TEST_F(KvServiceTest, ReadsAreLinearizableUnlessTheyAskForLess) {
   EXPECT_EQ(backend_.proposals, 1);
 }
 
+TEST_F(KvServiceTest, WhatMayAnswerWithKeysAsksForRoomFirst) {
+  const auto asks_for_room = [&](const edge::GrpcStatus& status) {
+    EXPECT_TRUE(status.ok()) << status.message;
+    return std::exchange(room_.reserved, 0u) > 0;
+  };
+  auto put = PutOp("a", "1");
+  EXPECT_FALSE(asks_for_room(Call(kPut, put.request_put())));
+  EXPECT_FALSE(asks_for_room(Call(kTxn, MakeTxn({put}))));
+  EXPECT_TRUE(asks_for_room(Call(kRange, RangeOp("a").request_range())));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({RangeOp("a")}))));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({put}, {RangeOp("a")}))));
+  put.mutable_request_put()->set_prev_kv(true);
+  EXPECT_TRUE(asks_for_room(Call(kPut, put.request_put())));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({put}))));
+}
+
+TEST_F(KvServiceTest, WithoutRoomNothingIsDone) {
+  room_.has_room = false;
+  auto put = PutOp("a", "1");
+  put.mutable_request_put()->set_prev_kv(true);
+  for (const edge::GrpcStatus& status :
+       {Call(kRange, RangeOp("a").request_range()), Call(kPut, put.request_put())}) {
+    EXPECT_EQ(status.code, edge::GrpcCode::kResourceExhausted);
+    EXPECT_EQ(status.message, "etcdserver: too many requests");
+  }
+  EXPECT_EQ(backend_.proposals, 0);
+  EXPECT_TRUE(response_.empty());
+}
+
 TEST_F(KvServiceTest, PlantedStaleReadAsksForLess) {
   mutant::Plant(mutant::Id::kM75StaleSerializableRead);
   Call(kRange, RangeOp("a").request_range());
@@ -200,7 +251,7 @@ TEST_F(KvServiceTest, MemberListHasNoRevision) {
   etcdserverpb::MemberListRequest request;
   request.set_linearizable(true);
   ASSERT_TRUE(Call("/etcdserverpb.Cluster/MemberList", request).ok());
-  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+  EXPECT_TRUE(backend_.has_caught_up);
   const auto list = Parsed<etcdserverpb::MemberListResponse>();
   EXPECT_EQ(list.header().revision(), 0);
   EXPECT_EQ(list.header().member_id(), 22u);
