@@ -1,51 +1,64 @@
 #include "checkers/history.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "checkers/json_bytes.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::checkers {
 namespace {
 
 namespace json = boost::json;
 
-bool ReadInteger(const json::object& object, std::string_view name, int64_t* out) {
-  const json::value* value = object.if_contains({name.data(), name.size()});
-  if (value == nullptr || !value->is_int64()) return false;
-  *out = value->get_int64();
-  return true;
+absl::Status Expected(size_t line, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("line ", line, ": expected ", what));
 }
 
-bool ReadBytes(const json::object& object, std::string_view name, std::string* out) {
-  const json::value* value = object.if_contains({name.data(), name.size()});
-  if (value == nullptr || !value->is_string()) return false;
-  const json::string& text = value->get_string();
-  std::optional<std::string> bytes = BytesFromUtf8({text.data(), text.size()});
-  if (!bytes) return false;
-  *out = *std::move(bytes);
-  return true;
+absl::Status NumberExpected(size_t line, std::string_view name) {
+  return Expected(line, absl::StrCat("an operation with an integer \"",
+                                     absl::string_view(name.data(), name.size()), "\""));
 }
 
-// False if the line is not one operation.
-bool ReadOperation(const json::object& object, TextOperation* op) {
-  int64_t client = 0;
-  int64_t id = 0;
-  if (!ReadInteger(object, "client", &client) || client < 0) return false;
-  if (!ReadInteger(object, "id", &id) || id < 0) return false;
-  if (!ReadInteger(object, "call", &op->call)) return false;
-  if (!ReadBytes(object, "input", &op->input)) return false;
-  op->client = static_cast<uint64_t>(client);
-  op->id = static_cast<uint64_t>(id);
+absl::StatusOr<int64_t> ReadInteger(size_t line, const json::object& object,
+                                    std::string_view name) {
+  const json::value* value = object.if_contains({name.data(), name.size()});
+  if (value == nullptr || !value->is_int64()) return NumberExpected(line, name);
+  return value->get_int64();
+}
+
+absl::StatusOr<std::string> ReadBytes(size_t line, const json::object& object,
+                                      std::string_view name) {
+  const json::value* value = object.if_contains({name.data(), name.size()});
+  if (value != nullptr && value->is_string()) {
+    const json::string& text = value->get_string();
+    std::optional<std::string> bytes = BytesFromUtf8({text.data(), text.size()});
+    if (bytes) return *std::move(bytes);
+  }
+  return Expected(line, absl::StrCat("an operation with a string \"",
+                                     absl::string_view(name.data(), name.size()),
+                                     "\" of code points up to U+00FF"));
+}
+
+absl::StatusOr<TextOperation> ReadOperation(size_t line, const json::object& object) {
+  TextOperation op;
+  ASSIGN_OR_RETURN(const int64_t client, ReadInteger(line, object, "client"));
+  ASSIGN_OR_RETURN(const int64_t id, ReadInteger(line, object, "id"));
+  if (client < 0 || id < 0) return Expected(line, "a client and an id of at least 0");
+  op.client = static_cast<uint64_t>(client);
+  op.id = static_cast<uint64_t>(id);
+  ASSIGN_OR_RETURN(op.call, ReadInteger(line, object, "call"));
+  ASSIGN_OR_RETURN(op.input, ReadBytes(line, object, "input"));
   const json::value* returned = object.if_contains("return");
-  if (returned == nullptr) return false;
-  if (returned->is_null()) return true;
-  int64_t time = 0;
-  if (!ReadInteger(object, "return", &time) || time < op->call) return false;
-  op->returned = time;
-  return ReadBytes(object, "output", &op->output);
+  if (returned == nullptr) return NumberExpected(line, "return");
+  if (returned->is_null()) return op;
+  ASSIGN_OR_RETURN(const int64_t time, ReadInteger(line, object, "return"));
+  if (time < op.call) return Expected(line, "a \"return\" that is not before the \"call\"");
+  op.returned = time;
+  ASSIGN_OR_RETURN(op.output, ReadBytes(line, object, "output"));
+  return op;
 }
 
 }  // namespace
@@ -65,25 +78,29 @@ std::string WriteHistory(const std::vector<TextOperation>& operations) {
   return text;
 }
 
-absl::StatusOr<std::vector<TextOperation>> ReadHistory(std::string_view text) {
-  std::vector<TextOperation> operations;
-  int number = 0;
-  const std::vector<std::string> lines =
-      absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
-  for (const std::string& line : lines) {
-    ++number;
+absl::Status ForEachOperation(std::string_view text,
+                              const std::function<absl::Status(size_t, TextOperation)>& visit) {
+  for (size_t number = 1; !text.empty(); ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
     json::error_code error;
-    const json::value value = json::parse(line, error);
-    if (error) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", error.message()));
-    }
-    TextOperation op;
-    if (!value.is_object() || !ReadOperation(value.get_object(), &op)) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": not an operation"));
-    }
-    operations.push_back(std::move(op));
+    const json::value value = json::parse({line.data(), line.size()}, error);
+    if (error) return Expected(number, "one JSON object (" + error.message() + ")");
+    if (!value.is_object()) return Expected(number, "one JSON object");
+    ASSIGN_OR_RETURN(TextOperation op, ReadOperation(number, value.get_object()));
+    RETURN_IF_ERROR(visit(number, std::move(op)));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<TextOperation>> ReadHistory(std::string_view text) {
+  std::vector<TextOperation> operations;
+  RETURN_IF_ERROR(ForEachOperation(text, [&](size_t, TextOperation op) {
+    operations.push_back(std::move(op));
+    return absl::OkStatus();
+  }));
   return operations;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -106,8 +107,13 @@ using TextOperation = Operation<std::string, std::string>;
 // as the code points U+0000 to U+00FF, so that every string survives.
 std::string WriteHistory(const std::vector<TextOperation>& operations);
 
-// The message of an error names the line. Empty lines are skipped.
+// The message of an error names the line and what was expected. Empty lines are skipped.
 absl::StatusOr<std::vector<TextOperation>> ReadHistory(std::string_view text);
+
+// The same one by one, with the line's number; an error of `visit` ends the reading and is
+// returned.
+absl::Status ForEachOperation(std::string_view text,
+                              const std::function<absl::Status(size_t, TextOperation)>& visit);
 
 }  // namespace lockstep::checkers
 

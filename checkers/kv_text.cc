@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "checkers/json_bytes.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::checkers {
 namespace {
@@ -218,18 +219,19 @@ std::string WriteKvHistory(const KvHistory& history) {
 }
 
 absl::StatusOr<KvHistory> ReadKvHistory(std::string_view text) {
-  absl::StatusOr<std::vector<TextOperation>> operations = ReadHistory(text);
-  if (!operations.ok()) return operations.status();
   KvHistory history;
-  for (const TextOperation& op : *operations) {
+  const auto add = [&](size_t line, const TextOperation& op) {
     KvOperation typed{op.client, op.id, op.call, op.returned, {}, {}};
-    if (!Decode(op.input, DecodeRequest, &typed.input) ||
-        (op.returned && !Decode(op.output, DecodeResponse, &typed.output))) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("operation ", op.id, " is not one of a key-value store"));
+    const bool is_request = Decode(op.input, DecodeRequest, &typed.input);
+    if (!is_request || (op.returned && !Decode(op.output, DecodeResponse, &typed.output))) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "line ", line, ": expected ", is_request ? "an answer" : "a request",
+          " of a key-value store as JSON in \"", is_request ? "output" : "input", "\""));
     }
     history.push_back(std::move(typed));
-  }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(ForEachOperation(text, add));
   return history;
 }
 

@@ -207,7 +207,7 @@ Violation Partition<M>::Explain(const std::string& key, const SearchResult& resu
   for (const size_t op : OperationsAround(*this, intervals_, result.culprit)) {
     text += "; " + Describe(op);
   }
-  return {"linearizability", text, "key " + key};
+  return {"linearizability", text, key.empty() ? "" : "key " + key};
 }
 
 // Checks every partition, in rounds of growing budgets, so that a key that is easily refuted is

@@ -13,7 +13,9 @@ struct Violation final {
   std::string where;    // the key, node, revision or index it is about
 
   friend std::ostream& operator<<(std::ostream& out, const Violation& violation) {
-    return out << violation.oracle << " (" << violation.where << "): " << violation.verdict;
+    out << violation.oracle;
+    if (!violation.where.empty()) out << " (" << violation.where << ")";
+    return out << ": " << violation.verdict;
   }
 };
 

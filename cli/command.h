@@ -18,6 +18,7 @@ enum ExitCode : int {
   kExitFailed = 1,       // it was tried and did not succeed; standard error says why
   kExitUsage = 2,        // the command line makes no sense; nothing was tried
   kExitUnreachable = 3,  // no endpoint could be asked
+  kExitUndecided = 4,    // check: neither proven nor refuted
 };
 
 struct Command final {
@@ -31,6 +32,7 @@ std::vector<Command> AddKv(CLI::App& root);
 Command AddStatus(CLI::App& root);
 Command AddVersion(CLI::App& root);
 Command AddSim(CLI::App& root);
+Command AddCheck(CLI::App& root);
 
 // One line on standard error: "lockstep WHAT: TEXT".
 void PrintError(const std::string& what, const std::string& text);

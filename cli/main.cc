@@ -1,4 +1,4 @@
-// lockstep: serves a node, talks to one, runs the simulator.
+// lockstep: serves a node, talks to one, runs the simulator, judges histories.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,9 +20,10 @@ Examples:
   lockstep kv put greeting hello
   lockstep status --endpoints 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379
   lockstep sim --seeds 200
+  lockstep check history.jsonl
 
 Exit status: 0 done; 1 tried without success (standard error says why); 2 the command line makes no
-sense; 3 no endpoint can be reached.)";
+sense; 3 no endpoint can be reached; 4 a check reached its limits.)";
 
 int Main(std::vector<std::string> arguments, const std::vector<std::string>& environment) {
   CLI::App app("A replicated key-value store that speaks etcd's v3 API.", "lockstep");
@@ -32,6 +33,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddServe(app, environment));
   commands.push_back(AddStatus(app));
   commands.push_back(AddSim(app));
+  commands.push_back(AddCheck(app));
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {

@@ -39,6 +39,11 @@ uint64_t NegativeLn(uint64_t bits) {
   return log2 * 45426 >> 16;  // ln 2
 }
 
+Duration ExponentialOf(uint64_t bits, Duration mean) {
+  const uint64_t factor = std::min(NegativeLn(bits), 20 * kOne);
+  return Duration(static_cast<int64_t>((static_cast<Wide>(mean.count()) * factor) >> 16));
+}
+
 uint64_t MapKey(Stream stream, uint64_t key) { return KeyOf(stream.id(), key); }
 
 }  // namespace
@@ -49,7 +54,14 @@ Draws::Draws(uint64_t seed, const Tape* replay) : seed_(seed), replaying_(replay
   CHECK_EQ(replay->seed, seed) << "a tape belongs to its seed";
   for (const TapeEntry& entry : replay->entries) {
     replay_[KeyOf(entry.stream, entry.key, entry.ordinal)] = entry.value;
+    uint64_t& end = replay_ends_[KeyOf(entry.stream, entry.key)];
+    end = std::max(end, entry.ordinal + 1);
   }
+}
+
+uint64_t Draws::ReplayEnd(Stream stream, uint64_t key) const {
+  const auto end = replay_ends_.find(MapKey(stream, key));
+  return end == replay_ends_.end() ? 0 : end->second;
 }
 
 uint64_t Draws::NextOrdinal(Stream stream, uint64_t key) {
@@ -116,11 +128,22 @@ Duration Draws::Exponential(Stream stream, uint64_t key, Duration mean) {
   if (replaying_) {
     value = Replayed(stream, key, ordinal, 0);
   } else if (mean.count() > 0) {
-    const uint64_t factor =
-        std::min(NegativeLn(base::KeyedDraw(seed_, stream.name(), key, ordinal)), 20 * kOne);
-    value = static_cast<uint64_t>((static_cast<Wide>(mean.count()) * factor) >> 16);
+    value = static_cast<uint64_t>(
+        ExponentialOf(base::KeyedDraw(seed_, stream.name(), key, ordinal), mean).count());
   }
   return Duration(static_cast<int64_t>(Decided(stream, key, ordinal, value, 0)));
+}
+
+VirtualTime Draws::Moment(Stream stream, uint64_t key, VirtualTime now, Duration mean) {
+  const uint64_t ordinal = NextOrdinal(stream, key);
+  uint64_t at = 0;
+  if (replaying_) {
+    at = Replayed(stream, key, ordinal, 0);
+  } else if (mean.count() > 0) {
+    at = static_cast<uint64_t>(
+        (now + ExponentialOf(base::KeyedDraw(seed_, stream.name(), key, ordinal), mean)).ns);
+  }
+  return VirtualTime{static_cast<int64_t>(Decided(stream, key, ordinal, at, 0))};
 }
 
 uint64_t Draws::Entropy(Stream stream, uint64_t key) {

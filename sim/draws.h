@@ -13,6 +13,7 @@
 #include "framework/base/random.h"
 #include "framework/base/time.h"
 #include "sim/tape.h"
+#include "sim/virtual_time.h"
 
 namespace lockstep::sim {
 
@@ -64,14 +65,30 @@ class Draws final {
   uint64_t LogUniform(Stream stream, uint64_t key, uint64_t low, uint64_t high, uint64_t benign);
   // Exponential of the given mean, at most 20 means. Benign: zero.
   Duration Exponential(Stream stream, uint64_t key, Duration mean);
+  // The instant of something that strikes an exponential time after `now`; at most 20 means. On the
+  // tape as the instant itself, so that one strike of a chain can be taken away. Benign: never,
+  // which is zero.
+  VirtualTime Moment(Stream stream, uint64_t key, VirtualTime now, Duration mean);
+  // A decision that somebody else took, for the tape: `value`, or under replay what the tape says.
+  uint64_t Given(Stream stream, uint64_t key, uint64_t value, uint64_t benign) {
+    return Range(stream, key, value, value, benign);
+  }
   // Bits that are no fault and have no benign value (what product code asks for, garbage bytes):
   // never on the tape, the same under replay.
   uint64_t Entropy(Stream stream, uint64_t key);
 
+  // No replay from now on: draws from another seed, made of this one and the salt.
+  void GoFresh(uint64_t salt) {
+    replaying_ = false;
+    seed_ = base::Mix64(seed_ + base::Mix64(salt));
+  }
   // Fault draws are on the tape from now on, or no longer. On at first.
   void set_recording(bool recording) { recording_ = recording; }
+  uint64_t seed() const { return seed_; }
   const Tape& tape() const { return tape_; }
   bool replaying() const { return replaying_; }
+  // How many decisions of that stream and key the replayed tape may know: its highest ordinal + 1.
+  uint64_t ReplayEnd(Stream stream, uint64_t key) const;
   // Entries of the replayed tape that no draw has asked for ("tape drift").
   size_t unused_replay_entries() const { return replay_.size() - replay_used_; }
 
@@ -85,9 +102,10 @@ class Draws final {
   bool replaying_;
   bool recording_ = true;
   Tape tape_;
-  // Hash maps, because a draw happens several times per event; both are probed, never iterated.
-  absl::flat_hash_map<uint64_t, uint64_t> ordinals_;  // lint: allow(hash_container) probed only
-  absl::flat_hash_map<uint64_t, uint64_t> replay_;    // lint: allow(hash_container) probed only
+  // Hash maps, because a draw happens several times per event; they are probed, never iterated.
+  absl::flat_hash_map<uint64_t, uint64_t> ordinals_;     // lint: allow(hash_container) probed only
+  absl::flat_hash_map<uint64_t, uint64_t> replay_;       // lint: allow(hash_container) probed only
+  absl::flat_hash_map<uint64_t, uint64_t> replay_ends_;  // lint: allow(hash_container) probed only
   size_t replay_used_ = 0;
 };
 

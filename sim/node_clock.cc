@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
@@ -66,6 +68,11 @@ void NodeClock::StepWall(Duration delta) {
   world_.CountFault(FaultClass::kClockStep);
   world_.Note({node_, EventKind::kNemesis, StreamId("clock.step")},
               static_cast<uint64_t>(delta.count()));
+  if (world_.recorder() == nullptr) return;
+  const std::string where = absl::StrCat("n", node_.value());
+  world_.recorder()->OnHappening(
+      world_.now(),
+      {.what = "clock.step", .where = where, .peer = {}, .until = {}, .amount = delta.count()});
 }
 
 void NodeClock::SetDrift(int64_t ppm) {

@@ -7,6 +7,7 @@
 #include "framework/base/check.h"
 #include "framework/base/checksum.h"
 #include "framework/base/status_macros.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
@@ -351,9 +352,27 @@ void SimDiskCore::Slow(uint64_t factor, VirtualTime until) {
   CHECK_GE(factor, 1u);
   slow_factor_ = factor;
   slow_until_ = until;
+  if (factor > 1) Tell("disk.slow", until, static_cast<int64_t>(factor));
 }
 
-void SimDiskCore::Hang(VirtualTime until) { hung_until_ = until; }
+void SimDiskCore::Hang(VirtualTime until) {
+  hung_until_ = until;
+  if (until > world_.now()) Tell("disk.hang", until, 0);
+}
+
+void SimDiskCore::set_capacity(uint64_t bytes) {
+  if (bytes != capacity_bytes_) {
+    Tell(bytes < capacity_bytes_ ? "disk.full" : "disk.room", {}, static_cast<int64_t>(bytes));
+  }
+  capacity_bytes_ = bytes;
+}
+
+void SimDiskCore::Tell(std::string_view what, VirtualTime until, int64_t amount) {
+  if (world_.recorder() == nullptr) return;
+  const std::string where = absl::StrCat("n", node_.value());
+  world_.recorder()->OnHappening(
+      world_.now(), {.what = what, .where = where, .peer = {}, .until = until, .amount = amount});
+}
 
 Duration SimDiskCore::Latency(Stream stream, uint64_t mean_ns) {
   // Half of it always, half of it exponential.

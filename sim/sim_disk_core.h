@@ -88,7 +88,7 @@ class SimDiskCore final {
   // --- Faults ---
   // The power fails now; what is left is decided here.
   void LosePower();
-  void set_capacity(uint64_t bytes) { capacity_bytes_ = bytes; }
+  void set_capacity(uint64_t bytes);
   // (nemesis) Everything takes `factor` times as long, until then.
   void Slow(uint64_t factor, VirtualTime until);
   // (nemesis) Nothing completes until then.
@@ -138,6 +138,8 @@ class SimDiskCore final {
   void LosePowerIn(const InodeRef& directory);
   void Resize(const InodeRef& file, uint64_t old_size);
   void Note(std::string_view what, uint64_t key, uint64_t payload);
+  // Whoever records hears of a disaster.
+  void Tell(std::string_view what, VirtualTime until, int64_t amount);
   Duration Latency(Stream stream, uint64_t mean_ns);
 
   World& world_;

@@ -4,6 +4,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/checksum.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
@@ -93,10 +94,17 @@ void SimNetwork::ForEachEndOf(HostId host, absl::FunctionRef<void(Connection&, i
 
 // --- Nemesis -------------------------------------------------------------------------------------
 
+void SimNetwork::Tell(std::string_view what, HostId from, HostId to, VirtualTime until) {
+  if (world_.recorder() == nullptr) return;
+  world_.recorder()->OnHappening(
+      world_.now(), {.what = what, .where = NameOf(from), .peer = NameOf(to), .until = until});
+}
+
 void SimNetwork::Cut(HostId from, HostId to) {
   CHECK_NE(from, to) << "loopback cannot be cut";
   LinkOf(from, to).cut = true;
   world_.Note({hosts_[from.value()].node, EventKind::kNemesis, StreamId("net.cut")}, to.value());
+  Tell("link.cut", from, to, {});
 }
 
 void SimNetwork::Restore(HostId from, HostId to) {
@@ -105,6 +113,7 @@ void SimNetwork::Restore(HostId from, HostId to) {
   link.cut = false;
   world_.Note({hosts_[from.value()].node, EventKind::kNemesis, StreamId("net.restore")},
               to.value());
+  Tell("link.restore", from, to, {});
   ForEach([&](Connection& connection) {
     for (int side = 0; side < 2; ++side) {
       Endpoint& end = connection.ends[side];
@@ -129,6 +138,7 @@ void SimNetwork::Clog(HostId from, HostId to, Duration duration) {
   Link& link = LinkOf(from, to);
   link.clogged_until = std::max(link.clogged_until, world_.now() + duration);
   world_.Note({hosts_[from.value()].node, EventKind::kNemesis, StreamId("net.clog")}, to.value());
+  Tell("link.clog", from, to, link.clogged_until);
 }
 
 void SimNetwork::UnclogAll() {

@@ -122,6 +122,7 @@ class SimNetwork final {
 
   Link& LinkOf(HostId from, HostId to) { return links_[from.value()][to.value()]; }
   const Link& LinkOf(HostId from, HostId to) const { return links_[from.value()][to.value()]; }
+  void Tell(std::string_view what, HostId from, HostId to, VirtualTime until);
   // When something sent now arrives.
   VirtualTime ArrivalTime(HostId from, HostId to, uint64_t key);
   EventOrigin OriginOf(const Connection& connection, int side, EventKind kind) const;

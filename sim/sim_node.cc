@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "framework/base/check.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 
@@ -41,12 +42,19 @@ SimNode::State SimNode::state() const {
   return process_.paused() ? State::kPaused : State::kRunning;
 }
 
+void SimNode::Tell(std::string_view event, std::string_view what, VirtualTime until) {
+  world_.Note({id_, EventKind::kNode, StreamId(event)}, process_.incarnation());
+  if (world_.recorder() == nullptr) return;
+  world_.recorder()->OnHappening(world_.now(),
+                                 {.what = what, .where = name(), .peer = {}, .until = until});
+}
+
 void SimNode::Boot(NodeMain main) {
   CHECK(state() == State::kOff) << "node " << id_ << " cannot be booted now";
   main_ = std::move(main);
   process_.Start();
   network_.ProcessStarted(host_);
-  world_.Note({id_, EventKind::kNode, StreamId("boot")}, process_.incarnation());
+  Tell("boot", "node.boot");
   shards_running_ = shard_count();
   for (const auto& shard : shards_) {
     shard->Start();
@@ -60,7 +68,7 @@ void SimNode::Boot(NodeMain main) {
 void SimNode::ShardReturned() {
   CHECK_GT(shards_running_, 0u);
   if (--shards_running_ > 0) return;
-  world_.Note({id_, EventKind::kNode, StreamId("exit")}, process_.incarnation());
+  Tell("exit", "node.exit");
   Die(/*power=*/false);
   TellExit();
 }
@@ -100,14 +108,14 @@ void SimNode::Unwind() {
 void SimNode::Kill() {
   if (!process_.alive()) return;
   world_.CountFault(FaultClass::kKill);
-  world_.Note({id_, EventKind::kNode, StreamId("kill")}, process_.incarnation());
+  Tell("kill", "node.kill");
   Die(/*power=*/false);
 }
 
 void SimNode::PowerLoss() {
   if (process_.alive()) {
     world_.CountFault(FaultClass::kPowerLoss);
-    world_.Note({id_, EventKind::kNode, StreamId("power_loss")}, process_.incarnation());
+    Tell("power_loss", "node.power_loss");
     Die(/*power=*/true);
     return;
   }
@@ -118,7 +126,7 @@ void SimNode::PowerLoss() {
 void SimNode::Pause(Duration duration) {
   if (state() != State::kRunning) return;
   world_.CountFault(FaultClass::kPause);
-  world_.Note({id_, EventKind::kNode, StreamId("pause")}, process_.incarnation());
+  Tell("pause", "node.pause", world_.now() + duration);
   process_.Pause();
   world_.After(duration, {id_, EventKind::kNode, StreamId("resume")},
                [this, incarnation = process_.incarnation()] {
@@ -129,6 +137,10 @@ void SimNode::Pause(Duration duration) {
 void SimNode::Resume() {
   if (state() != State::kPaused) return;
   process_.Resume();
+  if (world_.recorder() != nullptr) {
+    world_.recorder()->OnHappening(
+        world_.now(), {.what = "node.resume", .where = name(), .peer = {}, .until = {}});
+  }
   for (const auto& shard : shards_) shard->Reschedule();
 }
 

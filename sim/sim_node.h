@@ -75,6 +75,7 @@ class SimNode final {
   bool running() const { return state() == State::kRunning; }
   NodeId id() const { return id_; }
   HostId host() const { return host_; }
+  const std::string& name() const { return network_.NameOf(host_); }
   uint32_t shard_count() const { return static_cast<uint32_t>(shards_.size()); }
   uint64_t incarnation() const { return process_.incarnation(); }
   Process& process() { return process_; }
@@ -84,6 +85,8 @@ class SimNode final {
   runtime::Environment& environment(ShardId shard) { return shards_[shard.value()]->environment(); }
 
  private:
+  // Into the event hash, and to whoever records.
+  void Tell(std::string_view event, std::string_view what, VirtualTime until = {});
   void ShardReturned();
   void Die(bool power);
   void TellExit();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "framework/base/checksum.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
@@ -66,6 +67,7 @@ void SimTrace::Emit(runtime::TraceLevel level, std::string_view name,
   const TraceEvent event{process_.node(), shard_, level, name, fields};
   World& world = process_.world();
   world.Note({process_.node(), EventKind::kTrace, StreamId(name)}, HashOf(event));
+  if (Recorder* recorder = world.recorder()) recorder->OnTrace(world.now(), event);
   ring_.Add(world.now(), event);
 }
 

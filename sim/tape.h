@@ -29,13 +29,23 @@ struct TapeEntry final {
 
 // A value.
 struct Tape final {
+  static constexpr uint64_t kVersion = 2;
+
+  uint64_t version = kVersion;  // of the format, as read
   uint64_t seed = 0;
+  // What else a replay must know ("with NAME VALUE"): which service, which planted bug, what to
+  // expect. Names have no spaces, values no line breaks.
+  std::map<std::string, std::string> with;
   std::vector<TapeEntry> entries;                // in the order in which they were decided
   std::map<uint64_t, std::string> stream_names;  // of every stream in `entries`
 
-  // One line per entry: stream name, key, ordinal, value.
-  std::string ToText() const;
-  static absl::StatusOr<Tape> Parse(std::string_view text);
+  // Comments at the top are for people and are not read back; one line each.
+  std::string ToText(const std::vector<std::string>& comments = {}) const;
+  // One line per fact: "tape 2", "seed S", "with NAME VALUE", then "STREAM KEY ORDINAL VALUE" per
+  // entry; seed and keys in hex, the others in decimal; '#' begins a comment. A tape of a later
+  // version is read as if it were of this one. INVALID_ARGUMENT says "FILE:LINE: what was
+  // expected".
+  static absl::StatusOr<Tape> Parse(std::string_view text, std::string_view file = "tape");
 };
 
 }  // namespace lockstep::sim

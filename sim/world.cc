@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "framework/base/check.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
@@ -100,6 +101,14 @@ void World::Urgent(absl::AnyInvocable<void()> run) {
     return;
   }
   urgent_.push_back(std::move(run));
+}
+
+void World::TellFault(FaultClass fault) { recorder_->OnFault(now_, fault, running_node_); }
+
+void World::GoFresh(uint64_t salt, const FaultProfile& profile) {
+  Draws untaped(seed_, nullptr);
+  rates_ = DrawRates(profile, untaped);
+  draws_.GoFresh(salt);
 }
 
 uint32_t& World::StoreRandomState() {

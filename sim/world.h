@@ -18,6 +18,7 @@
 
 namespace lockstep::sim {
 
+class Recorder;
 class World;
 
 // sim/interpose.cc, in executables that link it: arms the tripwires for as long as `world` runs.
@@ -52,7 +53,16 @@ class World final {
   FaultRates& rates() { return rates_; }
   EventLog& log() { return log_; }
   FaultCounters& faults() { return faults_; }
-  void CountFault(FaultClass fault) { faults_.Count(fault); }
+  void CountFault(FaultClass fault) {
+    faults_.Count(fault);
+    if (recorder_ != nullptr) TellFault(fault);
+  }
+  // Null if nobody wants to know.
+  Recorder* recorder() const { return recorder_; }
+  void set_recorder(Recorder* recorder) { recorder_ = recorder; }
+  // What follows is no longer on the replayed tape: drawn from the seed and the salt, at the rates
+  // of this universe without a tape.
+  void GoFresh(uint64_t salt, const FaultProfile& profile);
 
   // `payload` is hashed along with the event when it runs.
   void At(VirtualTime when, const EventOrigin& origin, absl::AnyInvocable<void()> run,
@@ -115,6 +125,7 @@ class World final {
 
   bool RunUrgent();
   bool StepUpTo(VirtualTime end);
+  void TellFault(FaultClass fault);
 
   uint64_t seed_;
   VirtualTime now_;
@@ -122,6 +133,7 @@ class World final {
   FaultRates rates_;
   EventLog log_;
   FaultCounters faults_;
+  Recorder* recorder_ = nullptr;
   std::vector<HeapEntry> heap_;
   std::vector<Pending> slots_;
   std::vector<uint32_t> free_slots_;

@@ -100,6 +100,8 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
     run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
   } else if (options.store == "memory") {
     run.open_stores = OpenMemory;
+    // (Nor may a rare path compact it.)
+    run.profile.fault_point_site_percent.on_ppm = 0;
     run.make_workload = [](sim::World&) {
       return std::make_unique<WholeLogWorkload>(MakeKvWorkload());
     };

@@ -21,6 +21,8 @@ class ReplicaObserver {
   virtual void OnDurable(GroupId group, raft::WriteId id) = 0;
   // The message leaves this node now.
   virtual void OnSend(GroupId group, const raft::Message& message) = 0;
+  // The message has arrived; the core has not seen it yet.
+  virtual void OnReceive(GroupId group, const raft::Message& message) = 0;
   // The entry was applied with this result (before its batch is visible).
   virtual void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) = 0;
   // A snapshot replaced the state.

@@ -237,7 +237,10 @@ void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
   // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
 }
 
-void Replica::Receive(raft::Message message) { Step(raft_->Step(std::move(message))); }
+void Replica::Receive(raft::Message message) {
+  if (observer_ != nullptr) observer_->OnReceive(options_.group, message);
+  Step(raft_->Step(std::move(message)));
+}
 
 void Replica::SnapshotSent(NodeId to, raft::Index index, bool ok) {
   Step(raft_->SnapshotSent(to, index, ok));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "checkers/linearizability.h"
 #include "checkers/revision_certificate.h"
+#include "framework/base/check.h"
 #include "kv/kv_node.h"
 #include "kv/testing/kv_call.h"
 
@@ -28,6 +29,25 @@ KvOp Put(std::string key, std::string value) {
   return op;
 }
 
+// For people: "k1 = c2-7 at revision 12, now 15".
+std::string DescribeAnswer(const KvRequest& request, const checkers::KvResponse& response) {
+  if (response.error == checkers::KvError::kCompacted) return "error: compacted";
+  if (response.error == checkers::KvError::kFutureRevision) return "error: future revision";
+  std::string text;
+  if (!request.compares.empty()) text = response.succeeded ? "held; " : "did not hold; ";
+  const std::vector<KvOp>& branch = checkers::TakenBranch(request, response);
+  for (size_t i = 0; i < branch.size() && i < response.results.size(); ++i) {
+    const checkers::KvOpResult& result = response.results[i];
+    if (branch[i].kind == KvOp::Kind::kDelete) absl::StrAppend(&text, result.count, " deleted, ");
+    if (branch[i].kind != KvOp::Kind::kRange) continue;
+    if (result.kvs.empty()) absl::StrAppend(&text, branch[i].key, " is absent, ");
+    for (const checkers::KvPair& pair : result.kvs) {
+      absl::StrAppend(&text, pair.key, " = ", pair.value, " of revision ", pair.mod_revision, ", ");
+    }
+  }
+  return absl::StrCat(text, "revision ", response.revision);
+}
+
 KvOp Get(std::string key) {
   KvOp op;
   op.key = std::move(key);
@@ -49,9 +69,11 @@ std::string KvSimWorkload::Key(Client& client) const {
   return absl::StrCat("k", client.random.Below(options_.keys));
 }
 
-// Unique, so that one value stands for one write.
+// Unique, so that one value stands for one write; and the same whether or not there were others.
 std::string KvSimWorkload::Value(Client& client) const {
-  return absl::StrCat("c", client.plan.index, "-", ++client.values);
+  std::string value = absl::StrCat("c", client.plan.index + 1, "-", client.plan.turns->number());
+  if (client.values++ > 0) absl::StrAppend(&value, "b");
+  return value;
 }
 
 KvRequest KvSimWorkload::NextRequest(Client& client) const {
@@ -108,22 +130,24 @@ KvRequest KvSimWorkload::NextTransaction(Client& client) const {
 void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
                               const sim::ClientPlan& plan) {
   Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}, {}, {}, 0};
+  CHECK(plan.turns != nullptr);
   client.timeout = plan.index % 2 == 0 ? options_.request_timeout : options_.short_timeout;
   client.channels.resize(plan.endpoints.size());
   client.endpoint = plan.index % plan.endpoints.size();
-  while (plan.go_on()) {
-    Think(fiber, client);
+  while (plan.turns->Await(fiber, ThinkTime(client))) {
+    client.random = plan.turns->Random();
+    client.values = 0;
     if (RunOne(fiber, ChooseChannel(environment, client), client)) continue;
     client.channels[client.endpoint].reset();
     client.endpoint = (client.endpoint + 1) % plan.endpoints.size();
   }
 }
 
-void KvSimWorkload::Think(Fiber& fiber, Client& client) {
-  if (client.random.Below(4) == 0) return;
+Duration KvSimWorkload::ThinkTime(Client& client) {
+  if (client.random.Below(4) == 0) return Duration(0);
   // The mean over all operations is think_time.
   const auto most = static_cast<uint64_t>(client.plan.think_time.count()) * 8 / 3;
-  fiber.SleepFor(Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1))));
+  return Nanoseconds(static_cast<int64_t>(client.random.Below(most + 1)));
 }
 
 edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environment, Client& client) {
@@ -140,7 +164,9 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   const KvRequest request = NextRequest(client);
   ++invoked_;
   const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
+  if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
   if (result.outcome != CallOutcome::kAnswered) return false;
   ++completed_;
@@ -150,6 +176,29 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   }
   recorder_.Return(id, client.plan.universe_ns(), std::move(result.response));
   return true;
+}
+
+void KvSimWorkload::TellInvoked(const Client& client, uint64_t id, const KvRequest& request) {
+  sim::OperationFacts facts;
+  facts.id = id;
+  facts.client = client.plan.index;
+  facts.endpoint = client.plan.endpoints[client.endpoint];
+  facts.words = checkers::DescribeRequest(request);
+  for (const KvOp& op : request.success) {
+    facts.keys.push_back(op.key);
+    if (facts.token.empty()) facts.token = op.value;
+  }
+  client.plan.recorder->OnInvoked({client.plan.universe_ns()}, facts);
+}
+
+void KvSimWorkload::TellReturned(const Client& client, uint64_t id, const KvRequest& request,
+                                 const CallResult& result) {
+  std::string answer;
+  if (result.outcome == CallOutcome::kNothing) answer = "refused";
+  if (result.outcome == CallOutcome::kAnswered) {
+    answer = DescribeAnswer(request, result.response);
+  }
+  client.plan.recorder->OnReturned({client.plan.universe_ns()}, id, answer);
 }
 
 std::optional<checkers::Violation> KvSimWorkload::Check() {

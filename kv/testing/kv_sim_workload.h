@@ -13,6 +13,7 @@
 #include "checkers/violation.h"
 #include "framework/base/random.h"
 #include "framework/edge/grpc_client.h"
+#include "kv/testing/kv_call.h"
 #include "sim/cluster/workload.h"
 
 namespace lockstep::kv {
@@ -42,8 +43,8 @@ class KvSimWorkload final : public sim::Workload {
  private:
   struct Client {
     const sim::ClientPlan& plan;
-    base::SequentialRandom random;
-    uint64_t values = 0;
+    base::SequentialRandom random;            // of this turn
+    uint64_t values = 0;                      // of this turn
     int64_t revision = 1;                     // the newest that it was told
     std::map<std::string, std::string> seen;  // values that it read, to compare with
     Duration timeout;
@@ -56,11 +57,16 @@ class KvSimWorkload final : public sim::Workload {
   std::string Key(Client& client) const;
   std::string Value(Client& client) const;
   // Before most operations: a pause. Some follow at once, when what was just written is new.
-  static void Think(Fiber& fiber, Client& client);
+  static Duration ThinkTime(Client& client);
   // Now and then another node is asked, which may know less.
   static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
   // One operation, recorded. False: try another node.
   bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client);
+
+  // For whoever records.
+  static void TellInvoked(const Client& client, uint64_t id, const checkers::KvRequest& request);
+  static void TellReturned(const Client& client, uint64_t id, const checkers::KvRequest& request,
+                           const CallResult& result);
 
   Options options_;
   checkers::KvRecorder recorder_;

@@ -62,6 +62,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
   for (uint32_t i = 0; i < shape_.clients; ++i) {
     clients_.push_back(std::make_unique<SimNode>(
         world_, network_, SimNode::Options{NodeId(101 + i), absl::StrCat("c", i + 1), 1}));
+    turns_.push_back(std::make_unique<ClientTurns>(world_, i, [this] { return clients_go_on_; }));
   }
   nemesis_ = std::make_unique<Nemesis>(
       world_, network_, std::move(targets), [this](SimNode& node) { Boot(node); },
@@ -88,6 +89,8 @@ void Cluster::Start() {
 
 void Cluster::Heal() { nemesis_->Heal(); }
 
+void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
+
 replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   replica::NodeOptions options;
   options.cluster = kCluster;
@@ -110,6 +113,11 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
   options.observer = &oracle_.ObserverOf(node.id());
+  if (world_.recorder() != nullptr) {
+    recording_[node.id()] =
+        std::make_unique<RecordingObserver>(world_, node.id(), *options.observer);
+    options.observer = recording_[node.id()].get();
+  }
   workload_.Configure(options);
   return options;
 }
@@ -144,6 +152,8 @@ void Cluster::BootClient(uint32_t index) {
                                 std::max<int64_t>(1, shape_.operations_per_second));
   plan.universe_ns = [this] { return world_.now().ns; };
   plan.go_on = [this] { return clients_go_on_; };
+  plan.turns = turns_[index].get();
+  plan.recorder = world_.recorder();
   ++clients_running_;
   clients_[index]->Boot([this, plan](Fiber& fiber, runtime::Environment& environment) {
     workload_.RunClient(fiber, environment, plan);

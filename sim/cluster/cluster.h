@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "sim/cluster/durable_image.h"
 #include "sim/cluster/nemesis.h"
 #include "sim/cluster/oracle.h"
+#include "sim/cluster/recording_observer.h"
 #include "sim/cluster/workload.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
@@ -48,6 +50,8 @@ class Cluster final {
   void Start();
   // Ends all disasters: from here on the cluster must recover by itself.
   void Heal();
+  // The tape is no longer followed: the disasters that it planned are off, others are drawn.
+  void GoFresh();
   // Clients finish what they are doing and return.
   void StopClients() { clients_go_on_ = false; }
   bool clients_done() const { return clients_running_ == 0; }
@@ -78,10 +82,12 @@ class Cluster final {
   StoreOpenerFactory open_stores_;
   LogImage log_image_;
   Oracle oracle_;
+  std::map<NodeId, std::unique_ptr<RecordingObserver>> recording_;  // if somebody records
   SimNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::vector<std::unique_ptr<SimNode>> clients_;
+  std::vector<std::unique_ptr<ClientTurns>> turns_;  // by client
   std::unique_ptr<Nemesis> nemesis_;
   bool clients_go_on_ = true;
   uint32_t clients_running_ = 0;

@@ -22,13 +22,27 @@ EventOrigin Nemesis::Origin(uint64_t target) const {
 
 void Nemesis::Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target,
                    uint64_t count) {
-  if (mean_ns == 0 || healed_) return;
-  const Duration wait = world_.draws().Exponential(stream, KeyOf(target, count),
-                                                   Nanoseconds(static_cast<int64_t>(mean_ns)));
-  // Zero is the benign draw of a replay whose tape does not have this disaster.
-  if (wait == Duration(0)) return;
-  world_.After(wait, Origin(target), [this, strike, target, count] {
-    if (!healed_) (this->*strike)(target, count);
+  if (healed_) return;
+  Draws& draws = world_.draws();
+  if (draws.replaying()) {
+    // The whole chain at once: a tape may lack any part of it.
+    for (uint64_t i = 0; count == 0 && i < kStrikesMax; ++i) {
+      StrikeAt(draws.Moment(stream, KeyOf(target, i), world_.now(), Duration(0)), strike, target,
+               i);
+    }
+    return;
+  }
+  if (mean_ns == 0 || count == kStrikesMax) return;
+  StrikeAt(draws.Moment(stream, KeyOf(target, count), world_.now(),
+                        Nanoseconds(static_cast<int64_t>(mean_ns))),
+           strike, target, count);
+}
+
+void Nemesis::StrikeAt(VirtualTime when, Strike strike, uint64_t target, uint64_t count) {
+  // A draw of zero, or of a replay whose tape does not have this disaster.
+  if (when <= world_.now()) return;
+  world_.At(when, Origin(target), [this, strike, target, count, plan = plan_] {
+    if (!healed_ && plan == plan_) (this->*strike)(target, count);
   });
 }
 
@@ -57,6 +71,11 @@ void Nemesis::Start() {
   Plan("nemesis.kill_all", rates.cluster_power_loss_every_ns, &Nemesis::KillAll, all, 0);
   Plan("nemesis.partition", rates.partition_every_ns, &Nemesis::Partition, all, 0);
   Plan("nemesis.clog", rates.clog_every_ns, &Nemesis::ClogLink, all, 0);
+}
+
+void Nemesis::PlanAfresh() {
+  ++plan_;
+  if (!healed_) Start();
 }
 
 void Nemesis::BootLater(SimNode& node) {
@@ -216,8 +235,9 @@ void Nemesis::OnTrace(uint64_t target, std::string_view name) {
   const FaultRates& rates = world_.rates();
   const uint64_t id = StreamId(name);
   // Which names count is one fact per universe.
-  const bool provokes = base::KeyedDraw(world_.seed(), "nemesis.trigger_name", id, 0) % 100 <
-                        rates.trigger_name_percent;
+  const bool provokes = world_.draws().replaying() ||
+                        base::KeyedDraw(world_.seed(), "nemesis.trigger_name", id, 0) % 100 <
+                            rates.trigger_name_percent;
   if (healed_ || !provokes) return;
   if (!world_.draws().Chance("nemesis.trigger", KeyOf(target, id), rates.trigger_fire_ppm)) return;
   if (world_.now() < next_provoked_) return;

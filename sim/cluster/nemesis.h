@@ -33,14 +33,22 @@ class Nemesis final {
   // Nodes that are off are booted.
   void Heal();
 
+  // What was planned is off; plans again, from now.
+  void PlanAfresh();
+
   // Boots the node after the universe's usual down time.
   void BootLater(SimNode& node);
 
  private:
   using Strike = void (Nemesis::*)(uint64_t target, uint64_t count);
 
-  // Plans `strike` after an exponential time of the given mean; none if the mean is zero.
+  // Strikes of one kind and target, at most.
+  static constexpr uint64_t kStrikesMax = 256;
+
+  // Plans `strike` after an exponential time of the given mean; none if the mean is zero. Under
+  // replay the call for count 0 plans what the tape has of the chain.
   void Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t target, uint64_t count);
+  void StrikeAt(VirtualTime when, Strike strike, uint64_t target, uint64_t count);
   void KillOne(uint64_t target, uint64_t count);
   void KillAll(uint64_t target, uint64_t count);
   void PauseOne(uint64_t target, uint64_t count);
@@ -71,6 +79,7 @@ class Nemesis final {
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
   bool healed_ = false;
+  uint64_t plan_ = 0;          // strikes of an earlier one are off
   VirtualTime next_provoked_;  // no earlier
 };
 

@@ -46,6 +46,8 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     oracle_.Report(oracle_.ledger_.OnSent(group, message));
   }
 
+  void OnReceive(GroupId, const raft::Message&) override {}
+
   void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
     ++oracle_.applied_count_;
     oracle_.Report(oracle_.safety_[group].Applied(node_, entry));

@@ -1,5 +1,6 @@
 #include "sim/cluster/run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,14 +8,16 @@
 namespace lockstep::sim {
 namespace {
 
-// How often the run looks whether the cluster is whole.
-constexpr Duration kLookInterval = Milliseconds(100);
 constexpr Duration kDefaultHorizon = Seconds(60);
 
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
-  shape.nodes = options.nodes;
-  shape.clients = options.clients;
+  // (A tape may say that fewer will do.)
+  Draws& draws = world.draws();
+  shape.nodes = static_cast<uint32_t>(
+      std::max<uint64_t>(1, draws.Given("shape.nodes", 0, options.nodes, options.nodes)));
+  shape.clients =
+      static_cast<uint32_t>(draws.Given("shape.clients", 0, options.clients, options.clients));
   shape.operations_per_second = options.operations_per_second;
   shape.shards = options.shards != 0
                      ? options.shards
@@ -41,41 +44,66 @@ void FitDisasters(FaultRates& rates, Duration horizon) {
   }
 }
 
-// Runs until `done`, the limit, or a violation.
-template <typename Done>
-bool RunWhile(World& world, Cluster& cluster, VirtualTime limit, const Done& done) {
-  while (!cluster.oracle().violation() && world.now() < limit) {
-    if (done()) return true;
-    const VirtualTime stop = std::min(limit, world.now() + kLookInterval);
-    world.RunUntil(stop);
+class Run final : public RunControl {
+ public:
+  Run(World& world, Cluster& cluster, Workload& workload, const RunOptions& options)
+      : world_(world), cluster_(cluster), workload_(workload), options_(options) {
+    const auto usual = static_cast<uint64_t>(options.horizon.count());
+    horizon_ =
+        Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.horizon", 0, usual, usual)));
   }
-  return done();
-}
 
-// The phases of a run; returns the first violation.
-std::optional<checkers::Violation> RunPhases(World& world, Cluster& cluster, Workload& workload,
-                                             const RunOptions& options) {
-  const auto never = [] { return false; };
-  // Two thirds disasters, then recovery under load, then silence.
-  const VirtualTime start = world.now();
-  cluster.Start();
-  RunWhile(world, cluster, start + options.horizon * 2 / 3, never);
-  cluster.Heal();
-  RunWhile(world, cluster, start + options.horizon * 5 / 6, never);
-  cluster.StopClients();
-  const VirtualTime limit = start + options.horizon + options.recovery_limit;
-  const bool whole = RunWhile(world, cluster, limit,
-                              [&] { return cluster.clients_done() && cluster.Converged(); });
-  if (cluster.oracle().violation()) return cluster.oracle().violation();
-  if (!whole) {
-    return checkers::Violation{
-        "liveness", absl::StrCat("not whole again after healing: ", cluster.DescribeProgress()),
-        "cluster"};
+  // The phases of a run; returns the first violation.
+  std::optional<checkers::Violation> RunPhases() {
+    const auto never = [] { return false; };
+    // Two thirds disasters, then recovery under load, then silence.
+    cluster_.Start();
+    While([&] { return start_ + horizon_ * 2 / 3; }, never);
+    cluster_.Heal();
+    While([&] { return start_ + horizon_ * 5 / 6; }, never);
+    cluster_.StopClients();
+    const bool whole = While([&] { return start_ + horizon_ + options_.recovery_limit; },
+                             [&] { return cluster_.clients_done() && cluster_.Converged(); });
+    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    if (!whole) {
+      return checkers::Violation{
+          "liveness", absl::StrCat("not whole again after healing: ", cluster_.DescribeProgress()),
+          "cluster"};
+    }
+    if (auto violation = cluster_.CompareStates()) return violation;
+    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    return workload_.Check();
   }
-  if (auto violation = cluster.CompareStates()) return violation;
-  if (cluster.oracle().violation()) return cluster.oracle().violation();
-  return workload.Check();
-}
+
+  VirtualTime now() const override { return world_.now(); }
+
+  void GoFresh(uint64_t salt) override {
+    world_.GoFresh(salt, options_.profile);
+    FitDisasters(world_.rates(), options_.horizon);
+    horizon_ = options_.horizon;
+    cluster_.GoFresh();
+  }
+
+ private:
+  // Runs until `done`, the limit, or a violation.
+  template <typename Limit, typename Done>
+  bool While(const Limit& limit, const Done& done) {
+    while (!cluster_.oracle().violation() && world_.now() < limit()) {
+      if (done()) return true;
+      if (options_.on_look) options_.on_look(*this);
+      const VirtualTime stop = std::min(limit(), world_.now() + options_.look_interval);
+      world_.RunUntil(stop);
+    }
+    return done();
+  }
+
+  World& world_;
+  Cluster& cluster_;
+  Workload& workload_;
+  const RunOptions& options_;
+  const VirtualTime start_ = world_.now();
+  Duration horizon_;
+};
 
 }  // namespace
 
@@ -83,11 +111,12 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   RunResult result;
   result.seed = seed;
   World world(seed, options.profile, replay);
+  world.set_recorder(options.recorder);
   FitDisasters(world.rates(), options.horizon);
   const std::unique_ptr<Workload> workload = options.make_workload(world);
   const ClusterShape shape = ShapeOf(world, options);
   Cluster cluster(world, shape, *workload, options.open_stores);
-  result.violation = RunPhases(world, cluster, *workload, options);
+  result.violation = Run(world, cluster, *workload, options).RunPhases();
   result.hash = world.log().hash();
   result.events = world.log().count();
   result.checkpoints = world.log().checkpoints();
@@ -99,6 +128,7 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   result.shards = shape.shards;
   result.faults = world.faults();
   result.tape = world.draws().tape();
+  if (replay != nullptr) result.unused_entries = world.draws().unused_replay_entries();
   if (result.violation) {
     for (const auto& node : cluster.nodes()) {
       absl::StrAppend(&result.last_events, "--- node ", node->id().value(), "\n");

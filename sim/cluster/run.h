@@ -19,6 +19,16 @@
 
 namespace lockstep::sim {
 
+// A run as somebody may steer it between two events.
+class RunControl {
+ public:
+  virtual ~RunControl() = default;
+  virtual VirtualTime now() const = 0;
+  // From here on the tape is no longer followed: everything is drawn, from the seed and the salt,
+  // and the run gets the whole horizon.
+  virtual void GoFresh(uint64_t salt) = 0;
+};
+
 struct RunOptions final {
   FaultProfile profile = DefaultProfile();
   // Virtual time of a run, healing and final checks included: 60 s, or 15 s for a short one.
@@ -30,6 +40,11 @@ struct RunOptions final {
   uint32_t operations_per_second = 50;
   // After healing, how long the cluster may take beyond the horizon to be whole again.
   Duration recovery_limit = Seconds(60);
+  // How often the run looks whether it is over, and calls `on_look`, if there is one.
+  Duration look_interval = Milliseconds(100);
+  std::function<void(RunControl&)> on_look;
+  // Null, or is told everything; see sim/recorder.h.
+  Recorder* recorder = nullptr;
   std::function<std::unique_ptr<Workload>(World&)> make_workload;
   StoreOpenerFactory open_stores;
 };
@@ -48,6 +63,8 @@ struct RunResult final {
   FaultCounters faults;
   std::vector<uint64_t> checkpoints;
   Tape tape;
+  // Of the replayed tape: what no decision asked for.
+  size_t unused_entries = 0;
   // With a violation: the last events of each node, as text.
   std::string last_events;
 };

@@ -12,6 +12,8 @@
 #include "framework/base/time.h"
 #include "framework/replica/node.h"
 #include "framework/runtime/environment.h"
+#include "sim/cluster/client_turns.h"
+#include "sim/recorder.h"
 
 namespace lockstep::sim {
 
@@ -25,6 +27,11 @@ struct ClientPlan final {
   std::function<int64_t()> universe_ns;
   // Whether to go on: false once the universe has other plans.
   std::function<bool()> go_on;
+  // When to act, for clients whose operations a replay may leave out one by one. Clients that only
+  // ask `go_on` work too; a failure of theirs shrinks less far.
+  ClientTurns* turns = nullptr;
+  // Null unless somebody records: then tell it each operation.
+  Recorder* recorder = nullptr;
 };
 
 class Workload {

@@ -82,13 +82,14 @@ RC_GTEST_PROP(KvText, HistoriesSurvive, ()) {
   }
 }
 
-TEST(KvText, WhatIsNoOperationIsRefusedByItsId) {
+TEST(KvText, WhatIsNoOperationIsRefusedByItsLine) {
   for (const char* input :
        {"x", "[]", "{\"then\":[{}]}", "{\"then\":[{\"put\":\"a\",\"get\":\"a\"}]}",
         "{\"then\":[{\"put\":1}]}", "{\"if\":[{\"target\":\"odd\",\"is\":\"=\"}]}"}) {
     const auto read = ReadKvHistory(WriteHistory({TextOperation{1, 42, 1, {}, input, ""}}));
     ASSERT_FALSE(read.ok()) << input;
-    EXPECT_EQ(read.status().message(), "operation 42 is not one of a key-value store");
+    EXPECT_EQ(read.status().message(),
+              "line 1: expected a request of a key-value store as JSON in \"input\"");
   }
 }
 

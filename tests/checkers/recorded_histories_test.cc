@@ -4,14 +4,15 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <sstream>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "checkers/formats/recorded_history.h"
 #include "checkers/linearizability.h"
-#include "tests/checkers/support.h"
+#include "checkers/models/register.h"
+#include "checkers/models/string_store.h"
 
 namespace lockstep::checkers {
 namespace {
@@ -32,98 +33,32 @@ std::vector<std::string> Lines(const std::string& text) {
   return absl::StrSplit(text, '\n', absl::SkipEmpty());
 }
 
-int ToInt(std::string_view text) {
-  int value = 0;
-  EXPECT_TRUE(absl::SimpleAtoi(std::string(text), &value)) << text;
-  return value;
-}
-
-// "[2 4]" and "3".
-RegisterInput ParseInput(const std::string& function, std::string_view value) {
-  if (function == ":read") return {};
-  if (function == ":write") return {RegisterInput::kWrite, 0, ToInt(value), ""};
-  const std::vector<std::string> numbers =
-      absl::StrSplit(std::string(value.substr(1, value.size() - 2)), ' ');
-  return {RegisterInput::kCas, ToInt(numbers[0]), ToInt(numbers[1]), ""};
-}
-
-// Lines "INFO  jepsen.util - <process> <type> <function> <value>", separated by tabs.
-std::vector<RegisterOp> ParseJepsen(const std::string& text) {
-  std::vector<RegisterOp> ops;
-  std::map<std::string, size_t> open;
-  int64_t now = 0;
-  for (const std::string& line : Lines(text)) {
-    const std::vector<std::string> words = absl::StrSplit(line, '\t');
-    if (words.size() != 4 || !absl::StartsWith(line, "INFO  jepsen.util - ")) continue;
-    const std::string& process = words[0];
-    ++now;
-    if (words[1] == ":invoke") {
-      open[process] = ops.size();
-      ops.push_back({ops.size(), ops.size(), now, {}, ParseInput(words[2], words[3]), {}});
-      continue;
-    }
-    RegisterOp& op = ops[open.at(process)];
-    if (words[1] == ":info") continue;  // unknown for ever
-    if (words[1] == ":fail" && op.input.kind == RegisterInput::kRead) continue;
-    op.returned = now;
-    op.output.succeeded = words[1] == ":ok";
-    if (op.input.kind == RegisterInput::kRead && words[3] != "nil") {
-      op.output.value = ToInt(words[3]);
-    }
-  }
-  return ops;
-}
-
-std::string Between(const std::string& line, const std::string& open, const std::string& close) {
-  const size_t start = line.find(open) + open.size();
-  return line.substr(start, line.find(close, start) - start);
-}
-
-// Lines {:process 9, :type :invoke, :f :append, :key "0", :value "x 9 0 y"}.
-std::vector<StringOp> ParseKv(const std::string& text) {
-  std::vector<StringOp> ops;
-  std::map<std::string, size_t> open;
-  int64_t now = 0;
-  for (const std::string& line : Lines(text)) {
-    if (!absl::StartsWith(line, "{:process")) continue;
-    ++now;
-    const std::string process = Between(line, ":process ", ",");
-    const bool has_value = !absl::StrContains(line, ":value nil");
-    const std::string value = has_value ? Between(line, ":value \"", "\"") : "";
-    if (Between(line, ":type :", ",") == "invoke") {
-      const std::string f = Between(line, ":f :", ",");
-      const auto kind = f == "get"   ? StringInput::kGet
-                        : f == "put" ? StringInput::kPut
-                                     : StringInput::kAppend;
-      open[process] = ops.size();
-      ops.push_back(
-          {ops.size(), ops.size(), now, {}, {kind, Between(line, ":key \"", "\""), value}, {}});
-    } else {
-      StringOp& op = ops[open.at(process)];
-      op.returned = now;
-      op.output = value;
-    }
-  }
-  return ops;
-}
-
 struct Timed {
   Verdict verdict;
   double ms;
   size_t operations;
 };
 
-template <typename M, typename Op>
-Timed CheckTimed(const M& model, const std::vector<Op>& ops) {
+template <typename M, typename Ops>
+Timed CheckTimed(const M& model, const Ops& ops) {
   const auto start = std::chrono::steady_clock::now();
   const Verdict verdict = CheckLinearizability(model, ops).verdict;
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   return {verdict, took.count(), ops.size()};
 }
 
+// Reading is not timed.
 Timed CheckFile(const std::string& name, const std::string& text) {
-  if (absl::StartsWith(name, "jepsen/")) return CheckTimed(RegisterModel(), ParseJepsen(text));
-  return CheckTimed(StringModel(), ParseKv(text));
+  const auto recorded = ReadRecordedHistory(text);
+  EXPECT_TRUE(recorded.ok()) << name << ": " << recorded.status();
+  if (absl::StartsWith(name, "jepsen/")) {
+    const auto history = RegisterHistoryOf(*recorded);
+    EXPECT_TRUE(history.ok()) << history.status();
+    return CheckTimed(history->model, history->operations);
+  }
+  const auto operations = StringHistoryOf(*recorded);
+  EXPECT_TRUE(operations.ok()) << operations.status();
+  return CheckTimed(StringModel(), *operations);
 }
 
 TEST(RecordedHistories, VerdictsAreTheKnownOnes) {

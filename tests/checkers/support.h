@@ -9,26 +9,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "checkers/linearizability.h"
-#include "framework/base/checksum.h"
 
 namespace lockstep::checkers {
 
 // A compare-and-set register that starts empty.
-struct RegisterInput final {
+struct CellInput final {
   enum Kind { kRead, kWrite, kCas } kind = kRead;
   int from = 0;
   int to = 0;
   std::string key;
-  bool operator==(const RegisterInput&) const = default;
+  bool operator==(const CellInput&) const = default;
 };
-struct RegisterOutput final {
+struct CellOutput final {
   bool succeeded = true;     // of a cas
   std::optional<int> value;  // of a read
 };
 
-struct RegisterModel final {
-  using Input = RegisterInput;
-  using Output = RegisterOutput;
+struct CellModel final {
+  using Input = CellInput;
+  using Output = CellOutput;
   using State = std::optional<int>;
 
   State Initial() const { return std::nullopt; }
@@ -57,38 +56,7 @@ struct RegisterModel final {
     return state ? absl::StrCat("the value ", *state) : std::string("no value");
   }
 };
-using RegisterOp = Operation<RegisterInput, RegisterOutput>;
-
-// A store of strings under keys with put, get and append.
-struct StringInput final {
-  enum Kind { kGet, kPut, kAppend } kind = kGet;
-  std::string key;
-  std::string value;
-  bool operator==(const StringInput&) const = default;
-};
-
-struct StringModel final {
-  using Input = StringInput;
-  using Output = std::string;
-  using State = std::string;
-
-  State Initial() const { return ""; }
-  std::optional<State> Step(const State& state, const Input& in, const Output* out) const {
-    if (in.kind == Input::kPut) return in.value;
-    if (in.kind == Input::kAppend) return state + in.value;
-    return !out || *out == state ? std::optional<State>(state) : std::nullopt;
-  }
-  uint64_t Hash(const State& state) const { return base::Checksum64(state); }
-  std::string Key(const Input& in) const { return in.key; }
-  bool NeverMutates(const Input& in, const Output*) const { return in.kind == Input::kGet; }
-  std::string Describe(const Input& in, const Output* out) const {
-    if (in.kind == Input::kGet) return absl::StrCat("get of ", in.key, out ? " = " + *out : "");
-    return absl::StrCat(in.kind == Input::kPut ? "put to " : "append to ", in.key, " of ",
-                        in.value);
-  }
-  std::string DescribeState(const State& state) const { return absl::StrCat("\"", state, "\""); }
-};
-using StringOp = Operation<StringInput, std::string>;
+using CellOp = Operation<CellInput, CellOutput>;
 
 }  // namespace lockstep::checkers
 

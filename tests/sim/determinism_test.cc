@@ -59,8 +59,55 @@ TEST(Tape, SurvivesBeingText) {
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->seed, recorded.tape.seed);
   EXPECT_EQ(parsed->entries, recorded.tape.entries);
-  EXPECT_FALSE(Tape::Parse("tape 1 seed 3\nnet.delay 1 2\n").ok());
-  EXPECT_FALSE(Tape::Parse("").ok());
+}
+
+TEST(Tape, KeepsWhatElseAReplayMustKnow) {
+  Tape tape;
+  tape.seed = 0xABCD;
+  tape.with = {{"universe", "store=rocks short"}, {"mutant", "M02"}};
+  const auto parsed = Tape::Parse(tape.ToText({"a comment", "with seed 3"}));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->with, tape.with);
+  EXPECT_EQ(parsed->seed, tape.seed);
+}
+
+TEST(Tape, SaysWhereItIsMalformedAndWhatWasExpected) {
+  const auto error = [](std::string_view text) {
+    return std::string(Tape::Parse(text, "f.tape").status().message());
+  };
+  EXPECT_EQ(error(""), "f.tape:1: expected 'tape 2', found 'the end'");
+  EXPECT_EQ(error("# x\nbook 2"), "f.tape:2: expected 'tape 2', found 'book 2'");
+  EXPECT_EQ(error("tape 1 seed 3"), "f.tape:1: expected 'tape 2', found 'tape 1 seed 3'");
+  EXPECT_EQ(error("tape 2\nseed z"), "f.tape:2: expected 'seed S', S in hex, found 'seed z'");
+  EXPECT_EQ(error("tape 2\nseed 3\nwith x"),
+            "f.tape:3: expected 'with NAME VALUE', found 'with x'");
+  const std::string entry =
+      "expected 'STREAM KEY ORDINAL VALUE', the key in hex, ordinal and value in decimal, found ";
+  EXPECT_EQ(error("tape 2\nseed 3\n\nnet.delay 1 2"), "f.tape:4: " + entry + "'net.delay 1 2'");
+  EXPECT_EQ(error("tape 2\nseed 3\na.b -1 0 1"), "f.tape:3: " + entry + "'a.b -1 0 1'");
+  EXPECT_EQ(error("tape 2\nseed 3\na.b 1 0 99999999999999999999"),
+            "f.tape:3: " + entry + "'a.b 1 0 99999999999999999999'");
+}
+
+TEST(Tape, OfALaterVersionIsReadAndSaysSo) {
+  const auto parsed = Tape::Parse("tape 7\nseed 3\na.b 1 0 1\n");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->version, 7u);
+  EXPECT_EQ(parsed->entries.size(), 1u);
+}
+
+TEST(Draws, OneMomentOfAChainCanBeTakenAway) {
+  Draws recorded(7, nullptr);
+  VirtualTime at[3];
+  VirtualTime now;
+  for (uint64_t i = 0; i < 3; ++i) at[i] = now = recorded.Moment("test", i, now, Seconds(1));
+  Tape shorter = recorded.tape();
+  ASSERT_EQ(shorter.entries.size(), 3u);
+  shorter.entries.erase(shorter.entries.begin() + 1);
+  Draws replayed(7, &shorter);
+  EXPECT_EQ(replayed.Moment("test", 0, {}, Duration(0)), at[0]);
+  EXPECT_EQ(replayed.Moment("test", 1, {}, Duration(0)), VirtualTime{});
+  EXPECT_EQ(replayed.Moment("test", 2, {}, Duration(0)), at[2]);
 }
 
 TEST(Tape, EmptiedTapeIsABenignRun) {
