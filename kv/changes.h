@@ -17,8 +17,8 @@ namespace lockstep::kv {
 
 // Invariants:
 //   1. Every version that is stored has one row in kIndex.
-//   2. A key has a row in kPrimary exactly if its newest version is no tombstone; all its other
-//      versions are in kHistory.
+//   2. A key has a row in kPrimary exactly if its newest version is no tombstone. Every other
+//      version is named by that row's older revisions or by one block in kHistory.
 //   3. The head's revision is raised once, by the first change.
 // Lives for one request; borrows the transaction and the head. Its functions may suspend.
 class Changes final {
@@ -34,7 +34,7 @@ class Changes final {
   // The newest revision before this request.
   int64_t base_revision() const { return base_revision_; }
 
-  // What is known about a version when it is replaced or deleted: its encoded record.
+  // Called with a version that is replaced or deleted.
   using OnPrevious = absl::FunctionRef<absl::Status(std::string_view key, const Record& previous)>;
   struct NewValue final {
     std::string_view value;
@@ -51,9 +51,10 @@ class Changes final {
 
  private:
   Revision NextRevision();
-  // Moves a version that is no longer the newest into the history.
-  void Retire(std::string_view key, Revision mod, std::string_view record);
-  void DeleteOne(std::string_view key, const Record& previous, std::string_view encoded);
+  absl::Status DeleteOne(std::string_view key, const Newest& previous);
+  // Stores a block of revisions of the key and returns the oldest of them.
+  absl::StatusOr<Revision> StoreBlock(std::string_view key, Revision newest,
+                                      std::string_view older);
 
   machine::StoreTransaction& store_;
   Head& head_;

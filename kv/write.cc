@@ -12,8 +12,8 @@ absl::StatusOr<Verdict> CheckPutAgainst(Fiber& fiber, const machine::StoreView& 
   // Nothing grants leases yet, so none exists.
   if (request.lease() != 0) return &kLeaseNotFound;
   if (request.ignore_value() || request.ignore_lease()) {
-    ASSIGN_OR_RETURN(const auto record, GetNewest(fiber, view, request.key()));
-    if (!record.has_value()) return &kKeyNotFound;
+    ASSIGN_OR_RETURN(const auto row, GetNewestRow(fiber, view, request.key()));
+    if (!row.has_value()) return &kKeyNotFound;
   }
   return nullptr;
 }

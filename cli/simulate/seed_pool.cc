@@ -2,8 +2,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,12 +13,15 @@
 #include <utility>
 
 #include "cli/simulate/seed_result_json.h"
+#include "cli/simulate/worker_death.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant_on.h"
 #include "sim/interpose.h"
 
 namespace lockstep::cli {
 namespace {
+
+constexpr Duration kProcessorTimeMax = Seconds(60);  // of one universe
 
 // A worker process, from the parent's side.
 struct Worker final {
@@ -42,21 +43,12 @@ void WriteAll(int fd, const std::string& text) {
   }
 }
 
-// A universe that does not end is a finding, too: SIGPROF ends the process. Processor time, so that
-// a busy machine does not matter.
-void LimitTime() {
-  constexpr time_t kProcessorSecondsMax = 60;
-  itimerval timer{};
-  timer.it_value.tv_sec = kProcessorSecondsMax;
-  CHECK_EQ(setitimer(ITIMER_PROF, &timer, nullptr), 0);
-}
-
 // A worker's whole life. "S seed" says what is tried, "R {...}" how it went.
 [[noreturn]] void Work(const SeedRange& range, int results, const sim::RunOptions& options) {
   mutant::Plant(range.mutant);
   for (uint64_t seed = range.first; seed < range.end; seed += range.step) {
     WriteAll(results, "S " + std::to_string(seed) + "\n");
-    LimitTime();
+    LimitProcessorTime(kProcessorTimeMax);
     const sim::RunResult result = sim::RunSeed(seed, options);
     WriteAll(results, "R " + ToJson(result) + "\n");
   }
@@ -69,8 +61,7 @@ Worker StartWorker(const SeedRange& range, const sim::RunOptions& options) {
   worker.current = range.first;
   int ends[2];
   CHECK_EQ(pipe(ends), 0) << "pipe: " << errno;
-  worker.errors = memfd_create("stderr", MFD_CLOEXEC);
-  CHECK_GE(worker.errors, 0);
+  worker.errors = MakeErrorFile();
   std::fflush(stdout);
   worker.pid = fork();
   CHECK_GE(worker.pid, 0) << "fork: " << errno;
@@ -84,35 +75,11 @@ Worker StartWorker(const SeedRange& range, const sim::RunOptions& options) {
   return worker;
 }
 
-// What a process that died had to say: the text of its failed CHECK, or its last line.
-std::string LastWords(int errors) {
-  std::string text(1 << 16, '\0');
-  const ssize_t n = pread(errors, text.data(), text.size(), 0);
-  text.resize(n > 0 ? static_cast<size_t>(n) : 0);
-  const size_t check = text.find("CHECK failed");
-  if (check != std::string::npos) {
-    const size_t begin = text.rfind('\n', check) + 1;
-    return text.substr(begin, text.find('\n', check) - begin);
-  }
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
 void EndWorker(Worker& worker) {
   kill(worker.pid, SIGKILL);
   waitpid(worker.pid, nullptr, 0);
   close(worker.results);
   close(worker.errors);
-}
-
-sim::RunResult Crash(const Worker& worker, int status) {
-  sim::RunResult result;
-  result.seed = worker.current;
-  std::string words = LastWords(worker.errors);
-  if (words.empty()) words = "the process ended with status " + std::to_string(status);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) words = "the universe does not end";
-  result.violation = checkers::Violation{"crash", std::move(words), "process"};
-  return result;
 }
 
 class Pool final {
@@ -189,7 +156,7 @@ class Pool final {
     waitpid(worker.pid, &status, 0);
     const bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     bool go_on = false;
-    if (!finished) go_on = on_result_(worker.range, Crash(worker, status));
+    if (!finished) go_on = on_result_(worker.range, CrashOf(worker.current, worker.errors, status));
     close(worker.results);
     close(worker.errors);
     SeedRange rest = worker.range;

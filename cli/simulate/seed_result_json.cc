@@ -31,6 +31,7 @@ std::string ToJson(const sim::RunResult& result) {
   line["applied"] = result.applied;
   line["process_failures"] = result.process_failures;
   line["shards"] = result.shards;
+  line["unused_entries"] = result.unused_entries;
   line["faults"] = FaultsOf(result.faults);
   if (result.violation) {
     line["oracle"] = result.violation->oracle;
@@ -57,6 +58,7 @@ std::optional<sim::RunResult> FromJson(const std::string& text) {
   result.applied = number("applied");
   result.process_failures = number("process_failures");
   result.shards = static_cast<uint32_t>(number("shards"));
+  result.unused_entries = static_cast<size_t>(number("unused_entries"));
   for (size_t i = 0; i < kFaultClasses; ++i) {
     const auto fault = static_cast<sim::FaultClass>(i);
     result.faults.Add(fault, line.at("faults").at(sim::NameOf(fault)).to_number<uint64_t>());

@@ -6,15 +6,19 @@
 #include <cinttypes>
 #include <cstdio>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 
+#include "cli/simulate/investigation.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/seed_pool.h"
 #include "cli/simulate/seed_result_json.h"
+#include "cli/simulate/tape_run.h"
 #include "cli/simulate/universe.h"
 #include "framework/base/mutant_on.h"
 #include "sim/interpose.h"
+#include "sim/shrink/signature.h"
 
 namespace lockstep::cli {
 namespace {
@@ -29,6 +33,9 @@ struct Flags final {
   bool mutants = false;
   bool require_faults = false;
   bool json = false;
+  std::string tape;
+  unsigned shrink_seconds = 60;
+  std::string failures = "failures";
 };
 
 // Totals of a run of many seeds.
@@ -94,6 +101,36 @@ size_t PrintFaults(const Summary& summary) {
   return silent;
 }
 
+// The first failure of each kind is shrunk, shown and kept.
+class Follower final {
+ public:
+  explicit Follower(const Flags& flags) : flags_(flags) {}
+
+  void Saw(const sim::RunResult& result) {
+    if (signatures_.insert(sim::SignatureOf(*result.violation)).second) {
+      seeds_.push_back(result.seed);
+    }
+  }
+  void Follow(const sim::RunOptions& run) const {
+    InvestigationOptions options;
+    options.universe = flags_.universe;
+    options.mutant = flags_.mutant;
+    options.jobs = flags_.jobs;
+    options.shrink_cpu = Seconds(flags_.shrink_seconds);
+    options.directory = flags_.failures;
+    options.progress = isatty(STDERR_FILENO) != 0;
+    for (const uint64_t seed : seeds_) {
+      const auto finding = Investigate(seed, nullptr, options, run);
+      if (finding) std::printf("\n%s", finding->text.c_str());
+    }
+  }
+
+ private:
+  const Flags& flags_;
+  std::set<std::string> signatures_;
+  std::vector<uint64_t> seeds_;
+};
+
 int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
   std::vector<SeedRange> ranges;
   const size_t jobs = std::max<size_t>(1, flags.jobs);
@@ -102,6 +139,7 @@ int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
     ranges.push_back({flags.seed + i, jobs, flags.seed + flags.seeds, bug});
   }
   Summary summary;
+  Follower follower(flags);
   uint64_t last_hash = 0;
   const auto start = std::chrono::steady_clock::now();
   RunRanges(ranges, jobs, options, [&](const SeedRange&, const sim::RunResult& result) {
@@ -109,6 +147,7 @@ int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
     last_hash = result.hash;
     if (flags.json) std::printf("%s\n", ToJson(result).c_str());
     if (result.violation && !flags.json) PrintFailure(flags, result);
+    if (result.violation) follower.Saw(result);
     if (isatty(STDERR_FILENO) != 0) {
       std::fprintf(stderr, "\r%" PRIu64 "/%" PRIu64 " seeds, %" PRIu64 " failed ", summary.seeds,
                    flags.seeds, summary.failed);
@@ -129,6 +168,7 @@ int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
   std::printf("%.1f s: %.1f seeds/s, %.0f events/s, %.0fx real time (%zu processes)\n", wall,
               static_cast<double>(summary.seeds) / wall, static_cast<double>(summary.events) / wall,
               summary.virtual_seconds / wall, jobs);
+  if (flags.shrink_seconds > 0) follower.Follow(options);
   if (flags.seeds == 1) return summary.failed > 0 ? 1 : 0;
   const size_t silent = PrintFaults(summary);
   if (flags.require_faults && silent > 0) {
@@ -164,12 +204,19 @@ int Main(int argc, char** argv) {
   app.add_flag("--require-faults", flags.require_faults,
                "Fail if some class of faults never took effect");
   app.add_flag("--json", flags.json, "One line of JSON per seed");
+  app.add_option("--tape", flags.tape, "Replay this tape");
+  app.add_option("--shrink-for", flags.shrink_seconds,
+                 "Shrink a failure for so many seconds of processor time; 0: do not")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
+  app.add_option("--failures", flags.failures, "Where shrunk failures go")->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  if (!flags.tape.empty()) return RunTapeFile(flags.tape, /*print_events=*/true);
   flags.has_seed = seed->count() > 0;
   if (!flags.has_seed && !flags.mutants) flags.seed = std::random_device{}() % 1'000'000'000;
   if (!flags.mutant.empty() && FindMutant(flags.mutant) == nullptr) {

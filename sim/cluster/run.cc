@@ -51,6 +51,9 @@ class Run final : public RunControl {
     const auto usual = static_cast<uint64_t>(options.horizon.count());
     horizon_ =
         Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.horizon", 0, usual, usual)));
+    const auto limit = static_cast<uint64_t>(options.recovery_limit.count());
+    recovery_limit_ =
+        Nanoseconds(static_cast<int64_t>(world.draws().Given("shape.recovery", 0, limit, limit)));
   }
 
   // The phases of a run; returns the first violation.
@@ -62,7 +65,7 @@ class Run final : public RunControl {
     cluster_.Heal();
     While([&] { return start_ + horizon_ * 5 / 6; }, never);
     cluster_.StopClients();
-    const bool whole = While([&] { return start_ + horizon_ + options_.recovery_limit; },
+    const bool whole = While([&] { return start_ + horizon_ + recovery_limit_; },
                              [&] { return cluster_.clients_done() && cluster_.Converged(); });
     if (cluster_.oracle().violation()) return cluster_.oracle().violation();
     if (!whole) {
@@ -102,7 +105,8 @@ class Run final : public RunControl {
   Workload& workload_;
   const RunOptions& options_;
   const VirtualTime start_ = world_.now();
-  Duration horizon_;
+  Duration horizon_{0};
+  Duration recovery_limit_{0};
 };
 
 }  // namespace
