@@ -62,6 +62,10 @@ class Backend {
   // These suspend only where the group lives on another shard of the node.
   virtual HeaderFields Header(Fiber& fiber) = 0;
   virtual NodeStatus Status(Fiber& fiber) = 0;
+  // What this node's store takes on disk; 0 if that is not known.
+  virtual int64_t StoreBytes(Fiber& fiber) = 0;
+  // Has this node begin to clear away what was deleted.
+  virtual absl::Status Defragment(Fiber& fiber) = 0;
   // With what they have published so far. Suspends.
   virtual std::vector<Member> Members(Fiber& fiber) = 0;
 };

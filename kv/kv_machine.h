@@ -12,12 +12,13 @@
 #include "absl/status/statusor.h"
 #include "framework/fiber/sync.h"
 #include "framework/machine/state_machine.h"
+#include "kv/alarms.h"
 #include "kv/command.h"
 #include "kv/head.h"
 
 namespace lockstep::kv {
 
-// Invariant: head_ is the head that the store holds after everything that was applied.
+// Invariant: head_ and alarms_ are what the store holds after everything that was applied.
 // Owned by a replica. Apply and Query suspend inside store calls only.
 class KvMachine final : public machine::StateMachine {
  public:
@@ -43,9 +44,12 @@ class KvMachine final : public machine::StateMachine {
                                            machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplySweep(Fiber& fiber, machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplyPublish(std::string_view body, machine::StoreTransaction& store);
+  absl::StatusOr<std::string> ApplyAlarm(std::string_view body, machine::StoreTransaction& store);
+  absl::StatusOr<std::string> QueryAlarms(std::string_view body) const;
   void SetUnswept(bool unswept);
 
   Head head_;
+  Alarms alarms_;
   fiber::Event unswept_;  // set while a sweep has something to do
 };
 

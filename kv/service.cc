@@ -5,6 +5,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "kv/alarms.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/request_checks.h"
 
@@ -17,7 +18,6 @@ constexpr Refusal kNoLeader{GrpcCode::kUnavailable, "etcdserver: no leader"};
 constexpr Refusal kLeaderChanged{GrpcCode::kUnavailable, "etcdserver: leader changed"};
 constexpr Refusal kTimedOut{GrpcCode::kUnavailable, "etcdserver: request timed out"};
 constexpr Refusal kStopped{GrpcCode::kUnavailable, "etcdserver: server stopped"};
-constexpr Refusal kCorrupt{GrpcCode::kDataLoss, "etcdserver: corrupt cluster"};
 constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling request"};
 
 // For the response of a write that answers with keys: not as much as for reads, so that many writes
@@ -82,6 +82,8 @@ void KvService::Register(edge::GrpcRegistry& registry, std::shared_ptr<const voi
       {"/etcdserverpb.KV/DeleteRange", &KvService::DeleteRange},
       {"/etcdserverpb.KV/Txn", &KvService::Txn},
       {"/etcdserverpb.KV/Compact", &KvService::Compact},
+      {"/etcdserverpb.Maintenance/Alarm", &KvService::Alarm},
+      {"/etcdserverpb.Maintenance/Defragment", &KvService::Defragment},
       {"/etcdserverpb.Maintenance/Status", &KvService::GetStatus},
       {"/etcdserverpb.Maintenance/Hash", &KvService::Hash},
       {"/etcdserverpb.Maintenance/HashKV", &KvService::HashKv},
@@ -154,6 +156,9 @@ GrpcStatus KvService::Put(Fiber& fiber, const Request& request, std::string* res
   etcdserverpb::PutRequest put;
   if (!Parse(MessageOf(request), put)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckPut(put); verdict != nullptr) return ToGrpcStatus(*verdict);
+  if (Status full = CheckQuota(fiber, PutCost(put), Deadline(fiber, request)); !full.ok()) {
+    return full;
+  }
   return Propose(fiber, CommandKind::kPut, request, response, put.prev_kv() ? kWriteRoomBytes : 0);
 }
 
@@ -172,6 +177,9 @@ GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* res
   if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
   if (!IsReadOnly(txn)) {
+    if (Status full = CheckQuota(fiber, PutCost(txn), Deadline(fiber, request)); !full.ok()) {
+      return full;
+    }
     return Propose(fiber, CommandKind::kTxn, request, response,
                    AnswersKeys(txn) ? kWriteRoomBytes : 0);
   }
@@ -198,7 +206,78 @@ GrpcStatus KvService::AwaitSweep(Fiber& fiber, MonoTime deadline) {
   }
 }
 
+// ---- Quota and alarms
+
+GrpcStatus KvService::CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline) {
+  if (put_cost == 0 || !quota_.is_limited()) return {};
+  if (quota_.is_stale(fiber.now())) {
+    const int64_t store_bytes = backend_.StoreBytes(fiber);
+    quota_.Refresh(fiber.now(), store_bytes);
+  }
+  if (quota_.Admit(put_cost)) return {};
+  RaiseNoSpace(fiber, deadline);
+  return ToGrpcStatus(kNoSpace);
+}
+
+// Whether it succeeds does not matter to the caller, who is refused anyway; the next one tries
+// again.
+void KvService::RaiseNoSpace(Fiber& fiber, MonoTime deadline) {
+  etcdserverpb::AlarmRequest raise;
+  raise.set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  raise.set_memberid(self_.value());
+  raise.set_alarm(etcdserverpb::NOSPACE);
+  etcdserverpb::AlarmResponse raised;
+  if (GetAlarms(fiber, raise, Consistency::kSerializable, deadline, raised).ok()) {
+    for (const etcdserverpb::AlarmMember& alarm : raised.alarms()) {
+      if (alarm.memberid() == self_.value()) return;
+    }
+  }
+  static_cast<void>(backend_.Propose(fiber, EncodeCommand(CommandKind::kAlarm, raise), deadline));
+}
+
+GrpcStatus KvService::GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& request,
+                                Consistency consistency, MonoTime deadline,
+                                etcdserverpb::AlarmResponse& response) {
+  if (consistency == Consistency::kLinearizable) {
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
+  }
+  const auto bytes = backend_.Query(fiber, EncodeCommand(CommandKind::kAlarms, request),
+                                    Consistency::kSerializable, deadline);
+  if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+  const auto outcome = DecodeOutcome(*bytes);
+  if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+  return Parse(outcome->body, response) ? GrpcStatus() : ToGrpcStatus(kMalformed);
+}
+
+// As etcd's, the answer has no header.
+GrpcStatus KvService::Alarm(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::AlarmRequest alarm;
+  if (!Parse(MessageOf(request), alarm)) return ToGrpcStatus(kMalformed);
+  const MonoTime deadline = Deadline(fiber, request);
+  etcdserverpb::AlarmResponse answer;
+  if (alarm.action() == etcdserverpb::AlarmRequest::GET) {
+    const GrpcStatus status = GetAlarms(fiber, alarm, Consistency::kLinearizable, deadline, answer);
+    return status.ok() ? Serialize(answer, response) : status;
+  }
+  const auto bytes = backend_.Propose(fiber, EncodeCommand(CommandKind::kAlarm, alarm), deadline);
+  if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+  const auto outcome = DecodeOutcome(*bytes);
+  if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+  if (!outcome->ok()) return ToGrpcStatus(Refusal{outcome->code, outcome->body});
+  response->assign(outcome->body);
+  return {};
+}
+
 // ---- Maintenance
+
+GrpcStatus KvService::Defragment(Fiber& fiber, const Request&, std::string* response) {
+  const absl::Status begun = backend_.Defragment(fiber);
+  if (!begun.ok()) return ToGrpcStatus(begun);
+  quota_.Refresh(fiber.now(), backend_.StoreBytes(fiber));
+  response->clear();
+  return {};
+}
 
 GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::string* response) {
   // Answered by this node alone, also when there is no leader.
@@ -221,7 +300,14 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
   status.set_raftterm(node.raft_term);
   status.set_raftappliedindex(node.applied_index);
   status.set_islearner(node.is_learner);
+  status.set_dbsizequota(quota_.bytes_max());
   for (const std::string& error : node.errors) status.add_errors(error);
+  etcdserverpb::AlarmResponse alarms;
+  if (GetAlarms(fiber, {}, Consistency::kSerializable, Deadline(fiber, request), alarms).ok()) {
+    for (const etcdserverpb::AlarmMember& alarm : alarms.alarms()) {
+      status.add_errors(DescribeAlarm(alarm));
+    }
+  }
   if (node.leader == 0) status.add_errors(std::string(kNoLeader.text));
   return Serialize(status, response);
 }

@@ -101,6 +101,15 @@ absl::StatusOr<uint64_t> GroupClient::StoreBytes(Fiber& fiber, MonoTime deadline
                              [](Fiber&, Replica& replica) { return replica.store_bytes(); });
 }
 
+absl::Status GroupClient::StartCompaction(Fiber& fiber, MonoTime deadline) {
+  return OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                         [](Fiber&, Replica& replica) -> absl::StatusOr<bool> {
+                           RETURN_IF_ERROR(replica.StartCompaction());
+                           return true;
+                         })
+      .status();
+}
+
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {
   const absl::StatusOr<bool> known =
       OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,

@@ -60,6 +60,8 @@ class GroupClient final {
   absl::StatusOr<raft::Term> Term(Fiber& fiber, MonoTime deadline);
   // What the store of the group's shard takes on disk.
   absl::StatusOr<uint64_t> StoreBytes(Fiber& fiber, MonoTime deadline);
+  // Has the store of the group's shard begin to clear away what was deleted.
+  absl::Status StartCompaction(Fiber& fiber, MonoTime deadline);
   // False at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 

@@ -116,6 +116,8 @@ class Replica final : private ApplySink, private EffectListener {
   const raft::Raft& raft() const { return *raft_; }
   // Of everything in the shard's store, not of this group alone.
   uint64_t store_bytes() const { return store_.DiskBytes(); }
+  // See OrderedStore.
+  absl::Status StartCompaction() { return store_.StartCompaction(); }
   GroupId group() const { return options_.group; }
   // A pinned view of the state, and what it reflects is in its kAppliedKey row.
   std::unique_ptr<machine::StoreView> Snapshot() { return group_store_->Snapshot(); }

@@ -43,12 +43,19 @@ class LocalBackend final : public Backend {
     return {.cluster_id = 11, .member_id = 22, .raft_term = 33};
   }
   NodeStatus Status(Fiber&) override { return status; }
+  int64_t StoreBytes(Fiber&) override { return store_bytes; }
+  absl::Status Defragment(Fiber&) override {
+    ++defragmentations;
+    return absl::OkStatus();
+  }
   std::vector<Member> Members(Fiber&) override {
     return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
   }
 
   absl::Status failure;
   NodeStatus status;
+  int64_t store_bytes = 0;
+  int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
   std::optional<Consistency> last_consistency;
@@ -73,7 +80,9 @@ class FakeRoom final : public edge::ResponseRoom {
 
 class KvServiceTest : public testing::Test {
  protected:
-  KvServiceTest() : service_(backend_, {}) { service_.Register(registry_); }
+  KvServiceTest() : service_(backend_, NodeId(22), {.quota_bytes = 10'000'000}) {
+    service_.Register(registry_);
+  }
   ~KvServiceTest() override { mutant::Plant(mutant::Id::kNone); }
 
   template <typename Request>
@@ -238,6 +247,40 @@ TEST_F(KvServiceTest, StatusIsAnsweredWithoutALeader) {
   EXPECT_EQ(status.header().revision(), 1);
   EXPECT_EQ(status.errors(0), "etcdserver: no leader");
   EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
+}
+
+TEST_F(KvServiceTest, BeyondTheQuotaPutsAreRefusedAndTheAlarmIsRaised) {
+  const std::string alarm = "/etcdserverpb.Maintenance/Alarm";
+  backend_.store_bytes = 10'000'000;
+  for (const edge::GrpcStatus& status :
+       {Call(kPut, PutOf("a", "1")), Call(kTxn, MakeTxn({PutOp("a", "1")}))}) {
+    EXPECT_EQ(status.code, edge::GrpcCode::kResourceExhausted);
+    EXPECT_EQ(status.message, "etcdserver: mvcc: database space exceeded");
+  }
+  EXPECT_EQ(backend_.proposals, 1) << "the alarm is raised once";
+  EXPECT_TRUE(Call(kTxn, MakeTxn({DeleteOp("a")})).ok());
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest()).ok());
+  const auto status = Parsed<etcdserverpb::StatusResponse>();
+  EXPECT_EQ(status.errors(0), "memberID:22 alarm:NOSPACE ");
+  EXPECT_EQ(status.dbsizequota(), 10'000'000);
+
+  etcdserverpb::AlarmRequest request;
+  ASSERT_TRUE(Call(alarm, request).ok());
+  const auto raised = Parsed<etcdserverpb::AlarmResponse>();
+  EXPECT_FALSE(raised.has_header());
+  ASSERT_EQ(raised.alarms_size(), 1);
+  EXPECT_EQ(raised.alarms(0).memberid(), 22u);
+  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+
+  backend_.store_bytes = 0;
+  EXPECT_TRUE(Call("/etcdserverpb.Maintenance/Defragment", etcdserverpb::DefragmentRequest()).ok());
+  EXPECT_EQ(backend_.defragmentations, 1);
+  EXPECT_FALSE(Call(kPut, PutOf("a", "1")).ok()) << "the alarm stays until it is taken back";
+  request.set_action(etcdserverpb::AlarmRequest::DEACTIVATE);
+  request.set_memberid(22);
+  request.set_alarm(etcdserverpb::NOSPACE);
+  ASSERT_TRUE(Call(alarm, request).ok());
+  EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
 }
 
 TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {
