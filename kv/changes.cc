@@ -59,13 +59,23 @@ absl::StatusOr<Revision> Changes::StoreBlock(std::string_view key, Revision newe
   return oldest;
 }
 
+absl::StatusOr<std::optional<Newest>> Changes::ReadNewest(Fiber& fiber, std::string_view key,
+                                                          const NewValue& value, std::string& row) {
+  if (!value.keep_value && !value.tell_previous) {
+    if (const Newest* known = recent_.Find(key)) return std::optional<Newest>(*known);
+  }
+  ASSIGN_OR_RETURN(auto encoded, store_.Get(fiber, Column::kPrimary, PrimaryKey(key)));
+  if (!encoded.has_value()) return std::optional<Newest>();
+  row = *std::move(encoded);
+  ASSIGN_OR_RETURN(const Newest newest, DecodeNewest(row));
+  return std::optional<Newest>(newest);
+}
+
 absl::Status Changes::Put(Fiber& fiber, std::string_view key, const NewValue& value,
                           OnPrevious on_previous) {
-  const std::string row = PrimaryKey(key);
-  ASSIGN_OR_RETURN(const auto encoded, store_.Get(fiber, Column::kPrimary, row));
-  std::optional<Newest> previous;
-  if (encoded.has_value()) {
-    ASSIGN_OR_RETURN(previous, DecodeNewest(*encoded));
+  std::string row;
+  ASSIGN_OR_RETURN(const auto previous, ReadNewest(fiber, key, value, row));
+  if (previous.has_value() && value.tell_previous) {
     RETURN_IF_ERROR(on_previous(key, previous->record));
   }
   int64_t version = previous.has_value() ? previous->record.version : 0;
@@ -98,8 +108,9 @@ absl::Status Changes::Put(Fiber& fiber, std::string_view key, const NewValue& va
   }
   newest.record = record;
   change.record = record;
-  store_.Put(Column::kPrimary, row, EncodeNewest(newest));
+  store_.Put(Column::kPrimary, PrimaryKey(key), EncodeNewest(newest));
   store_.Put(Column::kIndex, RevisionKey(record.mod), EncodeChange(change, record.mod));
+  recent_.Put(key, newest);
   return absl::OkStatus();
 }
 
@@ -112,6 +123,7 @@ absl::Status Changes::DeleteOne(std::string_view key, const Newest& previous) {
   ASSIGN_OR_RETURN(change.block,
                    StoreBlock(key, at, PrependOlder(at, previous.record.mod, previous.older)));
   store_.Delete(Column::kPrimary, PrimaryKey(key));
+  recent_.Erase(key);
   store_.Put(Column::kIndex, RevisionKey(at), EncodeChange(change, at));
   return absl::OkStatus();
 }

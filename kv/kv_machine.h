@@ -15,10 +15,11 @@
 #include "kv/alarms.h"
 #include "kv/command.h"
 #include "kv/head.h"
+#include "kv/recent_keys.h"
 
 namespace lockstep::kv {
 
-// Invariant: head_ and alarms_ are what the store holds after everything that was applied.
+// Invariant: head_, alarms_ and recent_ are what the store holds after everything that was applied.
 // Owned by a replica. Apply and Query suspend inside store calls only.
 class KvMachine final : public machine::StateMachine {
  public:
@@ -50,6 +51,7 @@ class KvMachine final : public machine::StateMachine {
 
   Head head_;
   Alarms alarms_;
+  RecentKeys recent_;
   fiber::Event unswept_;  // set while a sweep has something to do
 };
 

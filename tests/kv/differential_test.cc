@@ -76,7 +76,8 @@ TEST_P(KvMutants, AreNoticedByTheModel) {
 INSTANTIATE_TEST_SUITE_P(All, KvMutants,
                          testing::Values(mutant::Id::kM72RangeIgnoresRevision,
                                          mutant::Id::kM73DeleteKeepsVersion,
-                                         mutant::Id::kM74TxnReadsBeforeOwnWrites));
+                                         mutant::Id::kM74TxnReadsBeforeOwnWrites,
+                                         mutant::Id::kM77DeletedKeyRemembered));
 
 TEST(KvMutant, ForgottenOlderVersionsAreNoticedByTheModel) {
   mutant::Plant(mutant::Id::kM76OlderVersionsForgotten);
