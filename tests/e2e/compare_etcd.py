@@ -199,18 +199,37 @@ def compare(script, expected, answers):
     print("      %d commands" % len(script))
 
 
+def store_size(tools, cluster):
+    done = run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "endpoint", "status", "-w", "json"])
+    return json.loads(done.stdout)[0]["Status"]["dbSize"]
+
+
+def settled_size(tools, cluster):
+    """A store that is just writing a file may be larger for a moment."""
+    seen = []
+
+    def is_settled():
+        seen.append(store_size(tools, cluster))
+        return len(seen) >= 10 and len(set(seen[-10:])) == 1
+    wait_until("a store that rests", is_settled, 30)
+    return seen[-1]
+
+
 def fill(tools, cluster):
-    """Puts until the quota is reached; returns what etcdctl says then."""
+    """Puts until the quota is reached for good; returns what etcdctl says then."""
     for _ in range(60):
         value = base64.b64encode(os.urandom(600 * 1024)).decode()  # nothing to compress
         done = run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "put", "big"], stdin=value)
-        if done.returncode != 0:
+        if done.returncode == 0:
+            continue
+        if settled_size(tools, cluster) > QUOTA_BYTES:
             return normalise(done.stdout + done.stderr)
+        run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "alarm", "disarm"])
     check(False, "48 MiB fit into a quota of 16 MiB")
 
 
 def make_room(tools, cluster):
-    """What an operator does: compact, defragment until it shows, disarm; then puts are taken again."""
+    """What an operator does after the alarm is gone: compact, defragment until it shows, put again."""
     def etcdctl(*words):
         return run([tools.etcdctl, "--endpoints", cluster.nodes[0].client] + list(words))
     status = json.loads(etcdctl("endpoint", "status", "-w", "json").stdout)[0]["Status"]
@@ -219,11 +238,8 @@ def make_room(tools, cluster):
 
     def has_room():
         check("Finished defragmenting" in etcdctl("defrag").stdout, "defrag")
-        now = json.loads(etcdctl("endpoint", "status", "-w", "json").stdout)[0]["Status"]
-        return now["dbSize"] < QUOTA_BYTES // 2
+        return store_size(tools, cluster) < QUOTA_BYTES // 2
     wait_until("room in the store", has_room, 30)
-    done = etcdctl("alarm", "disarm")
-    check("NOSPACE" in done.stdout, "nothing was raised any more: " + done.stdout)
     done = etcdctl("put", "more", "x")
     check(done.returncode == 0, done.stderr)
 
@@ -238,7 +254,9 @@ def a_full_store_answers_as_etcds(tools, directory):
             await_etcd(tools, cluster)
             answers.append([fill(tools, cluster)] + replies(tools, cluster, FULL_SCRIPT))
             make_room(tools, cluster)
-    compare(["put big"] + FULL_SCRIPT, *answers)
+    # How often something was put until the store was full is not etcd's.
+    compare(["put big"] + FULL_SCRIPT,
+            *[[re.sub(r'"revision":\d+', '"revision":N', answer) for answer in some] for some in answers])
 
 
 def one_members_quota_stops_all(tools, directory):
