@@ -189,7 +189,8 @@ Tape Without(const Tape& tape, const Drop& drop) {
 }
 
 TEST(Replay, ATurnThatIsTakenAwayLeavesTheOthers) {
-  // Calm: where disasters strike, what one call less changes may keep a client from its later turns.
+  // Calm: where disasters strike, what one call less changes may keep a client from its later
+  // turns.
   RunOptions options = CounterOptions();
   options.profile = CalmProfile();
   const RunResult whole = RunSeed(3, options);
