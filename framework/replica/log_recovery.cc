@@ -98,13 +98,18 @@ class Recovery final {
   absl::StatusOr<RecoveredLog> Run(Fiber& fiber) {
     ASSIGN_OR_RETURN(const std::vector<uint64_t> sequences, ListSegments(fiber));
     for (size_t i = 0; i < sequences.size(); ++i) {
-      ASSIGN_OR_RETURN(const std::string bytes, ReadFile(fiber, Path(sequences[i])));
+      ASSIGN_OR_RETURN(std::string bytes, ReadFile(fiber, Path(sequences[i])));
       ASSIGN_OR_RETURN(const ScannedSegment segment,
                        ScanSegment(identity_, sequences[i], log_.last_batch + 1, bytes));
       RETURN_IF_ERROR(CheckDamage(sequences[i], segment));
-      if (segment.begun) {
+      // A header without a batch is where a crash left the first write of a segment. Keeping it
+      // would leave a log that begins with nothing, once the older segments are dropped.
+      const bool is_empty = segment.batches.empty() && i > 0 && i + 1 == sequences.size();
+      if (segment.begun && !is_empty) {
         RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
         RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
+        newest_bytes_ = std::move(bytes);
+        newest_bytes_.resize(segment.end);
       } else {
         RETURN_IF_ERROR(CheckNotBegun(sequences[i], sequences));
       }
@@ -209,21 +214,15 @@ class Recovery final {
   // The newest segment may hold a batch whose data sync failed: the process stopped then, but the
   // kernel may show the batch and call it clean, and no sync of this file would ever write it
   // [fsyncgate; "Can applications recover from fsync failures?", ATC'20]. So its bytes go to a new
-  // file, which takes its place when it is durable.
+  // file, which takes its place when it is durable. They are the bytes that made sense: a disk need
+  // not return the same ones again.
   absl::Status WriteAnew(Fiber& fiber, uint64_t sequence) {
-    std::string bytes(end_, '\0');
-    {
-      ASSIGN_OR_RETURN(const auto file,
-                       disk_.Open(fiber, Path(sequence), runtime::OpenMode::kRead));
-      ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(bytes)));
-      if (n != bytes.size()) return Damaged(Path(sequence), n, "shorter than it was");
-    }
     const std::string copy_path = PathIn(directory_, kCopyName);
     ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, copy_path));
     if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, copy_path));
     {
       ASSIGN_OR_RETURN(const auto copy, disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));
-      RETURN_IF_ERROR(copy->WriteAndSync(fiber, 0, bytes));
+      RETURN_IF_ERROR(copy->WriteAndSync(fiber, 0, newest_bytes_));
     }
     RETURN_IF_ERROR(disk_.Rename(fiber, copy_path, Path(sequence)));
     return disk_.SyncDirectory(fiber, directory_);
@@ -234,7 +233,8 @@ class Recovery final {
   const LogIdentity identity_;
   RecoveredLog log_;
   Replay replay_;
-  uint64_t end_ = 0;  // of the batches in the newest begun segment so far
+  uint64_t end_ = 0;          // of the batches in the newest begun segment so far
+  std::string newest_bytes_;  // of that segment, up to there
 };
 
 }  // namespace

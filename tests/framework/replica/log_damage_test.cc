@@ -184,6 +184,39 @@ TEST(LogDamage, BytesInTheWrongPlaceDoNotPass) {
   EXPECT_EQ(*StateOf(history.files), history.states.back());
 }
 
+// A first write that was torn behind the segment's header. Once the older segments were dropped,
+// the log would have begun with nothing. Found as seed 57 of the short "disk" profile.
+TEST(LogDamage, AHeaderWithoutABatchIsNotKept) {
+  const History history = SmallHistory(720);
+  ASSERT_GT(history.files.size(), 1u);
+  Files files = history.files;
+  files[history.newest].resize(sizeof(SegmentHeader));
+  LogBench bench;
+  bench.disk.SetContents(files);
+  ASSERT_TRUE(bench.Start().ok());
+  bench.Append(GroupId(9), Entries(1, 1, 1, 1));
+  bench.Pump();
+  for (const auto& [name, bytes] : bench.disk.Contents()) {
+    EXPECT_NE(bytes.size(), sizeof(SegmentHeader)) << name;
+  }
+  EXPECT_GT(bench.disk.Contents()[history.newest].size(), sizeof(SegmentHeader));
+}
+
+// Found as seed 144 of the short default profile.
+TEST(LogDamage, WhatIsWrittenAnewIsWhatMadeSense) {
+  const History history = SmallHistory(1 << 20);
+  LogBench bench;
+  bench.disk.SetContents(history.files);
+  // A second time the disk may return something else.
+  size_t reads = 0;
+  bench.disk.hook = [&](const std::string& operation, const std::string& path) {
+    if (operation == "read" && path.ends_with(history.newest)) ++reads;
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(bench.Open().ok());
+  EXPECT_LE(reads, 1u);
+}
+
 TEST(LogDamage, FormatOfTheFutureIsRefusedAsSuch) {
   History history = SmallHistory(1 << 20);
   std::string& bytes = history.files[history.newest];
