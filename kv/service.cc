@@ -175,7 +175,8 @@ GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::str
 GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::TxnRequest txn;
   if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
-  if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
+  if (Verdict verdict = CheckTxn(txn, options_.txn_ops_max); verdict != nullptr)
+    return ToGrpcStatus(*verdict);
   if (!IsReadOnly(txn)) {
     if (Status full = CheckQuota(fiber, PutCost(txn), Deadline(fiber, request)); !full.ok()) {
       return full;
