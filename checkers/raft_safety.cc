@@ -124,8 +124,6 @@ Index RaftSafety::Unchanged(const RaftView& view, const Mirror& mirror) const {
 
 RaftSafety::Found RaftSafety::FollowLog(NodeId node, const RaftView& view, Mirror& mirror) {
   FollowBase(view, mirror);
-  const bool leads_on = mirror.role == raft::Role::kLeader && view.role() == raft::Role::kLeader &&
-                        mirror.term == view.term();
   const Index unchanged = Unchanged(view, mirror);
   const size_t kept = unchanged - mirror.base;
   const std::vector<Link> replaced(mirror.links.begin() + static_cast<std::ptrdiff_t>(kept),
@@ -135,15 +133,34 @@ RaftSafety::Found RaftSafety::FollowLog(NodeId node, const RaftView& view, Mirro
   for (Index index = unchanged + 1; index <= view.last_index(); ++index) {
     if (Found found = Append(node, view.EntryAt(index), mirror)) return found;
   }
-  for (size_t i = 0; leads_on && i < replaced.size(); ++i) {
+  return CheckReplaced(node, view, mirror, unchanged, replaced);
+}
+
+// [Raft fig. 2] A leader never drops or changes an entry of its log. A follower drops entries only
+// for one of another term in the place of the first of them: what an old append does not mention
+// is not wrong for that.
+RaftSafety::Found RaftSafety::CheckReplaced(NodeId node, const RaftView& view, const Mirror& mirror,
+                                            Index unchanged,
+                                            const std::vector<Link>& replaced) const {
+  const bool leads_on = mirror.role == raft::Role::kLeader && view.role() == raft::Role::kLeader &&
+                        mirror.term == view.term();
+  for (size_t i = 0; i < replaced.size(); ++i) {
     const Index index = unchanged + 1 + i;
     const Link* now = LinkAt(mirror, index);
     if (now != nullptr && now->entry == replaced[i].entry) continue;
-    return Violation{"leader append-only",
-                     absl::StrCat("node ", node.value(), ", leader of term ", view.term().value(),
-                                  ", ", now ? "changed" : "dropped", " its entry ", index.value(),
-                                  " of term ", replaced[i].term.value()),
-                     At(index)};
+    if (leads_on) {
+      return Violation{"leader append-only",
+                       absl::StrCat("node ", node.value(), ", leader of term ", view.term().value(),
+                                    ", ", now ? "changed" : "dropped", " its entry ", index.value(),
+                                    " of term ", replaced[i].term.value()),
+                       At(index)};
+    }
+    if (now != nullptr) return std::nullopt;
+    return Violation{
+        "truncation",
+        absl::StrCat("node ", node.value(), " dropped its entry ", index.value(), " of term ",
+                     replaced[i].term.value(), ", and no entry of another term took its place"),
+        At(index)};
   }
   return std::nullopt;
 }
@@ -226,12 +243,29 @@ RaftSafety::Found RaftSafety::FollowCommit(NodeId node, const RaftView& view, Mi
     committed_.push_back({Link{}, view.term(), node});  // before the universe began
     if (committed() == mirror.base) committed_.back().link = mirror.base_link;
   }
+  if (Found found = CheckCommitRule(node, view, mirror)) return found;
   const Index from = std::max(mirror.commit + 1, std::max(mirror.base, Index(1)));
   for (Index index = from; index <= view.commit(); ++index) {
     if (Found found = Commit(node, index, *LinkAt(mirror, index), view.term())) return found;
   }
   mirror.commit = view.commit();
   return std::nullopt;
+}
+
+// [Raft 5.4.2] What a majority holds of an earlier term may still be replaced, so a leader counts
+// only entries of its own term.
+RaftSafety::Found RaftSafety::CheckCommitRule(NodeId node, const RaftView& view,
+                                              const Mirror& mirror) const {
+  const bool leads_on = mirror.role == raft::Role::kLeader && view.role() == raft::Role::kLeader &&
+                        mirror.term == view.term();
+  if (!leads_on || view.commit() <= std::max(mirror.commit, mirror.base)) return std::nullopt;
+  const Term term = LinkAt(mirror, view.commit())->term;
+  if (term == view.term()) return std::nullopt;
+  return Violation{"commit rule",
+                   absl::StrCat("node ", node.value(), ", leader of term ", view.term().value(),
+                                ", took its commit index to ", view.commit().value(),
+                                ", an entry of term ", term.value()),
+                   At(view.commit())};
 }
 
 RaftSafety::Found RaftSafety::Commit(NodeId node, Index index, const Link& link, Term term) {

@@ -12,6 +12,8 @@
 //   leader append-only    a leader never changes or drops what is in its log
 //   leader completeness   a leader has every entry that was committed in an earlier term
 //   state machine safety  all replicas commit and apply the same entry at an index, once, in order
+//   truncation            a follower drops entries only for one of another term in their place
+//   commit rule           a leader's commit index moves to entries of its own term only
 //   monotony              term and commit do not fall while a replica runs; applied <= commit <=
 //   last
 //
@@ -91,7 +93,10 @@ class RaftSafety final {
   Found FollowLog(NodeId node, const RaftView& view, Mirror& mirror);
   void FollowBase(const RaftView& view, Mirror& mirror);
   raft::Index Unchanged(const RaftView& view, const Mirror& mirror) const;
+  Found CheckReplaced(NodeId node, const RaftView& view, const Mirror& mirror,
+                      raft::Index unchanged, const std::vector<Link>& replaced) const;
   Found Append(NodeId node, const raft::Entry& entry, Mirror& mirror);
+  Found CheckCommitRule(NodeId node, const RaftView& view, const Mirror& mirror) const;
   Found FollowCommit(NodeId node, const RaftView& view, Mirror& mirror);
   Found Commit(NodeId node, raft::Index index, const Link& link, raft::Term term);
   Found CheckComplete(NodeId leader, raft::Term term, const Mirror& mirror) const;

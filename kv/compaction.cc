@@ -19,15 +19,10 @@ using machine::Column;
 // What one swept change leaves to remove.
 struct Swept final {
   Revision revision;
-  std::string key;
   std::optional<Revision> previous;
+  std::string block;  // the row's key; empty: none
   bool is_tombstone = false;
 };
-
-void RemoveVersion(machine::StoreTransaction& store, const std::string& key, Revision revision) {
-  store.Delete(Column::kHistory, HistoryKey(key, revision));
-  store.Delete(Column::kIndex, RevisionKey(revision));
-}
 
 // Reads the changes first: the transaction is not changed under an iterator.
 absl::StatusOr<std::vector<Swept>> NextChanges(Fiber& fiber, const machine::StoreView& view,
@@ -40,10 +35,11 @@ absl::StatusOr<std::vector<Swept>> NextChanges(Fiber& fiber, const machine::Stor
     if (changes.size() == kSweepChangesMax) return changes;
     ASSIGN_OR_RETURN(const Revision revision, DecodeRevisionKey(rows->key()));
     ASSIGN_OR_RETURN(const Change change, DecodeChange(rows->value(), revision));
-    changes.push_back({.revision = revision,
-                       .key = std::string(change.key),
-                       .previous = change.previous,
-                       .is_tombstone = change.is_tombstone});
+    Swept& swept = changes.emplace_back();
+    swept.revision = revision;
+    swept.previous = change.previous;
+    if (change.block.has_value()) swept.block = HistoryKey(change.key, *change.block);
+    swept.is_tombstone = change.is_tombstone;
   }
   RETURN_IF_ERROR(rows->status());
   return changes;
@@ -71,8 +67,9 @@ absl::StatusOr<bool> Sweep(Fiber& fiber, machine::StoreTransaction& store, const
   ASSIGN_OR_RETURN(const auto changes, NextChanges(fiber, store, from, head.compacted));
   for (const Swept& swept : changes) {
     CHECK_LT(swept.revision.main, head.compacted);
-    if (swept.previous.has_value()) RemoveVersion(store, swept.key, *swept.previous);
-    if (swept.is_tombstone) RemoveVersion(store, swept.key, swept.revision);
+    if (swept.previous.has_value()) store.Delete(Column::kIndex, RevisionKey(*swept.previous));
+    if (swept.is_tombstone) store.Delete(Column::kIndex, RevisionKey(swept.revision));
+    if (!swept.block.empty()) store.Delete(Column::kHistory, swept.block);
   }
   const bool more = changes.size() == kSweepChangesMax;
   Revision position{head.compacted, 0};

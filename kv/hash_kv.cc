@@ -27,24 +27,12 @@ std::string RowKey(Revision revision, bool is_tombstone) {
   return out;
 }
 
-// The encoded record of one version, wherever it is. Nothing if it is stored nowhere.
-absl::StatusOr<std::optional<std::string>> GetVersion(Fiber& fiber, const machine::StoreView& view,
-                                                      std::string_view key, Revision revision) {
-  ASSIGN_OR_RETURN(auto newest, GetNewest(fiber, view, key));
-  if (newest.has_value()) {
-    ASSIGN_OR_RETURN(const Record record, DecodeRecord(*newest));
-    if (record.mod == revision) return newest;
-  }
-  return view.Get(fiber, Column::kHistory, HistoryKey(key, revision));
-}
-
 // Whether `revision` is the key's version at `at`.
 absl::StatusOr<bool> IsVersionAt(Fiber& fiber, const machine::StoreView& view, std::string_view key,
                                  Revision revision, int64_t at) {
   bool kept = false;
   RETURN_IF_ERROR(VisitAt(fiber, view, KeyRange(key, ""), at,
-                          [&](std::string_view, std::string_view bytes) -> absl::StatusOr<bool> {
-                            ASSIGN_OR_RETURN(const Record record, DecodeRecord(bytes));
+                          [&](std::string_view, const Record& record) -> absl::StatusOr<bool> {
                             kept = record.mod == revision;
                             return false;
                           }));
@@ -55,7 +43,7 @@ absl::StatusOr<bool> HasKeysAt(Fiber& fiber, const machine::StoreView& view, int
   bool has_keys = false;
   const std::string_view zero("\0", 1);
   RETURN_IF_ERROR(VisitAt(fiber, view, KeyRange(zero, zero), revision,
-                          [&](std::string_view, std::string_view) -> absl::StatusOr<bool> {
+                          [&](std::string_view, const Record&) -> absl::StatusOr<bool> {
                             has_keys = true;
                             return false;
                           }));
@@ -81,10 +69,7 @@ class Hasher final {
     if (change.is_tombstone) {
       row.set_key(change.key.data(), change.key.size());
     } else {
-      ASSIGN_OR_RETURN(const auto bytes, GetVersion(fiber, view_, change.key, revision));
-      if (!bytes.has_value()) return absl::DataLossError("a change without its version");
-      ASSIGN_OR_RETURN(const Record record, DecodeRecord(*bytes));
-      FillKeyValue(change.key, record, row);
+      FillKeyValue(change.key, change.record, row);
     }
     crc_.Add(RowKey(revision, change.is_tombstone));
     crc_.Add(row.SerializeAsString());

@@ -1,7 +1,9 @@
 #include "kv/invariants.h"
 
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,13 +26,6 @@ absl::Status Broken(const char* what, std::string_view key, Revision revision) {
                                           "\" at revision ", revision.main, ".", revision.sub));
 }
 
-// A stored version, without its value.
-struct Version final {
-  std::string key;
-  bool is_tombstone = false;
-  bool is_newest = false;
-};
-
 // Reads all columns into one picture and compares its parts.
 class KeySpaceCheck final {
  public:
@@ -39,95 +34,138 @@ class KeySpaceCheck final {
   absl::Status Run(Fiber& fiber) {
     ASSIGN_OR_RETURN(head_, ReadHead(fiber, view_));
     ASSIGN_OR_RETURN(sweep_, SweepPosition(fiber, view_));
+    RETURN_IF_ERROR(ReadChanges(fiber));
     RETURN_IF_ERROR(ReadPrimary(fiber));
-    RETURN_IF_ERROR(ReadHistory(fiber));
-    RETURN_IF_ERROR(CompareChanges(fiber));
-    if (!versions_.empty()) {
-      const auto& [revision, version] = *versions_.begin();
-      return Broken("a version that no change made", version.key, revision);
-    }
-    return absl::OkStatus();
+    RETURN_IF_ERROR(ReadBlocks(fiber));
+    return CompareVersions();
   }
 
  private:
-  absl::Status Add(Version version, const Record& record) {
-    if (record.mod.main > head_.revision) return Broken("the future", version.key, record.mod);
-    if (!record.is_tombstone && (record.version < 1 || record.create < kFirstRevision + 1)) {
-      return Broken("an impossible version", version.key, record.mod);
+  // A row of kIndex, without its value.
+  struct Stored final {
+    std::string key;
+    bool is_tombstone = false;
+    std::optional<Revision> previous;
+    std::optional<Revision> block;
+  };
+
+  absl::Status ReadChanges(Fiber& fiber) {
+    auto rows = view_.NewIterator(Column::kIndex);
+    for (rows->Seek(fiber, RevisionKey({})); rows->Valid() && rows->key() < kRevisionsEnd;
+         rows->Next(fiber)) {
+      ASSIGN_OR_RETURN(const Revision at, DecodeRevisionKey(rows->key()));
+      ASSIGN_OR_RETURN(const Change change, DecodeChange(rows->value(), at));
+      if (at.main > head_.revision) return Broken("the future", change.key, at);
+      const Record& record = change.record;
+      if (!change.is_tombstone &&
+          (record.version < 1 || record.create < kFirstRevision + 1 || record.create > at.main)) {
+        return Broken("an impossible version", change.key, at);
+      }
+      if (change.is_tombstone && !(change.previous.has_value() && change.block.has_value())) {
+        return Broken("a tombstone of nothing", change.key, at);
+      }
+      if (at < sweep_ && change.is_tombstone) return Broken("unswept tombstone", change.key, at);
+      stored_[at] = {std::string(change.key), change.is_tombstone, change.previous, change.block};
     }
-    version.is_tombstone = record.is_tombstone;
-    const std::string key = version.key;
-    if (!versions_.emplace(record.mod, std::move(version)).second) {
-      return Broken("two versions of one revision", key, record.mod);
-    }
-    return absl::OkStatus();
+    return rows->status();
   }
 
   absl::Status ReadPrimary(Fiber& fiber) {
     auto rows = view_.NewIterator(Column::kPrimary);
     for (rows->Seek(fiber, PrimaryKey("")); rows->Valid() && rows->key() < kUserKeysEnd;
          rows->Next(fiber)) {
-      ASSIGN_OR_RETURN(const Record record, DecodeRecord(rows->value()));
       const std::string key(rows->key().substr(1));
-      if (record.is_tombstone) return Broken("a tombstone among the living", key, record.mod);
-      RETURN_IF_ERROR(Add({.key = key, .is_newest = true}, record));
-      newest_[key] = record.mod;
+      ASSIGN_OR_RETURN(const Newest newest, DecodeNewest(rows->value()));
+      const Revision at = newest.record.mod;
+      ASSIGN_OR_RETURN(const auto row, view_.Get(fiber, Column::kIndex, RevisionKey(at)));
+      if (!row.has_value()) return Broken("a newest version that no change made", key, at);
+      ASSIGN_OR_RETURN(const Change change, DecodeChange(*row, at));
+      if (change.key != key || change.is_tombstone || !Equal(change.record, newest.record)) {
+        return Broken("a newest version that is not its change's", key, at);
+      }
+      ASSIGN_OR_RETURN(const Revisions older, DecodeOlder(at, newest.older));
+      if (older.size() != newest.older_count || older.size() >= kOlderMax) {
+        return Broken("a wrong number of older versions", key, at);
+      }
+      living_.insert(key);
+      std::set<Revision>& known = known_[key];
+      known.insert(older.begin(), older.end());
+      known.insert(at);
     }
     return rows->status();
   }
 
-  absl::Status ReadHistory(Fiber& fiber) {
+  static bool Equal(const Record& a, const Record& b) {
+    return a.mod == b.mod && a.create == b.create && a.version == b.version && a.lease == b.lease &&
+           a.value == b.value;
+  }
+
+  absl::Status ReadBlocks(Fiber& fiber) {
     auto rows = view_.NewIterator(Column::kHistory);
     for (rows->Seek(fiber, ""); rows->Valid(); rows->Next(fiber)) {
-      ASSIGN_OR_RETURN(HistoryPlace place, DecodeHistoryKey(rows->key()));
-      ASSIGN_OR_RETURN(const Record record, DecodeRecord(rows->value()));
-      if (record.mod != place.revision) return Broken("misplaced", place.key, place.revision);
-      const auto newest = newest_.find(place.key);
-      if (newest != newest_.end() && newest->second < record.mod) {
-        return Broken("a version newer than the newest", place.key, record.mod);
+      ASSIGN_OR_RETURN(const HistoryPlace place, DecodeHistoryKey(rows->key()));
+      ASSIGN_OR_RETURN(const Revisions block, DecodeBlock(rows->value()));
+      if (block.back() != place.revision) return Broken("misplaced", place.key, place.revision);
+      if (block.size() > kOlderMax + 1) return Broken("too long", place.key, place.revision);
+      for (const Revision& one : block) {
+        if (!known_[place.key].insert(one).second) return Broken("known twice", place.key, one);
       }
-      if (newest == newest_.end()) {
-        // Newest first: the first row of a key that does not exist must be its tombstone.
-        if (!record.is_tombstone) return Broken("deleted without a trace", place.key, record.mod);
-        newest_[place.key] = record.mod;
-      }
-      RETURN_IF_ERROR(Add({.key = std::move(place.key)}, record));
+      blocks_.insert({place.key, place.revision});
     }
     return rows->status();
   }
 
-  // Every change has its version, and takes it out of the picture.
-  absl::Status CompareChanges(Fiber& fiber) {
-    auto rows = view_.NewIterator(Column::kIndex);
-    for (rows->Seek(fiber, RevisionKey({})); rows->Valid() && rows->key() < kRevisionsEnd;
-         rows->Next(fiber)) {
-      ASSIGN_OR_RETURN(const Revision at, DecodeRevisionKey(rows->key()));
-      ASSIGN_OR_RETURN(const Change change, DecodeChange(rows->value(), at));
-      const auto found = versions_.find(at);
-      if (found == versions_.end() || found->second.key != change.key ||
-          found->second.is_tombstone != change.is_tombstone) {
-        return Broken("a change without its version", change.key, at);
+  // Every stored version is known to its key, what a key knows is stored or was swept, and a block
+  // is there until the change that wrote it is swept.
+  absl::Status CompareVersions() {
+    for (const auto& [key, known] : known_) RETURN_IF_ERROR(CompareKey(key, known));
+    for (const auto& [at, version] : stored_) {
+      const auto known = known_.find(version.key);
+      if (known == known_.end() || !known->second.contains(at)) {
+        return Broken("a change that its key does not know", version.key, at);
       }
-      if (at < sweep_ && change.is_tombstone) return Broken("unswept tombstone", change.key, at);
-      if (change.previous.has_value()) {
-        // A version leaves when the sweep passes its successor.
-        const bool is_left = seen_.erase(*change.previous) != 0;
-        if (is_left != (at >= sweep_)) {
-          return Broken(is_left ? "unswept predecessor" : "missing predecessor", change.key, at);
-        }
+      if (!version.block.has_value()) continue;
+      const bool is_there = blocks_.erase({version.key, *version.block}) != 0;
+      if (is_there != (at >= sweep_)) {
+        return Broken(is_there ? "an unswept block" : "a missing block", version.key, at);
       }
-      seen_.insert(at);
-      versions_.erase(found);
     }
-    return rows->status();
+    if (blocks_.empty()) return absl::OkStatus();
+    return Broken("a block that no change wrote", blocks_.begin()->first, blocks_.begin()->second);
+  }
+
+  absl::Status CompareKey(const std::string& key, const std::set<Revision>& known) const {
+    std::optional<Revision> before;
+    for (auto it = known.begin(); it != known.end(); before = *it++) {
+      const auto next = std::next(it);
+      const bool is_newest = next == known.end();
+      // A version leaves when the sweep passes its successor, a tombstone when it passes itself.
+      const bool is_replaced = !is_newest && *next < sweep_;
+      const auto stored = stored_.find(*it);
+      if (stored == stored_.end()) {
+        if (is_replaced || (*it < sweep_ && !(is_newest && living_.contains(key)))) continue;
+        return Broken("a missing version", key, *it);
+      }
+      const Stored& version = stored->second;
+      if (version.key != key) return Broken("another key's version", key, *it);
+      if (is_replaced) return Broken("an unswept version", key, *it);
+      if (is_newest && version.is_tombstone == living_.contains(key)) {
+        return Broken("deleted without a trace", key, *it);
+      }
+      if (version.previous.has_value() && before.has_value() && *version.previous != *before) {
+        return Broken("a wrong predecessor", key, *it);
+      }
+    }
+    return absl::OkStatus();
   }
 
   const machine::StoreView& view_;
   Head head_;
   Revision sweep_;
-  std::map<Revision, Version> versions_;
-  std::map<std::string, Revision> newest_;
-  std::set<Revision> seen_;  // changes that were not replaced so far
+  std::map<Revision, Stored> stored_;
+  std::map<std::string, std::set<Revision>> known_;  // what rows and blocks of the keys name
+  std::set<std::string> living_;
+  std::set<std::pair<std::string, Revision>> blocks_;
 };
 
 }  // namespace

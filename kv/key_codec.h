@@ -1,10 +1,12 @@
 // Where things are in the columns: the keys under which the key-value store keeps its state.
 //
-//   kPrimary  'k' key                          the newest version of a key that exists
+//   kPrimary  'k' key                          the newest version of a key that exists, and the
+//                                              revisions of the ones before
 //             00 "head", 00 "sweep"            scalars (head.h)
 //             00 "member" id:8                 what a member says of itself (members.h)
-//   kHistory  escaped(key) ~main:8 ~sub:4      older versions and tombstones, newest first
 //   kIndex    'r' main:8 sub:4                 every stored version, in the order of the changes
+//   kHistory  escaped(key) ~main:8 ~sub:4      blocks of revisions of older versions and
+//                                              tombstones, by the oldest of each, newest first
 //             'l' ...                          kept free for leases
 //
 // Integers are big-endian; ~ inverts the bits, so that newer sorts first. escaped() writes 00 as

@@ -23,7 +23,7 @@ class NewestCursor final {
     return rows_->Valid() && rows_->key().front() == kUserKeyPrefix && range_.EndsAfter(key());
   }
   std::string_view key() const { return rows_->key().substr(1); }
-  std::string_view record() const { return rows_->value(); }
+  std::string_view row() const { return rows_->value(); }
   void Next(Fiber& fiber) { rows_->Next(fiber); }
   absl::Status status() const { return rows_->status(); }
 
@@ -43,16 +43,17 @@ class HistoryCursor final {
 
   bool Valid() const { return at_.has_value() && range_.EndsAfter(at_->key); }
   const std::string& key() const { return at_->key; }
-  std::string_view record() const { return rows_->value(); }
   absl::Status status() const { return decoded_.ok() ? rows_->status() : decoded_; }
 
-  // Moves to the key's newest row of a main revision <= `revision`. False, and the cursor stands
-  // on a later key or at the end, if it has none.
-  bool SeekVersion(Fiber& fiber, std::string_view key, int64_t revision) {
+  // Moves to the key's block that names its version of `revision`: the one with the newest oldest
+  // revision that is old enough. False, and the cursor stands on a later key or at the end, if it
+  // has none.
+  bool SeekBlock(Fiber& fiber, std::string_view key, int64_t revision) {
     rows_->Seek(fiber, HistoryKey(key, {revision, kSubRevisionMax}));
     decoded_ = Decode();
     return at_.has_value() && at_->key == key;
   }
+  std::string_view block() const { return rows_->value(); }
   // Moves past all rows of the key.
   void SkipKey(Fiber& fiber, std::string_view key) {
     if (!at_.has_value() || at_->key != key) return;
@@ -74,59 +75,97 @@ class HistoryCursor final {
   absl::Status decoded_;
 };
 
-// Visits the key's version of `revision` if the history has it. True: go on.
-absl::StatusOr<bool> VisitOld(Fiber& fiber, HistoryCursor& history, const std::string& key,
-                              int64_t revision, VersionVisitor visitor) {
-  if (!history.SeekVersion(fiber, key, revision)) return true;
-  ASSIGN_OR_RETURN(const Record record, DecodeRecord(history.record()));
-  if (record.mod.main > revision) return absl::DataLossError("a version under another's revision");
-  if (record.is_tombstone) return true;
-  return visitor(key, history.record());
+// The first of them that is not after `revision`.
+std::optional<Revision> NewestUpTo(const Revisions& newest_first, int64_t revision) {
+  for (const Revision& one : newest_first) {
+    if (one.main <= revision) return one;
+  }
+  return std::nullopt;
 }
+
+// One key at one revision: where its version is, and the visit.
+class OldVersion final {
+ public:
+  OldVersion(const machine::StoreView& view, int64_t revision, VersionVisitor visitor)
+      : view_(view), revision_(revision), visitor_(visitor) {}
+
+  // `row`: the key's in kPrimary, if it has one. True: go on with the next key.
+  absl::StatusOr<bool> Visit(Fiber& fiber, const std::string& key,
+                             std::optional<std::string_view> row, HistoryCursor& history) const {
+    if (row.has_value()) {
+      ASSIGN_OR_RETURN(const Newest newest, DecodeNewest(*row));
+      if (newest.record.mod.main <= revision_) return visitor_(key, newest.record);
+      ASSIGN_OR_RETURN(const Revisions older, DecodeOlder(newest.record.mod, newest.older));
+      if (const auto at = NewestUpTo(older, revision_)) return VisitChange(fiber, key, *at);
+    }
+    if (!history.Valid() || history.key() != key) return true;
+    if (!history.SeekBlock(fiber, key, revision_)) return true;
+    ASSIGN_OR_RETURN(const Revisions block, DecodeBlock(history.block()));
+    const auto at = NewestUpTo(block, revision_);
+    if (!at.has_value()) return absl::DataLossError("a block of revisions in the wrong place");
+    return VisitChange(fiber, key, *at);
+  }
+
+ private:
+  absl::StatusOr<bool> VisitChange(Fiber& fiber, const std::string& key, Revision at) const {
+    ASSIGN_OR_RETURN(const auto row, view_.Get(fiber, Column::kIndex, RevisionKey(at)));
+    if (!row.has_value()) return absl::DataLossError("a version of a key is missing");
+    ASSIGN_OR_RETURN(const Change change, DecodeChange(*row, at));
+    if (change.key != key) return absl::DataLossError("a version under another key's revision");
+    if (change.is_tombstone) return true;
+    return visitor_(key, change.record);
+  }
+
+  const machine::StoreView& view_;
+  int64_t revision_;
+  VersionVisitor visitor_;
+};
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::string>> GetNewest(Fiber& fiber, const machine::StoreView& view,
-                                                     std::string_view key) {
+absl::StatusOr<std::optional<std::string>> GetNewestRow(Fiber& fiber,
+                                                        const machine::StoreView& view,
+                                                        std::string_view key) {
   return view.Get(fiber, Column::kPrimary, PrimaryKey(key));
 }
 
-absl::Status VisitNewest(Fiber& fiber, const machine::StoreView& view, const KeyRange& range,
-                         VersionVisitor visitor) {
+absl::Status VisitNewestRows(Fiber& fiber, const machine::StoreView& view, const KeyRange& range,
+                             RowVisitor visitor) {
   if (range.is_point()) {
-    ASSIGN_OR_RETURN(const auto record, GetNewest(fiber, view, range.begin()));
-    return record.has_value() ? visitor(range.begin(), *record).status() : absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto row, GetNewestRow(fiber, view, range.begin()));
+    return row.has_value() ? visitor(range.begin(), *row).status() : absl::OkStatus();
   }
   NewestCursor newest(fiber, view, range);
   for (; newest.Valid(); newest.Next(fiber)) {
-    ASSIGN_OR_RETURN(const bool more, visitor(newest.key(), newest.record()));
+    ASSIGN_OR_RETURN(const bool more, visitor(newest.key(), newest.row()));
     if (!more) return absl::OkStatus();
   }
   return newest.status();
 }
 
-// Walks both columns in step. A key's version at the revision is its row in kPrimary if that is
-// old enough, else the newest row in kHistory that is.
+absl::Status VisitNewest(Fiber& fiber, const machine::StoreView& view, const KeyRange& range,
+                         VersionVisitor visitor) {
+  return VisitNewestRows(fiber, view, range,
+                         [&](std::string_view key, std::string_view row) -> absl::StatusOr<bool> {
+                           ASSIGN_OR_RETURN(const Newest newest, DecodeNewest(row));
+                           return visitor(key, newest.record);
+                         });
+}
+
+// Walks both columns in step: a key that does not exist any more has blocks only.
 absl::Status VisitAt(Fiber& fiber, const machine::StoreView& view, const KeyRange& range,
                      int64_t revision, VersionVisitor visitor) {
   if (revision < 0) return absl::OkStatus();  // before everything
   NewestCursor newest(fiber, view, range);
   HistoryCursor history(fiber, view, range);
+  const OldVersion old(view, revision, visitor);
   while (newest.Valid() || history.Valid()) {
     const bool in_newest =
         newest.Valid() && (!history.Valid() || newest.key() <= std::string_view(history.key()));
     const std::string key = in_newest ? std::string(newest.key()) : history.key();
-    bool is_newest = false;
-    bool more = true;
-    if (in_newest) {
-      ASSIGN_OR_RETURN(const Record record, DecodeRecord(newest.record()));
-      is_newest = record.mod.main <= revision;
-    }
-    if (is_newest) {
-      ASSIGN_OR_RETURN(more, visitor(key, newest.record()));
-    } else if (history.Valid() && history.key() == key) {
-      ASSIGN_OR_RETURN(more, VisitOld(fiber, history, key, revision, visitor));
-    }
+    std::optional<std::string_view> row;
+    if (in_newest) row = newest.row();
+    ASSIGN_OR_RETURN(const bool more, old.Visit(fiber, key, row, history));
     if (!more) return absl::OkStatus();
     history.SkipKey(fiber, key);
     if (in_newest) newest.Next(fiber);

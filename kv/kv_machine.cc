@@ -137,7 +137,7 @@ absl::StatusOr<std::string> KvMachine::ApplyPut(Fiber& fiber, std::string_view b
   ASSIGN_OR_RETURN(const Verdict verdict, CheckPutAgainst(fiber, store, *request));
   if (verdict != nullptr) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::PutResponse>();
-  Changes changes(store, head_);
+  Changes changes(store, head_, recent_);
   RETURN_IF_ERROR(ExecutePut(fiber, changes, *request, response));
   return EncodeResponse(response);
 }
@@ -151,7 +151,7 @@ absl::StatusOr<std::string> KvMachine::ApplyDeleteRange(Fiber& fiber, std::strin
     return EncodeRefusal(*verdict);
   }
   auto& response = messages.New<etcdserverpb::DeleteRangeResponse>();
-  Changes changes(store, head_);
+  Changes changes(store, head_, recent_);
   RETURN_IF_ERROR(ExecuteDeleteRange(fiber, changes, *request, response));
   return EncodeResponse(response);
 }
@@ -163,7 +163,7 @@ absl::StatusOr<std::string> KvMachine::ApplyTxn(Fiber& fiber, std::string_view b
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   if (Verdict verdict = CheckTxn(*request); verdict != nullptr) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::TxnResponse>();
-  Changes changes(store, head_);
+  Changes changes(store, head_, recent_);
   ASSIGN_OR_RETURN(const Verdict verdict, ExecuteTxn(fiber, changes, *request, response));
   return EncodeOutcome(verdict, response);
 }
@@ -224,6 +224,7 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
 }
 
 absl::Status KvMachine::Load(Fiber& fiber, const machine::StoreView& view) {
+  recent_.Clear();
   ASSIGN_OR_RETURN(head_, ReadHead(fiber, view));
   ASSIGN_OR_RETURN(const Revision position, SweepPosition(fiber, view));
   SetUnswept(position.main < head_.compacted);

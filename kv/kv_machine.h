@@ -14,10 +14,11 @@
 #include "framework/machine/state_machine.h"
 #include "kv/command.h"
 #include "kv/head.h"
+#include "kv/recent_keys.h"
 
 namespace lockstep::kv {
 
-// Invariant: head_ is the head that the store holds after everything that was applied.
+// Invariant: head_ and recent_ are what the store holds after everything that was applied.
 // Owned by a replica. Apply and Query suspend inside store calls only.
 class KvMachine final : public machine::StateMachine {
  public:
@@ -46,6 +47,7 @@ class KvMachine final : public machine::StateMachine {
   void SetUnswept(bool unswept);
 
   Head head_;
+  RecentKeys recent_;
   fiber::Event unswept_;  // set while a sweep has something to do
 };
 

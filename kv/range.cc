@@ -84,7 +84,6 @@ void Truncate(const RangeRequest& request, RangeResponse& response) {
 }  // namespace
 
 void FillKeyValue(std::string_view key, const Record& record, KeyValue& out) {
-  CHECK(!record.is_tombstone);
   out.set_key(key.data(), key.size());
   out.set_create_revision(record.create);
   out.set_mod_revision(record.mod.main);
@@ -102,10 +101,9 @@ absl::StatusOr<Verdict> ExecuteRange(Fiber& fiber, const machine::StoreView& vie
   const int64_t collect_max = request.count_only() ? 0 : CollectMax(request);
   const bool has_filters = HasFilters(request);
   int64_t count = 0;
-  const auto visit = [&](std::string_view key, std::string_view bytes) -> absl::StatusOr<bool> {
+  const auto visit = [&](std::string_view key, const Record& record) -> absl::StatusOr<bool> {
     ++count;
     if (response.kvs_size() >= collect_max) return true;
-    ASSIGN_OR_RETURN(const Record record, DecodeRecord(bytes));
     if (has_filters && !PassesFilters(request, record)) return true;
     FillKeyValue(key, record, *response.add_kvs());
     return true;

@@ -103,14 +103,12 @@ class TxnRun final {
 absl::StatusOr<bool> TxnRun::HoldsForRange(Fiber& fiber, const Compare& compare) {
   bool found = false;
   bool holds = true;
-  RETURN_IF_ERROR(
-      VisitNewest(fiber, view_, KeyRange(compare.key(), compare.range_end()),
-                  [&](std::string_view, std::string_view bytes) -> absl::StatusOr<bool> {
-                    ASSIGN_OR_RETURN(const Record record, DecodeRecord(bytes));
-                    found = true;
-                    holds = Holds(compare, record);
-                    return holds;
-                  }));
+  RETURN_IF_ERROR(VisitNewest(fiber, view_, KeyRange(compare.key(), compare.range_end()),
+                              [&](std::string_view, const Record& record) -> absl::StatusOr<bool> {
+                                found = true;
+                                holds = Holds(compare, record);
+                                return holds;
+                              }));
   if (found) return holds;
   // A key that is not there has no value; everything else of it is zero.
   return compare.target() != Compare::VALUE && Holds(compare, Record{});

@@ -12,8 +12,8 @@ absl::StatusOr<Verdict> CheckPutAgainst(Fiber& fiber, const machine::StoreView& 
   // Nothing grants leases yet, so none exists.
   if (request.lease() != 0) return &kLeaseNotFound;
   if (request.ignore_value() || request.ignore_lease()) {
-    ASSIGN_OR_RETURN(const auto record, GetNewest(fiber, view, request.key()));
-    if (!record.has_value()) return &kKeyNotFound;
+    ASSIGN_OR_RETURN(const auto row, GetNewestRow(fiber, view, request.key()));
+    if (!row.has_value()) return &kKeyNotFound;
   }
   return nullptr;
 }
@@ -23,9 +23,10 @@ absl::Status ExecutePut(Fiber& fiber, Changes& changes, const etcdserverpb::PutR
   const Changes::NewValue value{.value = request.value(),
                                 .lease = request.lease(),
                                 .keep_value = request.ignore_value(),
-                                .keep_lease = request.ignore_lease()};
+                                .keep_lease = request.ignore_lease(),
+                                .tell_previous = request.prev_kv()};
   const auto on_previous = [&](std::string_view key, const Record& previous) {
-    if (request.prev_kv()) FillKeyValue(key, previous, *response.mutable_prev_kv());
+    FillKeyValue(key, previous, *response.mutable_prev_kv());
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(changes.Put(fiber, request.key(), value, on_previous));

@@ -64,6 +64,8 @@ std::string_view NameOf(FaultClass fault) {
       return "node.power_loss";
     case FaultClass::kPause:
       return "node.pause";
+    case FaultClass::kLeaderStruck:
+      return "node.leader_struck";
     case FaultClass::kFiberOrder:
       return "sched.fiber_order";
     case FaultClass::kFiberDelay:

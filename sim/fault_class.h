@@ -43,6 +43,7 @@ enum class FaultClass : uint8_t {
   kKill,
   kPowerLoss,
   kPause,
+  kLeaderStruck,  // a new leader was cut off, killed or frozen in its first moments
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer
   kFiberDelay,   // a ready fiber had to wait

@@ -19,14 +19,17 @@ constexpr uint64_t kPercent = kMillion / 100;
 // One line of the table: where it lives in either form, and its default. The position is the key of
 // its draw, so lines are appended, not inserted, once tapes are kept.
 struct Line final {
+  std::string_view name;
   Knob FaultProfile::*knob;
   uint64_t FaultRates::*rate;
   Knob by_default;
 };
 
-#define LOCKSTEP_LINE(field, percent, low, high, benign)                                    \
-  Line {                                                                                    \
-    &FaultProfile::field, &FaultRates::field, Knob { percent *kPercent, low, high, benign } \
+#define LOCKSTEP_LINE(field, percent, low, high, benign)     \
+  Line {                                                     \
+#field, &FaultProfile::field, &FaultRates::field, Knob { \
+      percent *kPercent, low, high, benign                   \
+    }                                                        \
   }
 
 // clang-format off
@@ -87,6 +90,14 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(trigger_name_percent, 60, 10, 50, 0),
     LOCKSTEP_LINE(trigger_fire_ppm, 100, 2'000, 300'000, 0),
     LOCKSTEP_LINE(trigger_spacing_ns, 100, 200 * kMs, 5 * kS, 1 * kS),
+    LOCKSTEP_LINE(churn_percent, 40, 50, 100, 0),
+    LOCKSTEP_LINE(tick_ns, 20, 5 * kMs, 20 * kMs, 20 * kMs),
+    LOCKSTEP_LINE(election_ticks, 60, 5, 50, 50),
+    LOCKSTEP_LINE(uneven_timers, 15, 1, 1, 0),
+    LOCKSTEP_LINE(append_bytes_max, 30, 1, 1'000, 1 * kMiB),
+    LOCKSTEP_LINE(inflight_messages_max, 15, 1, 4, 256),
+    LOCKSTEP_LINE(committed_bytes_max, 15, 1, 1'000, 4 * kMiB),
+    LOCKSTEP_LINE(compaction_ns, 20, 20 * kMs, 500 * kMs, 500 * kMs),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
@@ -106,6 +117,19 @@ FaultProfile CalmProfile() {
   FaultProfile profile = DefaultProfile();
   for (const Line& line : kLines) (profile.*line.knob).on_ppm = 0;
   return profile;
+}
+
+Knob* KnobNamed(FaultProfile& profile, std::string_view name) {
+  for (const Line& line : kLines) {
+    if (line.name == name) return &(profile.*line.knob);
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> KnobNames() {
+  std::vector<std::string_view> names;
+  for (const Line& line : kLines) names.push_back(line.name);
+  return names;
 }
 
 FaultRates DrawRates(const FaultProfile& profile, Draws& draws) {

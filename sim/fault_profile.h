@@ -6,6 +6,8 @@
 #define LOCKSTEP_SIM_FAULT_PROFILE_H_
 
 #include <cstdint>
+#include <string_view>
+#include <vector>
 
 namespace lockstep::sim {
 
@@ -90,6 +92,17 @@ struct FaultTable final {
   T trigger_name_percent;  // share of the names of trace events that provoke disasters here
   T trigger_fire_ppm;      // per such event: its node dies, freezes or is cut off a moment later
   T trigger_spacing_ns;    // shortest time between two such disasters
+  T churn_percent;  // share of the new leaders that are struck soon after their election, in the
+                    // middle of what new leaders do
+  // --- Extreme settings of the product (sim/cluster): small limits bring rare code within reach
+  // ---
+  T tick_ns;                // length of Raft's tick
+  T election_ticks;         // shortest election timeout
+  T uneven_timers;          // 1: each node draws its own election timeout, down to a quarter
+  T append_bytes_max;       // of one append message; 1: one entry each
+  T inflight_messages_max;  // appends that a follower has not answered
+  T committed_bytes_max;    // entries handed over to be applied at once
+  T compaction_ns;          // how often the log is compacted
 };
 
 using FaultProfile = FaultTable<Knob>;
@@ -99,6 +112,10 @@ using FaultRates = FaultTable<uint64_t>;
 FaultProfile DefaultProfile();
 // No faults: short constant delays, first come first served. What a benign replay runs under.
 FaultProfile CalmProfile();
+
+// The line of that name ("reset_ppm"); null if there is none.
+Knob* KnobNamed(FaultProfile& profile, std::string_view name);
+std::vector<std::string_view> KnobNames();
 
 // What one universe gets.
 FaultRates DrawRates(const FaultProfile& profile, Draws& draws);

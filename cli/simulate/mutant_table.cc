@@ -35,6 +35,8 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM73DeleteKeepsVersion, "M73", "a recreated key continues its old version"},
       {Id::kM74TxnReadsBeforeOwnWrites, "M74", "a transaction's read misses its own writes"},
       {Id::kM75StaleSerializableRead, "M75", "linearizable ranges are served without ReadIndex"},
+      {Id::kM76OlderVersionsForgotten, "M76", "a full list of older versions is not stored"},
+      {Id::kM77DeletedKeyRemembered, "M77", "a deleted key stays in the cache of recent ones"},
   };
   return all;
 }

@@ -188,7 +188,8 @@ int Main(int argc, char** argv) {
   app.add_option("--seeds", flags.seeds, "How many seeds")->check(CLI::PositiveNumber);
   CLI::Option* seed = app.add_option("--seed", flags.seed, "The first seed (default: random)");
   app.add_flag("--short", flags.universe.is_short, "15 simulated seconds instead of 60");
-  app.add_option("--profile", flags.universe.profile, "Faults: default or calm");
+  app.add_option("--profile", flags.universe.profile,
+                 "Faults: a name (default, calm, storm, disk, clock, ...) or a file");
   app.add_option("--store", flags.universe.store, "State in rocks (RocksDB) or memory");
   app.add_option("--nodes", flags.universe.nodes, "Nodes of the cluster")->check(CLI::Range(1, 9));
   app.add_option("--shards", flags.universe.shards, "Shards per node (default: drawn, 1 or 2)")

@@ -2,13 +2,17 @@
 
 #include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
 
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/status_macros.h"
 #include "framework/store/memory_store.h"
 #include "framework/store/rocks_store.h"
 #include "kv/testing/kv_sim_workload.h"
+#include "sim/profile_text.h"
 #include "sim/rocks_env.h"
 
 namespace lockstep::cli {
@@ -68,6 +72,7 @@ class WholeLogWorkload final : public sim::Workload {
   void Configure(replica::NodeOptions& options) override {
     inner_->Configure(options);
     options.log_bytes_retained = uint64_t{1} << 40;
+    options.compaction_interval = Seconds(1'000'000);
   }
   void RunClient(Fiber& fiber, runtime::Environment& environment,
                  const sim::ClientPlan& plan) override {
@@ -85,16 +90,25 @@ std::unique_ptr<sim::Workload> MakeKvWorkload() {
   return std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{});
 }
 
+// A profile by name, or a file with one.
+absl::StatusOr<sim::FaultProfile> LoadProfile(const std::string& name) {
+  absl::StatusOr<sim::FaultProfile> named = sim::ProfileNamed(name);
+  if (named.ok()) return named;
+  std::ifstream file(name);
+  if (!file) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--profile: ", named.status().message(), ", and no such file"));
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  return sim::ParseProfile(name, text.str());
+}
+
 }  // namespace
 
 absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   sim::RunOptions run;
-  if (options.profile == "calm") {
-    run.profile = sim::CalmProfile();
-  } else if (options.profile != "default") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--profile ", options.profile, ": known are default and calm"));
-  }
+  ASSIGN_OR_RETURN(run.profile, LoadProfile(options.profile));
   if (options.store == "rocks") {
     run.open_stores = OpenRocks;
     run.make_workload = [](sim::World&) { return MakeKvWorkload(); };

@@ -11,7 +11,7 @@
 namespace lockstep::cli {
 
 struct UniverseOptions final {
-  std::string profile = "default";  // or "calm"
+  std::string profile = "default";  // a name (sim/named_profiles.cc) or a file
   std::string store = "rocks";      // or "memory"
   bool is_short = false;
   uint32_t nodes = 3;

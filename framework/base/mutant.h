@@ -37,6 +37,8 @@ enum class Id : int {
   kM73DeleteKeepsVersion = 73,            // kv: a key created again continues its old version
   kM74TxnReadsBeforeOwnWrites = 74,       // kv: a read in a transaction misses its earlier writes
   kM75StaleSerializableRead = 75,         // kv: linearizable ranges are served without ReadIndex
+  kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
+  kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
 };
 
 // Whether the given bug is planted in this run.

@@ -185,7 +185,7 @@ absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::E
   if (request.admission == Admission::kDuplicate) request.result = *known;
   if (request.admission != Admission::kNew) return request;
   ASSIGN_OR_RETURN(request.result, parts_.machine.Apply(fiber, envelope->command, context));
-  sessions_.Record(envelope->session, envelope->number, request.result, context.store());
+  sessions_.Record(envelope->session, envelope->number, request.result);
   return request;
 }
 

@@ -4,7 +4,9 @@
 // answered from there, one below it was acknowledged by the client and is dropped. The table is a
 // pure function of the log, so that every replica admits and refuses the same entries.
 //
-// In Column::kSystem: "S" + session -> owner, floor; "s" + session + number -> result.
+// In Column::kSystem: "S" + session -> owner, floor, first row; "s" + session + row number ->
+// results, in the order of the log. A row takes results until it is full, so that most entries of a
+// batch share one; what is in which row is a function of the log, not of the batches.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_CLIENT_SESSIONS_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_CLIENT_SESSIONS_H_
 
@@ -14,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "framework/base/ids.h"
@@ -46,9 +49,8 @@ class ClientSessions final {
   // set for kDuplicate only and is valid until the next call.
   Admission Admit(const Envelope& envelope, const std::string** result);
   // REQUIRES: Admit said kNew for it, in this batch.
-  void Record(SessionId session, RequestNumber number, std::string_view result,
-              machine::StoreTransaction& store);
-  // Writes what changed besides the results. Once per batch, before its commit.
+  void Record(SessionId session, RequestNumber number, std::string_view result);
+  // Writes what changed. Once per batch, before its commit.
   void FinishBatch(machine::StoreTransaction& store);
 
   // The result of an applied request, or null.
@@ -60,11 +62,25 @@ class ClientSessions final {
   struct Session {
     NodeId owner;
     RequestNumber floor{1};
-    RequestNumber rows_floor;                        // rows below it are deleted from the store
     std::deque<std::optional<std::string>> results;  // results[i] is of floor + i
-    bool changed = false;
+    uint64_t first_row = 0;                          // rows before it are deleted from the store
+    std::deque<RequestNumber> rows;                  // the greatest number in each full row
+    size_t rows_below_floor = 0;                     // of these, at the front
+    std::vector<std::string> filled;                 // the last of these rows, not in the store yet
+    std::string open_row;                            // the row after them
+    uint32_t open_results = 0;
+    RequestNumber open_greatest;
+    bool open_changed = false;  // since the last batch
+    bool changed = false;       // owner or floor, since the last batch
+
+    uint64_t open_row_number() const { return first_row + rows.size(); }
   };
 
+  static void AppendToRow(Session& session, RequestNumber number, std::string_view result);
+  static void CloseRowIfFull(Session& session);
+  static absl::Status LoadRow(Session& session, uint64_t row_number, std::string_view row);
+  static void WriteRows(SessionId id, Session& session, machine::StoreTransaction& store);
+  static void SweepRows(SessionId id, Session& session, machine::StoreTransaction& store);
   void MoveFloor(Session& session, RequestNumber floor);
 
   std::map<SessionId, Session> sessions_;

@@ -28,6 +28,13 @@ absl::Status Compare(const Identity& found, const Identity& expected) {
         "the data directory has format version ", found.format_version,
         ", this program reads up to ", Identity::kFormatVersion, ": use the newer program"));
   }
+  if (found.format_version < Identity::kFormatVersionMin) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the data directory has format version ", found.format_version,
+        ", this program reads from ", Identity::kFormatVersionMin,
+        " on: start the node with the older program, or with an empty --data-dir if the other "
+        "members hold the data"));
+  }
   if (found.cluster != expected.cluster) {
     return Differs("cluster", found.cluster.value(), expected.cluster.value(),
                    "check --initial-cluster and --initial-cluster-token, or choose another "

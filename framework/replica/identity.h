@@ -13,7 +13,10 @@
 namespace lockstep::replica {
 
 struct Identity final {
-  static constexpr uint32_t kFormatVersion = 1;
+  // Of everything in a shard's directory. 2: results of sessions per batch, values by revision
+  // (kv).
+  static constexpr uint32_t kFormatVersion = 2;
+  static constexpr uint32_t kFormatVersionMin = 2;
 
   uint32_t format_version = kFormatVersion;
   ClusterId cluster;
@@ -30,7 +33,7 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity);
 
 // Claims the shard's `directory` for `expected`, durably, or checks that it is its own. Creates it.
 // FAILED_PRECONDITION: it belongs to another cluster or node, has another number of shards, or was
-// written by a newer version; the message says which and what to do. Suspends.
+// written by a newer or a too old version; the message says which and what to do. Suspends.
 absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
                             const Identity& expected);
 

@@ -79,6 +79,7 @@ class NodeShard final {
     shard.directory = directory;
     shard.tick = options_.tick;
     shard.log = options_.log;
+    shard.compaction_interval = options_.compaction_interval;
     for (const auto& [id, addresses] : options_.members) {
       CHECK_LT(environment_.shard.value(), addresses.size()) << "one peer address per shard";
       const runtime::Address& address = addresses[environment_.shard.value()];

@@ -39,6 +39,7 @@ struct NodeOptions final {
   raft::Options raft;               // ticks and limits
   uint64_t log_bytes_retained = 0;  // see ReplicaOptions
   LogOptions log;
+  Duration compaction_interval = Milliseconds(500);
   Duration drain_timeout = Seconds(5);
 
   StoreOpener open_store;

@@ -5,12 +5,14 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 
 #include "framework/base/check.h"
+#include "framework/store/rocks_reader.h"
 
 namespace lockstep::store {
 namespace {
@@ -138,6 +140,18 @@ rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
   if (options.write_buffer_bytes != 0) CHECK_GE(options.write_buffer_bytes, kWriteBufferBytesMin);
   return options.profile == RocksProfile::kProduction ? ProductionOptions(options)
                                                       : LightOptions(options);
+}
+
+rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
+                                             machine::Column column) {
+  rocksdb::ColumnFamilyOptions to(options);
+  if (column == machine::Column::kIndex) {
+    // Secondary orders mostly grow at their end. Where the last row of a group's order went is
+    // remembered, which spares the search from the top; other keys are merely searched for.
+    to.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(kPrefixBytes + 1));
+  }
+  return to;
 }
 
 }  // namespace lockstep::store

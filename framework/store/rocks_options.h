@@ -5,12 +5,16 @@
 #include "framework/store/rocks_store.h"
 
 namespace rocksdb {
+struct ColumnFamilyOptions;
 struct Options;
-}
+}  // namespace rocksdb
 
 namespace lockstep::store {
 
 rocksdb::Options ToRocksOptions(const RocksStoreOptions& options);
+// Of one column of a database with these options.
+rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
+                                             machine::Column column);
 
 }  // namespace lockstep::store
 

@@ -69,15 +69,20 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
-  for (size_t i = 0; i < (exists ? names.size() : 1); ++i) columns.emplace_back(names[i], rocks);
+  for (size_t i = 0; i < (exists ? names.size() : 1); ++i) {
+    columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+  }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(rocks, options.path, columns, &handles, &db);
   if (!status.ok()) return status;
   database.db.reset(db);
   if (!exists) {
+    for (size_t i = 1; i < names.size(); ++i) {
+      columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+    }
     std::vector<rocksdb::ColumnFamilyHandle*> created;
-    status = db->CreateColumnFamilies(rocks, {names.begin() + 1, names.end()}, &created);
+    status = db->CreateColumnFamilies({columns.begin() + 1, columns.end()}, &created);
     handles.insert(handles.end(), created.begin(), created.end());
   }
   CHECK_LE(handles.size(), database.handles.size());

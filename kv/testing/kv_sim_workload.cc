@@ -65,8 +65,14 @@ void KvSimWorkload::Configure(replica::NodeOptions& options) {
   kv::Configure(options, std::move(kv));
 }
 
+// The first key is hot and never deleted, so that it comes to have many versions.
 std::string KvSimWorkload::Key(Client& client) const {
-  return absl::StrCat("k", client.random.Below(options_.keys));
+  const uint64_t drawn = client.random.Below(options_.keys + options_.keys / 4);
+  return absl::StrCat("k", drawn < options_.keys ? drawn : 0);
+}
+
+std::string KvSimWorkload::MortalKey(Client& client) const {
+  return absl::StrCat("k", 1 + client.random.Below(options_.keys - 1));
 }
 
 // Unique, so that one value stands for one write; and the same whether or not there were others.
@@ -81,13 +87,13 @@ KvRequest KvSimWorkload::NextRequest(Client& client) const {
   if (dice < 35) return checkers::PutRequest(Key(client), Value(client));
   if (dice < 60) return checkers::GetRequest(Key(client));
   if (dice < 66) return checkers::RangeRequest("k", "l");
-  if (dice < 74) return checkers::DeleteRequest(Key(client));
+  if (dice < 74) return checkers::DeleteRequest(MortalKey(client));
   if (dice < 76) return checkers::DeleteRequest("k2", "k5");
   if (dice < 92) return NextTransaction(client);
   if (dice < 99) {
     // Of the past, or of whatever this replica has.
     KvRequest read = checkers::GetRequest(Key(client));
-    if (dice < 96) {
+    if (dice < 95) {
       read.serializable = true;
     } else {
       read.success[0].revision =

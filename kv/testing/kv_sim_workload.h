@@ -24,7 +24,7 @@ namespace lockstep::kv {
 class KvSimWorkload final : public sim::Workload {
  public:
   struct Options {
-    uint32_t keys = 8;
+    uint32_t keys = 8;  // at least 2
     // Half of the clients are patient; the others give up earlier, so that nodes that are cut off
     // are asked by somebody.
     Duration request_timeout = Seconds(5);
@@ -55,6 +55,7 @@ class KvSimWorkload final : public sim::Workload {
   checkers::KvRequest NextRequest(Client& client) const;
   checkers::KvRequest NextTransaction(Client& client) const;
   std::string Key(Client& client) const;
+  std::string MortalKey(Client& client) const;
   std::string Value(Client& client) const;
   // Before most operations: a pause. Some follow at once, when what was just written is new.
   static Duration ThinkTime(Client& client);

@@ -1,5 +1,6 @@
 #include "sim/cluster/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@ constexpr ClusterId kCluster(0x10C4);
 constexpr GroupId kGroup(1);
 constexpr uint16_t kClientPort = 2379;
 constexpr uint16_t kPeerPort = 2380;
+constexpr Duration kShortestElection = Milliseconds(100);
 
 std::string HostOf(uint32_t index) { return absl::StrCat("n", index + 1); }
 
@@ -67,6 +69,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
   nemesis_ = std::make_unique<Nemesis>(
       world_, network_, std::move(targets), [this](SimNode& node) { Boot(node); },
       [this](SimNode& node) { oracle_.PowerLost(node.id(), kGroup); });
+  oracle_.set_on_send([this](NodeId node) { nemesis_->OnSent(node); });
 }
 
 Cluster::~Cluster() {
@@ -104,11 +107,12 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   }
   const auto index = static_cast<uint32_t>(node.id().value() - 1);
   options.client_listen.push_back(absl::StrCat(HostOf(index), ":", kClientPort));
-  // Ticks of 20 ms: etcd's default timeouts at a fifth of its resolution.
-  options.tick = Milliseconds(20);
-  options.raft.heartbeat_ticks = 5;
-  options.raft.election_ticks = 50;
-  options.raft.lost_leader_ticks = 10;
+  SetTimers(node, options);
+  const FaultRates& rates = world_.rates();
+  options.raft.append_bytes_max = rates.append_bytes_max;
+  options.raft.inflight_messages_max = rates.inflight_messages_max;
+  options.raft.committed_bytes_max = rates.committed_bytes_max;
+  options.compaction_interval = Nanoseconds(static_cast<int64_t>(rates.compaction_ns));
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
@@ -120,6 +124,25 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   }
   workload_.Configure(options);
   return options;
+}
+
+// Usually ticks of 20 ms: etcd's default timeouts at a fifth of its resolution.
+void Cluster::SetTimers(const SimNode& node, replica::NodeOptions& options) {
+  const FaultRates& rates = world_.rates();
+  options.tick = Nanoseconds(static_cast<int64_t>(rates.tick_ns));
+  // A vote takes two data syncs and a round trip; a healed cluster must be able to hold an
+  // election.
+  const auto floor = static_cast<uint64_t>(kShortestElection / options.tick) + 1;
+  const uint64_t usual = std::max(rates.election_ticks, floor);
+  const uint64_t shortest = rates.uneven_timers == 0 ? usual : std::max(usual / 4, floor);
+  const uint64_t own =
+      shortest +
+      base::KeyedDraw(world_.seed(), "shape.timer", node.id().value(), 0) % (usual - shortest + 1);
+  options.raft.election_ticks = static_cast<raft::Ticks>(own);
+  // A leader with long timeouts is still heard by followers with short ones.
+  const uint64_t heartbeat = std::clamp<uint64_t>(shortest / 3, 1, 5);
+  options.raft.heartbeat_ticks = static_cast<raft::Ticks>(heartbeat);
+  options.raft.lost_leader_ticks = static_cast<raft::Ticks>(std::min<uint64_t>(10, own));
 }
 
 void Cluster::Boot(SimNode& node) {

@@ -72,6 +72,7 @@ class Cluster final {
   struct Member;
 
   replica::NodeOptions OptionsFor(SimNode& node);
+  void SetTimers(const SimNode& node, replica::NodeOptions& options);
   void Boot(SimNode& node);
   void BootClient(uint32_t index);
   replica::Replica* ReplicaOf(SimNode& node);

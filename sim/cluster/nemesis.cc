@@ -1,5 +1,6 @@
 #include "sim/cluster/nemesis.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "framework/base/check.h"
@@ -12,7 +13,9 @@ Nemesis::Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
       network_(network),
       nodes_(std::move(nodes)),
       boot_(std::move(boot)),
-      power_lost_(std::move(power_lost)) {
+      power_lost_(std::move(power_lost)),
+      churn_(
+          world, network, nodes_, [this](SimNode& node) { LosePower(node); }, boot_) {
   CHECK(!nodes_.empty());
 }
 
@@ -63,8 +66,10 @@ void Nemesis::Start() {
     Plan("nemesis.slow_disk", rates.slow_disk_every_ns, &Nemesis::SlowDisk, target, 0);
     Plan("nemesis.hung_disk", rates.hung_disk_every_ns, &Nemesis::HangDisk, target, 0);
     Plan("nemesis.disk_full", rates.disk_full_every_ns, &Nemesis::FillDisk, target, 0);
-    nodes_[target]->trace().set_on_emit(
-        [this, target](const TraceEvent& event) { OnTrace(target, event.name); });
+    nodes_[target]->trace().set_on_emit([this, target](const TraceEvent& event) {
+      churn_.OnTrace(target, event);
+      OnTrace(target, event.name);
+    });
     nodes_[target]->disk().set_on_sync([this, target] { OnSync(target); });
   }
   const uint64_t all = nodes_.size();
@@ -293,10 +298,15 @@ void Nemesis::StepClock(uint64_t target, uint64_t count) {
 
 void Nemesis::Heal() {
   healed_ = true;
+  churn_.Stop();
   network_.RestoreAll();
   network_.UnclogAll();
-  // The devices keep their latencies; what fails by chance fails no more.
+  // What fails by chance fails no more, and no device is so slow that short election timeouts
+  // could not be met.
   FaultRates& rates = world_.rates();
+  rates.link_tail_ppm = rates.offload_tail_ppm = 0;
+  rates.link_jitter_ns = std::min<uint64_t>(rates.link_jitter_ns, 2'000'000);
+  rates.sync_ns = std::min<uint64_t>(rates.sync_ns, 5'000'000);
   rates.reset_ppm = rates.connect_refused_ppm = rates.connect_black_hole_ppm = 0;
   rates.accept_error_ppm = rates.read_error_ppm = rates.write_error_ppm = 0;
   rates.sync_error_ppm = rates.power_loss_in_operation_ppm = 0;

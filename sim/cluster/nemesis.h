@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/cluster/churn.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
 #include "sim/world.h"
@@ -33,6 +34,8 @@ class Nemesis final {
   // Nodes that are off are booted.
   void Heal();
 
+  // A Raft message leaves the node.
+  void OnSent(NodeId node) { churn_.OnSent(node.value() - 1); }
   // What was planned is off; plans again, from now.
   void PlanAfresh();
 
@@ -78,6 +81,7 @@ class Nemesis final {
   std::vector<SimNode*> nodes_;
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
+  LeaderChurn churn_;
   bool healed_ = false;
   uint64_t plan_ = 0;          // strikes of an earlier one are off
   VirtualTime next_provoked_;  // no earlier

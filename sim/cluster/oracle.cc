@@ -1,5 +1,7 @@
 #include "sim/cluster/oracle.h"
 
+#include <variant>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -24,6 +26,10 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     if (effects.persist) state.writes.push_back(*effects.persist);
     const checkers::CoreView view(raft);
     oracle_.Report(oracle_.safety_[group].Stepped(node_, view));
+    if (raft.role() == raft::Role::kLeader && state.led != raft.term()) {
+      state.led = raft.term();
+      oracle_.CheckElected(node_, group, raft);
+    }
     if (raft.commit() > state.commit) {
       state.commit = raft.commit();
       if (raft.role() == raft::Role::kLeader) {
@@ -42,8 +48,13 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
   }
 
   void OnSend(GroupId group, const raft::Message& message) override {
+    const auto* vote = std::get_if<raft::VoteReply>(&message.body);
+    if (vote != nullptr && vote->granted && !vote->pre_vote) {
+      oracle_.votes_[{group, message.term, message.to}].insert(message.from);
+    }
     oracle_.Report(oracle_.safety_[group].Sent(message));
     oracle_.Report(oracle_.ledger_.OnSent(group, message));
+    if (oracle_.on_send_) oracle_.on_send_(node_);
   }
 
   void OnReceive(GroupId, const raft::Message&) override {}
@@ -62,6 +73,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
   struct State {
     std::deque<raft::Persist> writes;  // started and not yet durable
     raft::Index commit;
+    raft::Term led;  // the last term that it led
   };
 
   static checkers::RecoveredState LogOf(const raft::Raft& raft) {
@@ -91,6 +103,20 @@ void Oracle::PowerLost(NodeId node, GroupId group) { Report(ledger_.OnPowerLost(
 
 void Oracle::Report(std::optional<checkers::Violation> violation) {
   if (!violation_) violation_ = std::move(violation);
+}
+
+void Oracle::CheckElected(NodeId node, GroupId group, const raft::Raft& raft) {
+  const std::set<NodeId>& granted = votes_[{group, raft.term(), node}];
+  for (const auto* voters : {&raft.configuration().voters, &raft.configuration().outgoing}) {
+    size_t votes = 0;
+    for (const NodeId voter : *voters) votes += voter == node || granted.contains(voter) ? 1 : 0;
+    if (voters->empty() || votes * 2 > voters->size()) continue;
+    Report(checkers::Violation{
+        "election safety",
+        absl::StrCat("node ", node.value(), " leads term ", raft.term().value(), ", in which ",
+                     votes, " of ", voters->size(), " voters voted for it"),
+        absl::StrCat("group ", group.value(), ", term ", raft.term().value())});
+  }
 }
 
 void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result) {

@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "checkers/durability_ledger.h"
@@ -19,8 +22,8 @@
 namespace lockstep::sim {
 
 // Puts together: Raft's own invariants after every step, Raft's promises seen by somebody who sees
-// all replicas (checkers::RaftSafety), the durability ledger, and deterministic apply: the same
-// entry has the same result everywhere.
+// all replicas (checkers::RaftSafety), that leaders were voted for, the durability ledger, and
+// deterministic apply: the same entry has the same result everywhere.
 // Owned by the Cluster. Nothing here suspends.
 class Oracle final {
  public:
@@ -38,6 +41,9 @@ class Oracle final {
   // The node's power has just failed.
   void PowerLost(NodeId node, GroupId group);
 
+  // Also hears of every Raft message that leaves a node.
+  void set_on_send(std::function<void(NodeId)> on_send) { on_send_ = std::move(on_send); }
+
   void Report(std::optional<checkers::Violation> violation);
   const std::optional<checkers::Violation>& violation() const { return violation_; }
   uint64_t applied_count() const { return applied_count_; }
@@ -51,12 +57,18 @@ class Oracle final {
     NodeId first;
   };
 
+  // The leader of this term was chosen by a quorum of votes of this very term. Two leaders would
+  // tell, too, but only if another candidate came at the wrong moment.
+  void CheckElected(NodeId node, GroupId group, const raft::Raft& raft);
   void CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result);
 
   std::map<GroupId, checkers::RaftSafety> safety_;
   checkers::DurabilityLedger ledger_;
   std::map<NodeId, std::unique_ptr<NodeObserver>> observers_;
   std::map<std::pair<GroupId, raft::Index>, Answer> answers_;
+  // Who granted its vote, in messages that left: to (group, term, candidate).
+  std::map<std::tuple<GroupId, raft::Term, NodeId>, std::set<NodeId>> votes_;
+  std::function<void(NodeId)> on_send_;
   std::optional<checkers::Violation> violation_;
   uint64_t applied_count_ = 0;
 };

@@ -194,6 +194,42 @@ TEST_F(RaftSafetyTest, ALeaderThatDropsItsEntryIsFound) {
   ExpectFound(Step(kA), "leader append-only", "dropped its entry 3");
 }
 
+TEST_F(RaftSafetyTest, AFollowerThatDropsEntriesForNothingIsFound) {
+  Replicate(2);
+  Node(kB).Add(1, "accepted");
+  EXPECT_FALSE(Step(kB));
+  Node(kB).entries_.pop_back();
+  ExpectFound(Step(kB), "truncation", "node 2 dropped its entry 3 of term 1");
+}
+
+TEST_F(RaftSafetyTest, EntriesBehindARepeatedAppendMustStay) {
+  Replicate(1);
+  Node(kB).Add(1, "2").Add(1, "3");
+  EXPECT_FALSE(Step(kB));
+  // The same entry again, and what came after it is gone.
+  Node(kB).entries_.resize(1);
+  Node(kB).Add(1, "2");
+  ExpectFound(Step(kB), "truncation", "node 2 dropped its entry 3");
+}
+
+TEST_F(RaftSafetyTest, ALeaderThatCommitsAnOldTermByCountingIsFound) {
+  Replicate(1);
+  Node(kB).Add(1, "left behind");
+  EXPECT_FALSE(Step(kB));
+  Node(kB).Be(Role::kLeader, 2).Add(2);
+  EXPECT_FALSE(Step(kB));
+  Node(kB).Commit(2);
+  ExpectFound(Step(kB), "commit rule", "took its commit index to 2, an entry of term 1");
+}
+
+TEST_F(RaftSafetyTest, AFollowerMayHearOfTheCommitOfAnOldTerm) {
+  Replicate(1);
+  Node(kB).Add(1, "left behind");
+  EXPECT_FALSE(Step(kB));
+  Node(kB).Be(Role::kFollower, 2).Commit(2);
+  EXPECT_FALSE(Step(kB));
+}
+
 TEST_F(RaftSafetyTest, ALeaderWithoutACommittedEntryIsFound) {
   Replicate(2);
   Node(kB).entries_.pop_back();

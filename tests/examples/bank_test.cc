@@ -24,6 +24,7 @@ class BankWorkload final : public sim::Workload {
     options.make_machine = [] { return std::make_unique<BankMachine>(); };
     // The store does not survive its process: the log must stay whole.
     options.log_bytes_retained = uint64_t{1} << 40;
+    options.compaction_interval = Seconds(1'000'000);
   }
 
   void RunClient(Fiber& fiber, runtime::Environment& environment,

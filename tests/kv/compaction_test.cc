@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "kv/record.h"
 #include "tests/kv/test_kv.h"
 
 namespace lockstep::kv {
 namespace {
 
-size_t HistoryRows(TestKv& kv) { return kv.machine.store().rows(machine::Column::kHistory).size(); }
+size_t Versions(TestKv& kv) { return kv.machine.store().rows(machine::Column::kIndex).size(); }
+size_t Blocks(TestKv& kv) { return kv.machine.store().rows(machine::Column::kHistory).size(); }
 
 // Proposes to a machine of this test; refuses at first.
 class ProposerToMachine final : public machine::Proposer {
@@ -54,13 +56,39 @@ TEST(KvCompaction, RemovesWhatNoReadableRevisionShows) {
   kv.Put("a", "2");  // 3
   kv.Delete("a");    // 4
   kv.Put("b", "1");  // 5
-  EXPECT_EQ(HistoryRows(kv), 3u);
+  EXPECT_EQ(Versions(kv), 4u);
+  EXPECT_EQ(Blocks(kv), 1u);
   kv.Compact(4);
-  EXPECT_EQ(HistoryRows(kv), 2u) << "the tombstone at the mark, for watches, and what it deleted";
+  EXPECT_EQ(Versions(kv), 3u) << "the tombstone at the mark, for watches, and what it deleted";
+  EXPECT_EQ(Blocks(kv), 1u);
   kv.Compact(5);
-  EXPECT_EQ(HistoryRows(kv), 0u);
+  EXPECT_EQ(Versions(kv), 1u);
+  EXPECT_EQ(Blocks(kv), 0u);
   EXPECT_EQ(Show(kv.Get("b").response), "b=1");
   EXPECT_TRUE(kv.machine.CheckInvariants().ok());
+}
+
+// Blocks of older revisions come and go at every place of a key's life.
+TEST(KvCompaction, EveryRevisionReadsTheSameUntilItIsCompacted) {
+  constexpr int64_t kChanges = 3 * static_cast<int64_t>(kOlderMax) + 5;
+  for (int64_t mark = 2; mark <= kChanges + 1; ++mark) {
+    TestKv kv;
+    for (int64_t at = 2; at <= kChanges + 1; ++at) {
+      // Every 21st change is a deletion, so that lives are longer and shorter than a block.
+      if (at % 21 == 0) {
+        kv.Delete("a");
+      } else {
+        kv.Put("a", std::to_string(at));
+      }
+    }
+    kv.Compact(mark);
+    ASSERT_TRUE(kv.machine.CheckInvariants().ok()) << kv.machine.CheckInvariants().ToString();
+    EXPECT_TRUE(kv.Get("a", mark - 1).Is(kCompacted) || mark == 2);
+    for (int64_t at = mark; at <= kChanges + 1; ++at) {
+      const std::string expected = at % 21 == 0 ? "" : "a=" + std::to_string(at);
+      ASSERT_EQ(Show(kv.Get("a", at).response), expected) << "at " << at << " after " << mark;
+    }
+  }
 }
 
 TEST(KvCompaction, LeaderSweepsWhatOneEntryCannot) {
@@ -68,7 +96,7 @@ TEST(KvCompaction, LeaderSweepsWhatOneEntryCannot) {
   constexpr int kPuts = 3 * static_cast<int>(kSweepChangesMax);
   for (int i = 0; i < kPuts; ++i) kv.Put("a", "v");
   kv.Compact(kPuts + 1);
-  const size_t left = HistoryRows(kv);
+  const size_t left = Versions(kv);
   EXPECT_GT(left, static_cast<size_t>(kSweepChangesMax));
   EXPECT_TRUE(kv.machine.CheckInvariants().ok());
   kv.machine.Load();  // a new leader knows that there is something left
@@ -84,7 +112,7 @@ TEST(KvCompaction, LeaderSweepsWhatOneEntryCannot) {
     scheduler.RunReady();
   }
   EXPECT_EQ(proposer.calls, 3) << "one that failed, two that were needed";
-  EXPECT_EQ(HistoryRows(kv), 1u) << "the version that the mark's change replaced";
+  EXPECT_EQ(Versions(kv), 2u) << "the newest, and the version that it replaced at the mark";
   EXPECT_TRUE(kv.machine.CheckInvariants().ok()) << kv.machine.CheckInvariants().ToString();
 }
 
@@ -96,7 +124,7 @@ TEST(KvCompaction, SecondOneContinuesAnUnfinishedSweep) {
   kv.Compact(kPuts + 1);
   EXPECT_TRUE(kv.machine.CheckInvariants().ok());
   kv.machine.Apply(EncodeCommand(CommandKind::kSweep, ""));
-  EXPECT_EQ(HistoryRows(kv), 1u);
+  EXPECT_EQ(Versions(kv), 2u);
   kv.machine.Apply(EncodeCommand(CommandKind::kSweep, ""));
   EXPECT_TRUE(kv.machine.CheckInvariants().ok());
 }
@@ -124,7 +152,7 @@ TEST(KvCompaction, HashDoesNotDependOnTheSweep) {
   swept.Compact(kPuts);
   unswept.Compact(kPuts);
   swept.machine.Apply(EncodeCommand(CommandKind::kSweep, ""));
-  ASSERT_NE(HistoryRows(swept), HistoryRows(unswept));
+  ASSERT_NE(Versions(swept), Versions(unswept));
   const std::string question = EncodeCommand(CommandKind::kHashKv, "");
   EXPECT_EQ(swept.machine.Query(question), unswept.machine.Query(question));
 }

@@ -20,8 +20,18 @@ ModelAnswer AskMachine(MachineOnMap& machine, const WorkloadRequest& request) {
 }
 
 // The number of the first request that was answered differently, or `count`.
-int FirstDifference(uint64_t seed, int count, bool check_invariants) {
-  KvWorkload workload(seed, {});
+// Few keys that live long: many versions each.
+KvWorkload::Options HotKeys() {
+  KvWorkload::Options options;
+  options.keys = 3;
+  options.put_percent = 40;
+  options.delete_percent = 1;
+  return options;
+}
+
+int FirstDifference(uint64_t seed, int count, bool check_invariants,
+                    const KvWorkload::Options& options = {}) {
+  KvWorkload workload(seed, options);
   KvModel model;
   MachineOnMap machine;
   for (int i = 0; i < count; ++i) {
@@ -46,6 +56,13 @@ TEST(KvDifferential, MachineAnswersAsTheModelForManyRequests) {
   }
 }
 
+TEST(KvDifferential, MachineAnswersAsTheModelForKeysOfManyVersions) {
+  constexpr int kRequests = 5000;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    EXPECT_EQ(FirstDifference(seed, kRequests, true, HotKeys()), kRequests) << "seed " << seed;
+  }
+}
+
 class KvMutants : public testing::TestWithParam<mutant::Id> {
  protected:
   ~KvMutants() override { mutant::Plant(mutant::Id::kNone); }
@@ -59,7 +76,14 @@ TEST_P(KvMutants, AreNoticedByTheModel) {
 INSTANTIATE_TEST_SUITE_P(All, KvMutants,
                          testing::Values(mutant::Id::kM72RangeIgnoresRevision,
                                          mutant::Id::kM73DeleteKeepsVersion,
-                                         mutant::Id::kM74TxnReadsBeforeOwnWrites));
+                                         mutant::Id::kM74TxnReadsBeforeOwnWrites,
+                                         mutant::Id::kM77DeletedKeyRemembered));
+
+TEST(KvMutant, ForgottenOlderVersionsAreNoticedByTheModel) {
+  mutant::Plant(mutant::Id::kM76OlderVersionsForgotten);
+  EXPECT_LT(FirstDifference(1, 5000, false, HotKeys()), 5000);
+  mutant::Plant(mutant::Id::kNone);
+}
 
 TEST(KvDeterminism, SameCommandsGiveTheSameBytesAlsoAcrossReloads) {
   KvWorkload workload(77, {});

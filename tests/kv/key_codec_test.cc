@@ -50,26 +50,72 @@ TEST(KeyCodec, MalformedKeysAreErrors) {
   EXPECT_FALSE(DecodeHistoryKey(good + "x").ok());
   EXPECT_FALSE(DecodeHistoryKey(std::string("a\0\x02", 3) + good).ok());
   EXPECT_FALSE(DecodeRevisionKey("r").ok());
-  EXPECT_FALSE(DecodeRecord("").ok());
-  EXPECT_FALSE(DecodeRecord("\xFF").ok());
-  EXPECT_FALSE(DecodeRecord(std::string(1, '\0') + std::string(20, '\xFF')).ok());
 }
 
-TEST(Record, RoundTripsExtremes) {
+Record ExtremeRecord() {
   Record record;
   record.mod = {INT64_MAX, kSubRevisionMax};
   record.create = 2;
   record.version = INT64_MAX;
   record.lease = -5;
   record.value = "v";
-  const std::string bytes = EncodeRecord(record);
-  const auto decoded = DecodeRecord(bytes);
+  return record;
+}
+
+void ExpectEqual(const Record& a, const Record& b) {
+  EXPECT_EQ(a.mod, b.mod);
+  EXPECT_EQ(a.create, b.create);
+  EXPECT_EQ(a.version, b.version);
+  EXPECT_EQ(a.lease, b.lease);
+  EXPECT_EQ(a.value, b.value);
+}
+
+TEST(Record, NewestRoundTripsExtremes) {
+  const Record record = ExtremeRecord();
+  const std::string older =
+      PrependOlder(record.mod, {INT64_MAX, 0}, PrependOlder({INT64_MAX, 0}, {2, 7}, ""));
+  const std::string bytes = EncodeNewest({record, 2, older});
+  const auto decoded = DecodeNewest(bytes);
   ASSERT_TRUE(decoded.ok());
-  EXPECT_EQ(decoded->mod, record.mod);
-  EXPECT_EQ(decoded->create, 2);
-  EXPECT_EQ(decoded->version, INT64_MAX);
-  EXPECT_EQ(decoded->lease, -5);
-  EXPECT_EQ(decoded->value, "v");
+  ExpectEqual(decoded->record, record);
+  EXPECT_EQ(decoded->older_count, 2u);
+  const auto revisions = DecodeOlder(record.mod, decoded->older);
+  ASSERT_TRUE(revisions.ok());
+  EXPECT_EQ(*revisions, (Revisions{{INT64_MAX, 0}, {2, 7}}));
+  const auto block = DecodeBlock(EncodeBlock(record.mod, decoded->older));
+  ASSERT_TRUE(block.ok());
+  EXPECT_EQ(*block, (Revisions{record.mod, {INT64_MAX, 0}, {2, 7}}));
+}
+
+TEST(Record, ChangeRoundTripsExtremes) {
+  Change change;
+  change.previous = Revision{3, 1};
+  change.block = Revision{2, kSubRevisionMax};
+  change.key = "k";
+  change.record = ExtremeRecord();
+  const std::string bytes = EncodeChange(change, change.record.mod);
+  const auto decoded = DecodeChange(bytes, change.record.mod);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_FALSE(decoded->is_tombstone);
+  EXPECT_EQ(decoded->previous, change.previous);
+  EXPECT_EQ(decoded->block, change.block);
+  EXPECT_EQ(decoded->key, "k");
+  ExpectEqual(decoded->record, change.record);
+}
+
+TEST(Record, MalformedRowsAreErrors) {
+  const std::string broken = std::string(1, '\0') + std::string(20, '\xFF');
+  for (const std::string& bytes : {std::string(), std::string("\xFF"), broken}) {
+    EXPECT_FALSE(DecodeNewest(bytes).ok());
+    EXPECT_FALSE(DecodeChange(bytes, {5, 0}).ok());
+    EXPECT_FALSE(DecodeBlock(bytes).ok());
+  }
+  EXPECT_FALSE(DecodeOlder({5, 0}, "\x01").ok());
+  Change change;
+  change.is_tombstone = true;
+  change.key = "k";
+  EXPECT_TRUE(DecodeChange(EncodeChange(change, {5, 0}), {5, 0}).ok());
+  EXPECT_FALSE(DecodeChange(EncodeChange(change, {5, 0}) + "x", {5, 0}).ok());
 }
 
 TEST(Crc32c, MatchesThePublishedCheckValue) {

@@ -175,7 +175,7 @@ TEST_F(KvServiceTest, PhysicalCompactionReturnsWhenEverythingIsSwept) {
   ASSERT_TRUE(Call(kCompact, request).ok());
   EXPECT_EQ(Parsed<etcdserverpb::CompactionResponse>().header().revision(), 1201);
   EXPECT_EQ(backend_.proposals, 3);
-  EXPECT_EQ(kv_.machine.store().rows(machine::Column::kHistory).size(), 1u);
+  EXPECT_EQ(kv_.machine.store().rows(machine::Column::kIndex).size(), 2u);
 }
 
 TEST_F(KvServiceTest, StatusIsAnsweredWithoutALeader) {

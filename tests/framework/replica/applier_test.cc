@@ -108,11 +108,13 @@ class ApplierTest : public testing::Test, protected ApplySink {
       CHECK_OK((*writer)->Append(fiber, frame));
     };
     append(wire::SnapshotBegin{kGroup, Meta(20, 3), raft::Term(3), NodeId(1)});
-    append(
-        wire::SnapshotChunk{0,
-                            {{0, std::string(kAppliedKey), wire::EncodeSnapshotMeta(Meta(20, 3))},
-                             {0, "S" + BigEndian64(77), BigEndian64(1) + BigEndian64(8)}}});
-    append(wire::SnapshotChunk{1, {{0, "s" + BigEndian64(77) + BigEndian64(8), "eighth"}}});
+    append(wire::SnapshotChunk{
+        0,
+        {{0, std::string(kAppliedKey), wire::EncodeSnapshotMeta(Meta(20, 3))},
+         {0, "S" + BigEndian64(77), BigEndian64(1) + BigEndian64(8) + BigEndian64(0)}}});
+    append(wire::SnapshotChunk{
+        1,
+        {{0, "s" + BigEndian64(77) + BigEndian64(0), BigEndian64(8) + BigEndian64(6) + "eighth"}}});
     append(wire::SnapshotChunk{2, {{1, "text", "snapshot"}}});
     append(wire::SnapshotEnd{4, 0});
     CHECK_OK((*writer)->Commit(fiber));

@@ -37,9 +37,9 @@ class ClientSessionsTest : public testing::Test {
 
   // Admits and executes.
   void Execute(Fiber& fiber, uint64_t number, std::string_view result, uint64_t acked_below = 0) {
-    Batch(fiber, [&](auto& store) {
+    Batch(fiber, [&](auto&) {
       ASSERT_EQ(Admit(number, acked_below), Admission::kNew);
-      sessions_.Record(kSession, RequestNumber(number), result, store);
+      sessions_.Record(kSession, RequestNumber(number), result);
     });
   }
 
@@ -158,9 +158,86 @@ TEST_F(ClientSessionsTest, LoadingGivesTheSameAnswersAsBefore) {
   });
 }
 
+TEST_F(ClientSessionsTest, TheResultsOfABatchShareARow) {
+  RunInFiber([this](Fiber& fiber) {
+    Register(fiber, kSession, NodeId(1));
+    const size_t rows = RowsInStore(fiber);
+    Batch(fiber, [&](auto&) {
+      for (const uint64_t number : {3, 1, 5, 4}) {
+        ASSERT_EQ(Admit(number, /*acked_below=*/number == 4 ? 3 : 0), Admission::kNew);
+        sessions_.Record(kSession, RequestNumber(number), absl::StrCat("result ", number));
+      }
+    });
+    EXPECT_EQ(RowsInStore(fiber), rows + 1);
+    ASSERT_TRUE(sessions_.Load(fiber, *group_->Snapshot()).ok());
+    EXPECT_EQ(Admit(1), Admission::kStale);
+    for (const uint64_t number : {3, 4, 5}) {
+      ASSERT_EQ(Admit(number), Admission::kDuplicate);
+      EXPECT_EQ(*result_, absl::StrCat("result ", number));
+    }
+  });
+}
+
+// Replicas cut the log into different batches and restart at different places.
+TEST_F(ClientSessionsTest, RowsDependOnTheLogAndNotOnBatchesOrReloads) {
+  RunInFiber([this](Fiber& fiber) {
+    const auto rows_after = [&](uint64_t group, uint64_t batch, bool reload) {
+      const auto store = store_.Group(GroupId(group));
+      ClientSessions sessions;
+      for (uint64_t number = 0; number <= 5000;) {
+        auto transaction = store->Begin();
+        for (uint64_t i = 0; i < batch && number <= 5000; ++i, ++number) {
+          if (number == 0) {
+            sessions.Register(kSession, NodeId(1), *transaction);
+            continue;
+          }
+          const std::string* known = nullptr;
+          const RequestNumber below(number < 100 ? 0 : number - 90 - number % 7);
+          CHECK(sessions.Admit(
+                    {EnvelopeKind::kCommand, kSession, RequestNumber(number), below, NodeId(0), ""},
+                    &known) == Admission::kNew);
+          sessions.Record(kSession, RequestNumber(number),
+                          std::string(number % 50 == 0 ? 3000 : number % 20, 'r'));
+        }
+        sessions.FinishBatch(*transaction);
+        CHECK_OK(store->Commit(fiber, std::move(transaction)));
+        if (reload) CHECK_OK(sessions.Load(fiber, *store->Snapshot()));
+      }
+      std::vector<std::pair<std::string, std::string>> rows;
+      const auto view = store->Snapshot();
+      const auto at = view->NewIterator(machine::Column::kSystem);
+      for (at->Seek(fiber, ""); at->Valid(); at->Next(fiber))
+        rows.emplace_back(at->key(), at->value());
+      return rows;
+    };
+    const auto rows = rows_after(2, 1, false);
+    EXPECT_GT(rows.size(), 3u);
+    EXPECT_EQ(rows_after(3, 17, false), rows);
+    EXPECT_EQ(rows_after(4, 1000, false), rows);
+    EXPECT_EQ(rows_after(5, 13, true), rows);
+  });
+}
+
 TEST_F(ClientSessionsTest, AMalformedRowIsDataLoss) {
   RunInFiber([this](Fiber& fiber) {
     Batch(fiber, [](auto& store) { store.Put(machine::Column::kSystem, "S123", "x"); });
+    EXPECT_TRUE(absl::IsDataLoss(sessions_.Load(fiber, *group_->Snapshot())));
+  });
+}
+
+TEST_F(ClientSessionsTest, AMalformedRowOfResultsIsDataLoss) {
+  RunInFiber([this](Fiber& fiber) {
+    Register(fiber, kSession, NodeId(1));
+    Execute(fiber, 1, "first");
+    std::string key;
+    {
+      const auto view = group_->Snapshot();
+      const auto at = view->NewIterator(machine::Column::kSystem);
+      at->Seek(fiber, "s");
+      ASSERT_TRUE(at->Valid());
+      key = at->key();
+    }
+    Batch(fiber, [&](auto& store) { store.Put(machine::Column::kSystem, key, "short"); });
     EXPECT_TRUE(absl::IsDataLoss(sessions_.Load(fiber, *group_->Snapshot())));
   });
 }

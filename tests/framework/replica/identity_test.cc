@@ -27,7 +27,7 @@ TEST_F(IdentityTest, TheFileIsALineOfText) {
   EXPECT_TRUE(Claim(kOurs).ok());
   const std::string text = disk_.Contents().at("shard-0/IDENTITY");
   EXPECT_EQ(text.substr(0, text.find(" sum ")),
-            "lockstep 1 cluster 00000000000000c1 node 00000000000000b2 shards 1");
+            "lockstep 2 cluster 00000000000000c1 node 00000000000000b2 shards 1");
 }
 
 TEST_F(IdentityTest, AClaimSurvivesPowerLoss) {
@@ -74,7 +74,16 @@ TEST_F(IdentityTest, ANewerFormatIsRefused) {
   disk_.SetContents({{"shard-0/IDENTITY", EncodeIdentity(newer)}});
   const absl::Status status = Claim(kOurs);
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  EXPECT_NE(status.message().find("format version 2"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("format version 3"), std::string::npos) << status;
+}
+
+TEST_F(IdentityTest, ATooOldFormatIsRefused) {
+  Identity older = kOurs;
+  older.format_version = Identity::kFormatVersionMin - 1;
+  disk_.SetContents({{"shard-0/IDENTITY", EncodeIdentity(older)}});
+  const absl::Status status = Claim(kOurs);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("reads from 2 on"), std::string::npos) << status;
 }
 
 TEST_F(IdentityTest, EveryDamagedByteIsNoticed) {

@@ -169,7 +169,7 @@ TEST_F(ProposalsTest, ASnapshotAnswersWhatItCovers) {
   const auto transaction = group->Begin();
   ClientSessions sessions;
   sessions.Register(kSession, kOwner, *transaction);
-  sessions.Record(kSession, RequestNumber(1), "from the snapshot", *transaction);
+  sessions.Record(kSession, RequestNumber(1), "from the snapshot");
   proposals_.OnSnapshotInstalled(sessions);
   scheduler_.RunReady();
   ASSERT_TRUE(covered.done);

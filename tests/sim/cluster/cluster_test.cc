@@ -52,6 +52,7 @@ class CounterWorkload final : public Workload {
     options.make_machine = [] { return std::make_unique<CounterMachine>(); };
     // The store does not survive its process: the log must stay whole.
     options.log_bytes_retained = uint64_t{1} << 40;
+    options.compaction_interval = Seconds(1'000'000);
   }
 
   void RunClient(Fiber& fiber, runtime::Environment& environment, const ClientPlan& plan) override {

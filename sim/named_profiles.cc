@@ -1,0 +1,66 @@
+// The profiles that have a name. What they do not mention is as in the default profile.
+#include "sim/profile_text.h"
+
+namespace lockstep::sim {
+namespace {
+
+constexpr std::string_view kStorm = R"(
+base default
+kill_every_ns 100% 2s 20s 0
+power_loss_percent 90% 50 95 0
+cluster_power_loss_every_ns 40% 10s 40s 0
+restart_storm_percent 80% 30 80 0
+down_ns 100% 5ms 2s
+partition_every_ns 90% 1s 10s 0
+partition_lasts_ns 100% 50ms 5s
+clog_every_ns 80% 1s 10s 0
+reset_ppm 90% 10 5000 0
+pause_every_ns 70% 2s 20s 0
+churn_percent 70% 50 100 0
+election_ticks 90% 5 30 50
+)";
+
+constexpr std::string_view kDisk = R"(
+base default
+partition_every_ns 20% 10s 30s 0
+clog_every_ns off
+churn_percent off
+kill_every_ns 90% 3s 30s 0
+power_loss_percent 90% 50 95 0
+power_loss_in_operation_ppm 80% 1000 20000 0
+read_ns 90% 50us 20ms
+write_ns 90% 1us 5ms
+sync_ns 90% 100us 100ms
+read_error_ppm 50% 1000 50000 0
+write_error_ppm 50% 1000 10000 0
+sync_error_ppm 60% 1000 20000 0
+slow_disk_every_ns 70% 3s 20s 0
+hung_disk_every_ns 40% 10s 60s 0
+disk_full_every_ns 60% 5s 30s 0
+capacity_bytes 30% 64MiB 512MiB
+)";
+
+constexpr std::string_view kClock = R"(
+base default
+clock_offset_ns 100% 1s 60s 0
+clock_drift_ppm 100% 1000 50000 0
+clock_step_every_ns 90% 1s 10s 0
+clock_step_ns 100% 10ms 600s
+pause_every_ns 80% 2s 20s 0
+uneven_timers 50% 1 1 0
+)";
+
+}  // namespace
+
+const std::vector<NamedProfile>& NamedProfiles() {
+  static const std::vector<NamedProfile> all = {
+      {"calm", "no faults at all", "base calm"},
+      {"default", "everything in moderation, each class in a share of the universes", ""},
+      {"storm", "crashes, restarts and cuts, faster than the cluster recovers", kStorm},
+      {"disk", "slow, full and failing disks, power losses", kDisk},
+      {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},
+  };
+  return all;
+}
+
+}  // namespace lockstep::sim
