@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/simulate/causality.h"
+#include "cli/simulate/event_form.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/tape_facts.h"
 #include "cli/simulate/trial.h"
@@ -114,6 +115,7 @@ class Investigator final {
       absl::StrAppend(&found_.text, "not shrunk: its tape does not fail in the same way\n");
       return;
     }
+    found_.restated = RestateByEvents(*shrunk, mutant_, run_, trials);
     found_.shrunk =
         RunTrials({{shrunk->seed, mutant_, &*shrunk, {}, {}}}, 1, run_, cpu_each_)[0].run;
   }

@@ -31,7 +31,8 @@ struct Finding final {
   sim::RunResult shrunk;  // of the shrunk tape, which is in it
   size_t entries_first = 0;
   uint64_t replays = 0;
-  Duration cpu{0};  // of the replays
+  size_t restated = 0;  // disasters of the tape that follow an event, not a clock
+  Duration cpu{0};      // of the replays
   sim::Curve curve;
   std::string tape_file;  // where it was written; empty if nothing was
   std::string page_file;
