@@ -7,11 +7,15 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "checkers/collections.h"
 #include "checkers/formats/recorded_history.h"
 #include "checkers/kv_text.h"
+#include "checkers/models/collections.h"
 #include "checkers/models/register.h"
 #include "checkers/models/string_store.h"
+#include "checkers/register_zones.h"
 #include "checkers/revision_certificate.h"
+#include "checkers/transactions/transactions.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::checkers {
@@ -25,11 +29,7 @@ struct Model final {
   CheckFunction check;              // null: it reads the text itself
 };
 
-template <typename M>
-void Judge(const M& model,
-           const std::vector<Operation<typename M::Input, typename M::Output>>& operations,
-           const CheckOptions& options, CheckReport* report) {
-  LinearizabilityResult result = CheckLinearizability(model, operations, options.limits);
+void Take(LinearizabilityResult result, CheckReport* report) {
   report->verdict = result.verdict;
   if (result.violation) report->violations.push_back(*std::move(result.violation));
 }
@@ -37,14 +37,50 @@ void Judge(const M& model,
 absl::Status CheckRegister(const RecordedHistory& recorded, const CheckOptions& options,
                            CheckReport* report) {
   ASSIGN_OR_RETURN(const RegisterHistory history, RegisterHistoryOf(recorded));
-  Judge(history.model, history.operations, options, report);
+  Take(CheckRegisters(history.model, history.operations, options.limits), report);
   return absl::OkStatus();
 }
 
 absl::Status CheckStrings(const RecordedHistory& recorded, const CheckOptions& options,
                           CheckReport* report) {
   ASSIGN_OR_RETURN(const std::vector<StringOperation> operations, StringHistoryOf(recorded));
-  Judge(StringModel(), operations, options, report);
+  Take(CheckLinearizability(StringModel(), operations, options.limits), report);
+  return absl::OkStatus();
+}
+
+absl::Status CheckQueues(const RecordedHistory& recorded, const CheckOptions& options,
+                         CheckReport* report) {
+  ASSIGN_OR_RETURN(const auto history, QueueHistoryOf(recorded));
+  Take(CheckQueue(history.first, history.second, options.limits), report);
+  return absl::OkStatus();
+}
+
+absl::Status CheckLocks(const RecordedHistory& recorded, const CheckOptions& options,
+                        CheckReport* report) {
+  ASSIGN_OR_RETURN(const std::vector<LockOperation> operations, LockHistoryOf(recorded));
+  Take(CheckLock(operations, options.limits), report);
+  return absl::OkStatus();
+}
+
+absl::Status CheckSets(const RecordedHistory& recorded, const CheckOptions& options,
+                       CheckReport* report) {
+  ASSIGN_OR_RETURN(const auto history, SetHistoryOf(recorded));
+  Take(CheckSet(history.first, history.second, options.limits), report);
+  return absl::OkStatus();
+}
+
+absl::Status CheckTxn(const RecordedHistory& recorded, const CheckOptions& options,
+                      CheckReport* report) {
+  ASSIGN_OR_RETURN(const TxnHistory history, TxnHistoryOf(recorded));
+  TxnOptions txn_options;
+  txn_options.isolation = options.isolation;
+  const TxnResult result = CheckTransactions(history, txn_options);
+  report->model = history.workload == TxnWorkload::kListAppend ? "list-append" : "rw-register";
+  absl::StrAppend(&report->model, ", ", Name(options.isolation));
+  report->verdict = result.verdict;
+  for (const Anomaly& anomaly : result.anomalies) {
+    report->violations.push_back({anomaly.name, anomaly.text, ""});
+  }
   return absl::OkStatus();
 }
 
@@ -61,6 +97,15 @@ const std::vector<Model>& Models() {
       {{"strings", "linearizable strings under keys", "get put append"},
        {"get", "put", "append"},
        CheckStrings},
+      {{"queue", "a linearizable first-in-first-out queue", "enqueue dequeue"},
+       {"enqueue", "dequeue"},
+       CheckQueues},
+      {{"lock", "a linearizable lock", "acquire release"}, {"acquire", "release"}, CheckLocks},
+      {{"set", "a linearizable set that grows", "add read"}, {"add", "read"}, CheckSets},
+      {{"transactions", "lists to append to, or registers, under an isolation level",
+        "txn of append and r, or w and r"},
+       {"txn"},
+       CheckTxn},
   };
   return models;
 }
@@ -105,7 +150,7 @@ absl::StatusOr<CheckReport> CheckKv(std::string_view text, const CheckOptions& o
     return report;
   }
   const KvModel model(history);
-  Judge(model, model.Judged(history), options, &report);
+  Take(CheckLinearizability(model, model.Judged(history), options.limits), &report);
   return report;
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "checkers/linearizability.h"
+#include "checkers/transactions/transactions.h"
 #include "checkers/violation.h"
 
 namespace lockstep::checkers {
@@ -16,6 +17,7 @@ namespace lockstep::checkers {
 struct CheckOptions final {
   std::string model;  // "": the one that fits the functions in the file
   LinearizabilityLimits limits;
+  Isolation isolation = Isolation::kStrict;  // of transactions
 };
 
 struct CheckReport final {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "checkers/kv_replay.h"
+#include "checkers/revision_fast_path.h"
 #include "framework/base/check.h"
 
 namespace lockstep::checkers {
@@ -397,6 +398,11 @@ Found Certificate::Answer(const Question& question) {
 }  // namespace
 
 RevisionResult CheckRevisions(const KvHistory& history, const RevisionOptions& options) {
+  if (options.try_plain_proof) {
+    if (const auto writes = ProvePlainHistory(history, options.initial_revision)) {
+      return {std::nullopt, *writes, 0};
+    }
+  }
   return Certificate(history, options).Run();
 }
 

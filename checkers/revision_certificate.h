@@ -31,6 +31,7 @@ namespace lockstep::checkers {
 struct RevisionOptions final {
   // The store is empty and at this revision when the history begins.
   int64_t initial_revision = 1;
+  bool try_plain_proof = true;  // revision_fast_path.h, first
 };
 
 struct RevisionResult final {

@@ -28,6 +28,7 @@ key-value text of Porcupine's tests. Without --model, the functions in the file 
 Examples:
   lockstep check history.edn
   lockstep check etcd_002.log --model register -w json
+  lockstep check append.edn --isolation snapshot-isolation
 
 Exit status: 0 the history keeps the promise; 1 it breaks it; 2 the command line or the file makes
 no sense; 4 the limits were reached first: neither proven nor refuted.)";
@@ -35,6 +36,7 @@ no sense; 4 the limits were reached first: neither proven nor refuted.)";
 struct CheckFlags final {
   std::string file;
   std::string format = "table";
+  std::string isolation = checkers::Name(checkers::Isolation::kStrict);
   checkers::CheckOptions options;
 };
 
@@ -95,8 +97,10 @@ int RunCheck(const CheckFlags& flags) {
     PrintError("check", absl::StrCat(flags.file, ": cannot be read"));
     return kExitUsage;
   }
+  checkers::CheckOptions options = flags.options;
+  options.isolation = *checkers::IsolationNamed(flags.isolation);
   const auto start = std::chrono::steady_clock::now();
-  const auto report = checkers::CheckFileText(std::move(text).str(), flags.options);
+  const auto report = checkers::CheckFileText(std::move(text).str(), options);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   if (!report.ok()) {
     const std::string message(report.status().message());
@@ -120,6 +124,9 @@ Command AddCheck(CLI::App& root) {
   auto flags = std::make_shared<CheckFlags>();
   app->add_option("FILE", flags->file, "The history")->required();
   app->add_option("--model", flags->options.model, "What the clients talked to");
+  app->add_option("--isolation", flags->isolation, "What transactions were promised")
+      ->check(CLI::IsMember(checkers::IsolationNames()))
+      ->capture_default_str();
   app->add_option("-w,--write-out", flags->format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

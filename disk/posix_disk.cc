@@ -76,7 +76,6 @@ absl::StatusOr<std::unique_ptr<runtime::File>> PosixDisk::Open(Fiber& fiber,
                                                                OpenMode mode) {
   const std::string at = Checked(path);
   const int flags = FlagsOf(mode);
-  const Lane lane = LaneOf(path);
   // Owns the descriptor if the fiber is unwound when the file is open already.
   struct Opened {
     int fd = -1;
@@ -85,19 +84,20 @@ absl::StatusOr<std::unique_ptr<runtime::File>> PosixDisk::Open(Fiber& fiber,
     }
   } opened;
   int error = 0;
-  offload_.Run(fiber, lane, [&] {
+  offload_.Run(fiber, Lane::kGeneral, [&] {
     opened.fd = openat(root_fd_, at.c_str(), flags, kFileMode);
     error = ErrnoIf(opened.fd < 0);
   });
   RETURN_IF_ERROR(StatusOf(error, mode == OpenMode::kCreate ? "create" : "open", path));
-  return std::make_unique<PosixFile>(offload_, lane, std::exchange(opened.fd, -1), FullPath(path));
+  return std::make_unique<PosixFile>(offload_, LaneOf(path), std::exchange(opened.fd, -1),
+                                     FullPath(path));
 }
 
 absl::Status PosixDisk::Rename(Fiber& fiber, const std::string& from, const std::string& to) {
   const std::string at_from = Checked(from);
   const std::string at_to = Checked(to);
   int error = 0;
-  offload_.Run(fiber, LaneOf(to), [&] {
+  offload_.Run(fiber, Lane::kGeneral, [&] {
     error = ErrnoIf(renameat(root_fd_, at_from.c_str(), root_fd_, at_to.c_str()) != 0);
   });
   return StatusOf(error, "rename", from);
@@ -114,7 +114,7 @@ absl::Status PosixDisk::Remove(Fiber& fiber, const std::string& path) {
 absl::Status PosixDisk::CreateDirectory(Fiber& fiber, const std::string& path) {
   const std::string at = Checked(path);
   int error = 0;
-  offload_.Run(fiber, LaneOf(path), [&] { error = CreateDirectories(root_fd_, at); });
+  offload_.Run(fiber, Lane::kGeneral, [&] { error = CreateDirectories(root_fd_, at); });
   return StatusOf(error, "create directory", path);
 }
 
@@ -129,7 +129,7 @@ absl::Status PosixDisk::RemoveDirectory(Fiber& fiber, const std::string& path) {
 absl::Status PosixDisk::SyncDirectory(Fiber& fiber, const std::string& path) {
   const std::string at = Checked(path);
   int error = 0;
-  offload_.Run(fiber, LaneOf(path), [&] { error = SyncDirectoryAt(root_fd_, at); });
+  offload_.Run(fiber, Lane::kGeneral, [&] { error = SyncDirectoryAt(root_fd_, at); });
   return StatusOf(error, "sync directory", path);
 }
 

@@ -12,9 +12,9 @@ namespace lockstep::disk {
 
 // The operating system's files below one directory, through Offload; owns no thread.
 //
-// Paths are relative and have no ".." (CHECKed); "" and "." are the directory itself. What changes
-// files below `log_directory`, and those changes of its names that the log waits for, take
-// Lane::kLog; reading, removing and listing never do.
+// Paths are relative and have no ".." (CHECKed); "" and "." are the directory itself. Lane::kLog
+// is for WriteAndSync of files below `log_directory` alone: the log's batches wait neither for the
+// preparation of its next segment nor for changes of names.
 // Owned by the composer; outlives its files.
 class PosixDisk final : public runtime::Disk {
  public:

@@ -55,14 +55,14 @@ absl::StatusOr<size_t> PosixFile::Read(Fiber& fiber, uint64_t offset, absl::Span
 absl::Status PosixFile::Write(Fiber& fiber, uint64_t offset, absl::string_view data) {
   CHECK(Fits(offset, data.size())) << path_;
   int error = 0;
-  offload_.Run(fiber, lane_, [&] { error = WriteAll(offset, data); });
+  offload_.Run(fiber, runtime::Lane::kGeneral, [&] { error = WriteAll(offset, data); });
   return error == 0 ? absl::OkStatus() : ErrnoStatus(error, "write", path_);
 }
 
 absl::Status PosixFile::DataSync(Fiber& fiber) {
   RETURN_IF_ERROR(sync_failure_);
   int error = 0;
-  offload_.Run(fiber, lane_, [&] { error = Sync(); });
+  offload_.Run(fiber, runtime::Lane::kGeneral, [&] { error = Sync(); });
   return AfterSync(error);
 }
 
@@ -82,7 +82,7 @@ absl::Status PosixFile::WriteAndSync(Fiber& fiber, uint64_t offset, absl::string
 absl::Status PosixFile::Truncate(Fiber& fiber, uint64_t bytes) {
   CHECK(Fits(bytes, 0)) << path_;
   int error = 0;
-  offload_.Run(fiber, lane_, [&] {
+  offload_.Run(fiber, runtime::Lane::kGeneral, [&] {
     while (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
       error = errno;
       if (error != EINTR) return;

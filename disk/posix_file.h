@@ -8,14 +8,14 @@
 
 namespace lockstep::disk {
 
-// An open file of the operating system. Every call is one job: what changes the file on its lane,
-// what reads it on Lane::kGeneral, so that a log that is read does not hold up one that is written.
+// An open file of the operating system. Every call is one job: WriteAndSync on the file's lane, all
+// others on Lane::kGeneral.
 //
 // Invariant: after a failed data sync every later one fails too. The kernel forgets a failure once
 // it has told of it, and would call the next sync a success though the data is gone.
 class PosixFile final : public runtime::File {
  public:
-  // Takes over `fd`.
+  // Takes over `fd`; `lane` is for WriteAndSync.
   PosixFile(runtime::Offload& offload, runtime::Lane lane, int fd, std::string path);
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;

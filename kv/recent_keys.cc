@@ -1,54 +1,53 @@
 #include "kv/recent_keys.h"
 
-#include <utility>
-
+#include "framework/base/checksum.h"
 #include "framework/base/mutant.h"
 
 namespace lockstep::kv {
 
-const Newest* RecentKeys::Find(std::string_view key) {
-  const absl::string_view wanted(key.data(), key.size());
-  if (const auto it = young_.find(wanted); it != young_.end()) return Show(it->second);
-  if (const auto it = old_.find(wanted); it != old_.end()) return Show(it->second);
+std::unique_ptr<RecentKeys::Set>* RecentKeys::SetOf(std::string_view key) {
+  return sets_.empty() ? nullptr : &sets_[base::Checksum64(key) % kSets];
+}
+
+RecentKeys::Row* RecentKeys::FindRow(std::string_view key) {
+  std::unique_ptr<Set>* const set = SetOf(key);
+  if (set == nullptr || *set == nullptr) return nullptr;
+  for (Row& row : (*set)->rows) {
+    if (row.used && row.key == key) return &row;
+  }
   return nullptr;
+}
+
+const Newest* RecentKeys::Find(std::string_view key) {
+  const Row* const row = FindRow(key);
+  if (row == nullptr) return nullptr;
+  shown_ = row->newest;
+  shown_.older = row->older;
+  return &shown_;
 }
 
 void RecentKeys::Put(std::string_view key, const Newest& newest) {
   if (key.size() > kKeyBytesMax) return;
-  if (young_.size() >= kGenerationMax) {
-    old_ = std::move(young_);
-    young_ = {};
+  Row* row = FindRow(key);
+  if (row == nullptr) {
+    if (sets_.empty()) sets_.resize(kSets);
+    std::unique_ptr<Set>& set = *SetOf(key);
+    if (set == nullptr) set = std::make_unique<Set>();
+    row = &set->rows[set->next];
+    set->next = (set->next + 1) % kWays;
+    row->key.assign(key);
+    row->used = true;
   }
-  // A stale row in the old generation is hidden by this one as long as it lives.
-  Row& row = young_[absl::string_view(key.data(), key.size())];
-  row.mod = newest.record.mod;
-  row.create = newest.record.create;
-  row.version = newest.record.version;
-  row.lease = newest.record.lease;
-  row.older_count = newest.older_count;
-  row.older.assign(newest.older);
+  row->older.assign(newest.older);
+  row->newest = newest;
+  row->newest.older = {};
+  row->newest.record.value = {};
 }
 
 void RecentKeys::Erase(std::string_view key) {
   if (mutant::Enabled(mutant::Id::kM77DeletedKeyRemembered)) return;
-  const absl::string_view gone(key.data(), key.size());
-  young_.erase(gone);
-  old_.erase(gone);
-}
-
-void RecentKeys::Clear() {
-  young_ = {};
-  old_ = {};
-}
-
-const Newest* RecentKeys::Show(const Row& row) {
-  shown_.record.mod = row.mod;
-  shown_.record.create = row.create;
-  shown_.record.version = row.version;
-  shown_.record.lease = row.lease;
-  shown_.older_count = row.older_count;
-  shown_.older = row.older;
-  return &shown_;
+  Row* const row = FindRow(key);
+  if (row != nullptr) row->used = false;
 }
 
 }  // namespace lockstep::kv

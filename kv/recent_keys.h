@@ -4,45 +4,51 @@
 #ifndef LOCKSTEP_KV_RECENT_KEYS_H_
 #define LOCKSTEP_KV_RECENT_KEYS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "kv/record.h"
 
 namespace lockstep::kv {
 
-// A cache of rows in kPrimary: whatever it knows is what the store holds. Two generations: a full
-// young one becomes the old one, and what was in the old one is forgotten. Does not suspend.
+// A cache of rows in kPrimary: whatever it knows is what the store holds. A key has one set of four
+// places, which is filled in turn. Memory is taken set by set: at most 16,384 rows. Does not
+// suspend.
 class RecentKeys final {
  public:
   // The row's content with an empty value, valid until the next call; null if it is not known.
   const Newest* Find(std::string_view key);
   void Put(std::string_view key, const Newest& newest);
   void Erase(std::string_view key);
-  void Clear();
+  void Clear() { sets_.clear(); }
 
  private:
-  static constexpr size_t kGenerationMax = 8192;
+  static constexpr size_t kSets = 4096;
+  static constexpr size_t kWays = 4;
   // Longer keys are not worth their memory.
   static constexpr size_t kKeyBytesMax = 256;
 
   struct Row final {
-    Revision mod;
-    int64_t create = 0;
-    int64_t version = 0;
-    int64_t lease = 0;
-    size_t older_count = 0;
+    std::string key;
+    Newest newest;  // refers to nothing
     std::string older;
+    bool used = false;
   };
-  using Generation = absl::flat_hash_map<std::string, Row>;
+  struct Set final {
+    std::array<Row, kWays> rows;
+    size_t next = 0;  // to be filled
+  };
 
-  const Newest* Show(const Row& row);
-  // Never iterated: its order differs from run to run.
-  Generation young_;
-  Generation old_;
+  // The key's set; null if it has none yet.
+  std::unique_ptr<Set>* SetOf(std::string_view key);
+  Row* FindRow(std::string_view key);
+
+  std::vector<std::unique_ptr<Set>> sets_;
   Newest shown_;
 };
 

@@ -1,5 +1,9 @@
 #include "sim/profile_text.h"
 
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -32,13 +36,23 @@ bool ParseNumber(absl::string_view text, uint64_t* out) {
   return true;
 }
 
-// "12%" or "0.5%", in millionths.
+// "12%" or "0.0005%", in millionths: at most four digits after the point.
 bool ParseChance(absl::string_view text, uint64_t* ppm) {
-  double percent = 0;
-  if (!absl::ConsumeSuffix(&text, "%") || !absl::SimpleAtod(text, &percent)) return false;
-  if (!(percent >= 0 && percent <= 100)) return false;
-  *ppm = static_cast<uint64_t>(percent * 10'000 + 0.5);
-  return true;
+  constexpr size_t kDigits = 4;
+  if (!absl::ConsumeSuffix(&text, "%")) return false;
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('.', 1));
+  uint64_t whole = 0;
+  if (!absl::SimpleAtoi(parts.first, &whole) || whole > 100) return false;
+  uint64_t fraction = 0;
+  if (absl::StrContains(text, '.')) {
+    std::string digits(parts.second.data(), parts.second.size());
+    if (digits.empty() || digits.size() > kDigits) return false;
+    digits.resize(kDigits, '0');
+    if (!absl::SimpleAtoi(digits, &fraction)) return false;
+  }
+  *ppm = whole * 10'000 + fraction;
+  return *ppm <= 1'000'000;
 }
 
 // The words of one line that names a knob. Returns what is wrong, or nothing.

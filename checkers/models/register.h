@@ -53,7 +53,6 @@ class RegisterModel final {
   // What SnapshotModel asks.
   std::optional<State> Observed(const Input& in, const Output& out) const;
   bool Overwrites(const Input& in) const { return in.kind == Input::Kind::kWrite; }
-  bool Extends(State, State) const { return true; }
 
  private:
   Names keys_;

@@ -36,6 +36,7 @@ class StringModel final {
   bool NeverMutates(const Input& in, const Output*) const { return in.kind == Input::Kind::kGet; }
   std::string Describe(const Input& in, const Output* out) const;
   std::string DescribeState(const State& state) const;
+  size_t HeapBytes(const State& state) const { return state.size(); }
 
   // What SnapshotModel asks.
   std::optional<State> Observed(const Input& in, const Output& out) const;

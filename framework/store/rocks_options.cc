@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -19,6 +20,10 @@ namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
+
+// What flushes and compactions together may write; applying waits when that is too little.
+constexpr int64_t kBackgroundBytesPerSecond = int64_t{128} << 20;
+constexpr int64_t kBackgroundRefillMicroseconds = 10'000;
 
 // RocksDB's threads would write the log, so it cannot go to a Trace; errors surface in health().
 class SilentLogger final : public rocksdb::Logger {
@@ -95,6 +100,9 @@ rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
   to.max_open_files = 512;
   to.max_file_opening_threads = 2;
   to.bytes_per_sync = kMiB;
+  // A flush at full speed would keep the device from the log's syncs for tens of milliseconds.
+  to.rate_limiter.reset(
+      rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecond, kBackgroundRefillMicroseconds));
   to.max_manifest_file_size = 4 * kMiB;
   rocksdb::BlockBasedTableOptions table = CommonTableOptions();
   table.block_cache = rocksdb::NewLRUCache(cache, /*num_shard_bits=*/2);

@@ -85,7 +85,7 @@ TEST(Linearizability, TheLimitGivesUnknownAndNeverAFalseOk) {
 
 TEST(Linearizability, MoreUnknownOperationsThanSlotsGiveUnknown) {
   Ops ops;
-  for (int i = 0; i < 200; ++i) ops.push_back(Write(1, 1, std::nullopt, i));
+  for (int i = 0; i < 2000; ++i) ops.push_back(Write(1, 1, std::nullopt, i));
   ops.push_back(Read(2, 2, 3, 7));
   EXPECT_EQ(Check(ops), Verdict::kUnknown);
 }

@@ -239,18 +239,20 @@ TEST_F(PosixDiskTest, AFailedSyncIsNeverFollowedByASuccess) {
   close(ends[0]);
 }
 
-TEST_F(PosixDiskTest, TheLogHasItsLaneToItself) {
+TEST_F(PosixDiskTest, OnlyTheLogsBatchesTakeItsLane) {
   Run([&](Fiber& f) {
     CHECK_OK(disk_->CreateDirectory(f, "log"));
     const auto segment = MustOpen(f, "log/1", OpenMode::kCreate);
-    CHECK_OK(segment->WriteAndSync(f, 0, "x"));
-    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(3, Lane::kLog));
-    lanes_.lanes.clear();
+    CHECK_OK(disk_->SyncDirectory(f, "log"));
+    CHECK_OK(segment->Write(f, 0, "prepared"));
+    CHECK_OK(segment->DataSync(f));
     const auto other = MustOpen(f, "logbook", OpenMode::kCreate);
     CHECK_OK(other->WriteAndSync(f, 0, "x"));
-    EXPECT_EQ(ReadAt(f, *segment, 0, 9), "x");
-    CHECK_OK(disk_->Remove(f, "log/1"));
-    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(4, Lane::kGeneral));
+    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(7, Lane::kGeneral));
+    lanes_.lanes.clear();
+    CHECK_OK(segment->WriteAndSync(f, 0, "x"));
+    EXPECT_EQ(lanes_.lanes, std::vector<Lane>(1, Lane::kLog));
+    EXPECT_EQ(ReadAt(f, *segment, 0, 9), "xrepared");
   });
 }
 

@@ -42,6 +42,9 @@ TEST(ProfileText, ErrorsNameTheLineAndWhatWasExpected) {
   ExpectRefused("base default\nreset_pm 1% 1 2", "my.profile, line 2: there is no knob 'reset_pm'");
   ExpectRefused("reset_ppm", "line 1: expected KNOB off, or KNOB CHANCE% LOW HIGH [BENIGN]");
   ExpectRefused("reset_ppm 101% 1 2", "'101%' is no chance");
+  ExpectRefused("reset_ppm 100.1% 1 2", "'100.1%' is no chance");
+  ExpectRefused("reset_ppm 1.00001% 1 2", "'1.00001%' is no chance");
+  ExpectRefused("reset_ppm 1.% 1 2", "'1.%' is no chance");
   ExpectRefused("reset_ppm 1 1 2", "'1' is no chance");
   ExpectRefused("reset_ppm 1% one 2", "'one' is no number");
   ExpectRefused("reset_ppm 1% 99999999999s 2", "'99999999999s' is no number");
