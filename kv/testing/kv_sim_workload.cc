@@ -18,8 +18,12 @@ using checkers::KvRequest;
 
 // The certificate of revisions has judged most of the history by then; what the search adds is not
 // worth more than a moment, and many writes without an answer could make it take for ever.
-constexpr checkers::LinearizabilityLimits kSearchLimits{.configurations_max = 5'000,
-                                                        .frontier_max = 500};
+checkers::LinearizabilityLimits SearchLimits() {
+  checkers::LinearizabilityLimits limits;
+  limits.configurations_max = 5'000;
+  limits.frontier_max = 500;
+  return limits;
+}
 
 KvOp Put(std::string key, std::string value) {
   KvOp op;
@@ -213,7 +217,7 @@ std::optional<checkers::Violation> KvSimWorkload::Check() {
     return certificate.violation;
   }
   const checkers::KvModel model(history);
-  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), kSearchLimits);
+  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), SearchLimits());
   return verdict.violation;
 }
 
