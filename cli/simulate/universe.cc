@@ -30,6 +30,7 @@ class SimulatedRocksStore final : public machine::OrderedStore {
   }
   absl::Status StartFlush() override { return store_->StartFlush(); }
   absl::Status Flush(Fiber& fiber) override { return store_->Flush(fiber); }
+  absl::Status StartCompaction() override { return store_->StartCompaction(); }
   uint64_t DiskBytes() const override { return store_->DiskBytes(); }
   absl::Status health() const override { return store_->health(); }
 
