@@ -31,7 +31,6 @@ constexpr const char* kIgnoredValues[] = {"wal-dir",
                                           "snapshot-catchup-entries",
                                           "max-snapshots",
                                           "max-wals",
-                                          "quota-backend-bytes",
                                           "backend-bbolt-freelist-type",
                                           "backend-batch-interval",
                                           "backend-batch-limit",
@@ -172,6 +171,8 @@ void ServeFlags::AddNodeFlags() {
   flags_.push_back(
       {"max-request-bytes", &node.max_request_bytes, false, "Of one client request (1572864)"});
   flags_.push_back({"max-txn-ops", &node.max_txn_ops, false, "Of one transaction (128)"});
+  flags_.push_back({"quota-backend-bytes", &node.quota_backend_bytes, false,
+                    "Size of the store at which puts are refused; negative: none (0: 2 GiB)"});
   flags_.push_back({"shards", &node.shards, false,
                     "Threads with a log and a store of their own; fixed for a data directory (1)"});
   flags_.push_back({"log-level", &settings_.log_level, false, "debug, info, warn or error (info)"});

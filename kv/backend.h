@@ -39,7 +39,7 @@ struct Member final {
   bool is_learner = false;
 };
 
-// Failures are the same for both calls; the code says what is known:
+// Failures are the same for these calls; the code says what is known:
 //   FAILED_PRECONDITION  there is no leader; nothing was proposed
 //   RESOURCE_EXHAUSTED   too much is under way; nothing was proposed
 //   UNAVAILABLE          the leader changed; the command may or may not be applied
@@ -53,6 +53,8 @@ class Backend {
   // Replicates a command; its outcome once it is applied. Suspends.
   virtual absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
                                               MonoTime deadline) = 0;
+  // OK: this replica's state is from now on no older than this call. Suspends.
+  virtual absl::Status CatchUp(Fiber& fiber, MonoTime deadline) = 0;
   // The outcome of a query. Suspends.
   virtual absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query,
                                             Consistency consistency, MonoTime deadline) = 0;
@@ -60,6 +62,10 @@ class Backend {
   // These suspend only where the group lives on another shard of the node.
   virtual HeaderFields Header(Fiber& fiber) = 0;
   virtual NodeStatus Status(Fiber& fiber) = 0;
+  // What this node's store takes on disk; 0 if that is not known.
+  virtual int64_t StoreBytes(Fiber& fiber) = 0;
+  // Has this node begin to clear away what was deleted.
+  virtual absl::Status Defragment(Fiber& fiber) = 0;
   // With what they have published so far. Suspends.
   virtual std::vector<Member> Members(Fiber& fiber) = 0;
 };

@@ -3,7 +3,9 @@
 #include <google/protobuf/arena.h>
 
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
+#include "kv/alarms.h"
 #include "kv/changes.h"
 #include "kv/compaction.h"
 #include "kv/hash_kv.h"
@@ -123,6 +125,8 @@ absl::StatusOr<std::string> KvMachine::Apply(Fiber& fiber, std::string_view comm
       return ApplySweep(fiber, store);
     case CommandKind::kPublish:
       return ApplyPublish(body, store);
+    case CommandKind::kAlarm:
+      return ApplyAlarm(body, store);
     default:
       return EncodeRefusal(kUnknownCommand);
   }
@@ -134,6 +138,7 @@ absl::StatusOr<std::string> KvMachine::ApplyPut(Fiber& fiber, std::string_view b
   const auto* request = messages.Parse<etcdserverpb::PutRequest>(body);
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   if (Verdict verdict = CheckPut(*request); verdict != nullptr) return EncodeRefusal(*verdict);
+  if (Verdict verdict = alarms_.Refusal(CommandKind::kPut, true)) return EncodeRefusal(*verdict);
   ASSIGN_OR_RETURN(const Verdict verdict, CheckPutAgainst(fiber, store, *request));
   if (verdict != nullptr) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::PutResponse>();
@@ -150,6 +155,9 @@ absl::StatusOr<std::string> KvMachine::ApplyDeleteRange(Fiber& fiber, std::strin
   if (Verdict verdict = CheckDeleteRange(*request); verdict != nullptr) {
     return EncodeRefusal(*verdict);
   }
+  if (Verdict verdict = alarms_.Refusal(CommandKind::kDeleteRange, false)) {
+    return EncodeRefusal(*verdict);
+  }
   auto& response = messages.New<etcdserverpb::DeleteRangeResponse>();
   Changes changes(store, head_, recent_);
   RETURN_IF_ERROR(ExecuteDeleteRange(fiber, changes, *request, response));
@@ -162,6 +170,8 @@ absl::StatusOr<std::string> KvMachine::ApplyTxn(Fiber& fiber, std::string_view b
   const auto* request = messages.Parse<etcdserverpb::TxnRequest>(body);
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   if (Verdict verdict = CheckTxn(*request); verdict != nullptr) return EncodeRefusal(*verdict);
+  const bool puts = PutCost(*request) > 0 && !mutant::Enabled(mutant::Id::kM78QuotaIgnoredByTxn);
+  if (Verdict verdict = alarms_.Refusal(CommandKind::kTxn, puts)) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::TxnResponse>();
   Changes changes(store, head_, recent_);
   ASSIGN_OR_RETURN(const Verdict verdict, ExecuteTxn(fiber, changes, *request, response));
@@ -173,6 +183,9 @@ absl::StatusOr<std::string> KvMachine::ApplyCompact(Fiber& fiber, std::string_vi
   Messages messages;
   const auto* request = messages.Parse<etcdserverpb::CompactionRequest>(body);
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
+  if (Verdict refusal = alarms_.Refusal(CommandKind::kCompact, false)) {
+    return EncodeRefusal(*refusal);
+  }
   const Verdict verdict = Compact(store, request->revision(), head_);
   if (verdict != nullptr) return EncodeRefusal(*verdict);
   // Most compactions are small: the first sweep is all that they need.
@@ -195,6 +208,25 @@ absl::StatusOr<std::string> KvMachine::ApplyPublish(std::string_view body,
   return verdict == nullptr ? EncodeResponse(std::string_view()) : EncodeRefusal(*verdict);
 }
 
+absl::StatusOr<std::string> KvMachine::ApplyAlarm(std::string_view body,
+                                                  machine::StoreTransaction& store) {
+  Messages messages;
+  const auto* request = messages.Parse<etcdserverpb::AlarmRequest>(body);
+  if (request == nullptr) return EncodeRefusal(kUnknownCommand);
+  auto& response = messages.New<etcdserverpb::AlarmResponse>();
+  alarms_.Change(*request, head_.revision, store, response);
+  return EncodeResponse(response);
+}
+
+absl::StatusOr<std::string> KvMachine::QueryAlarms(std::string_view body) const {
+  Messages messages;
+  const auto* request = messages.Parse<etcdserverpb::AlarmRequest>(body);
+  if (request == nullptr) return EncodeRefusal(kUnknownCommand);
+  auto& response = messages.New<etcdserverpb::AlarmResponse>();
+  alarms_.List(*request, response);
+  return EncodeResponse(response);
+}
+
 void KvMachine::SetUnswept(bool unswept) {
   if (unswept) {
     unswept_.Set();
@@ -207,7 +239,9 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
                                              const machine::StoreView& view) {
   if (request.empty()) return EncodeRefusal(kUnknownCommand);
   const std::string_view body = request.substr(1);
-  switch (static_cast<CommandKind>(request.front())) {
+  const auto kind = static_cast<CommandKind>(request.front());
+  if (Verdict verdict = alarms_.Refusal(kind, false)) return EncodeRefusal(*verdict);
+  switch (kind) {
     case CommandKind::kRange:
       return QueryRange(fiber, body, view);
     case CommandKind::kTxn:
@@ -218,6 +252,8 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
       return QueryState(fiber, view);
     case CommandKind::kMembers:
       return QueryMembers(fiber, view);
+    case CommandKind::kAlarms:
+      return QueryAlarms(body);
     default:
       return EncodeRefusal(kUnknownCommand);
   }
@@ -226,6 +262,7 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
 absl::Status KvMachine::Load(Fiber& fiber, const machine::StoreView& view) {
   recent_.Clear();
   ASSIGN_OR_RETURN(head_, ReadHead(fiber, view));
+  ASSIGN_OR_RETURN(alarms_, Alarms::Read(fiber, view));
   ASSIGN_OR_RETURN(const Revision position, SweepPosition(fiber, view));
   SetUnswept(position.main < head_.compacted);
   return absl::OkStatus();
@@ -242,6 +279,7 @@ void KvMachine::LeaderDuty(Fiber& fiber, machine::Proposer& proposer) {
 }
 
 absl::Status KvMachine::CheckInvariants(Fiber& fiber, const machine::StoreView& view) {
+  RETURN_IF_ERROR(CheckAlarms(fiber, view));
   return CheckKeySpace(fiber, view);
 }
 

@@ -12,13 +12,14 @@
 #include "absl/status/statusor.h"
 #include "framework/fiber/sync.h"
 #include "framework/machine/state_machine.h"
+#include "kv/alarms.h"
 #include "kv/command.h"
 #include "kv/head.h"
 #include "kv/recent_keys.h"
 
 namespace lockstep::kv {
 
-// Invariant: head_ and recent_ are what the store holds after everything that was applied.
+// Invariant: head_, alarms_ and recent_ are what the store holds after everything that was applied.
 // Owned by a replica. Apply and Query suspend inside store calls only.
 class KvMachine final : public machine::StateMachine {
  public:
@@ -44,9 +45,12 @@ class KvMachine final : public machine::StateMachine {
                                            machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplySweep(Fiber& fiber, machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplyPublish(std::string_view body, machine::StoreTransaction& store);
+  absl::StatusOr<std::string> ApplyAlarm(std::string_view body, machine::StoreTransaction& store);
+  absl::StatusOr<std::string> QueryAlarms(std::string_view body) const;
   void SetUnswept(bool unswept);
 
   Head head_;
+  Alarms alarms_;
   RecentKeys recent_;
   fiber::Event unswept_;  // set while a sweep has something to do
 };

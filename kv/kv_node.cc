@@ -30,6 +30,10 @@ class GroupBackend final : public Backend {
     return Translate(client_.Propose(fiber, std::move(command), deadline));
   }
 
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline) override {
+    return client_.CatchUp(fiber, deadline);
+  }
+
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
                                     MonoTime deadline) override {
     const replica::Consistency wanted = consistency == Consistency::kLinearizable
@@ -61,11 +65,18 @@ class GroupBackend final : public Backend {
     status.applied_index = known->applied.value();
     const auto& learners = known->configuration.learners;
     status.is_learner = std::find(learners.begin(), learners.end(), self_) != learners.end();
-    if (const auto bytes = client_.StoreBytes(fiber, deadline); bytes.ok()) {
-      status.store_bytes = static_cast<int64_t>(*bytes);
-      status.live_bytes = status.store_bytes;
-    }
+    status.store_bytes = StoreBytes(fiber);
+    status.live_bytes = status.store_bytes;
     return status;
+  }
+
+  int64_t StoreBytes(Fiber& fiber) override {
+    const auto bytes = client_.StoreBytes(fiber, fiber.now() + kLocalTimeout);
+    return bytes.ok() ? static_cast<int64_t>(*bytes) : 0;
+  }
+
+  absl::Status Defragment(Fiber& fiber) override {
+    return client_.StartCompaction(fiber, fiber.now() + kLocalTimeout);
   }
 
   std::vector<Member> Members(Fiber& fiber) override {
@@ -140,7 +151,7 @@ struct KvNode final {
   KvNode(replica::GroupClient& client, runtime::Environment& environment,
          const KvNodeOptions& options)
       : backend(client, environment.node, options),
-        service(backend, options.service),
+        service(backend, environment.node, options.service),
         work(environment.scheduler) {
     work.Spawn("kv.publish", [this](Fiber& fiber) { backend.Publish(fiber); });
   }
@@ -152,6 +163,7 @@ struct KvNode final {
 }  // namespace
 
 void Configure(replica::NodeOptions& options, KvNodeOptions kv) {
+  options.client_port.limits.busy_text = std::string(kTooManyRequests.text);
   options.make_machine = [] { return std::make_unique<KvMachine>(); };
   options.add_services = [kv = std::move(kv)](edge::GrpcRegistry& registry,
                                               replica::GroupClient& client,
@@ -170,6 +182,7 @@ void Configure(replica::NodeOptions& options, const NodeConfig& config) {
   }
   kv.service.request_timeout = Seconds(5) + 2 * config.election_timeout;
   kv.service.request_bytes_max = config.request_bytes_max;
+  kv.service.quota_bytes = config.quota_bytes;
   Configure(options, std::move(kv));
 }
 

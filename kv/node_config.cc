@@ -276,6 +276,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   config.heartbeat_interval = Milliseconds(settings.heartbeat_interval_ms);
   config.election_timeout = Milliseconds(settings.election_timeout_ms);
   config.request_bytes_max = static_cast<size_t>(settings.max_request_bytes);
+  config.quota_bytes = settings.quota_backend_bytes;
 
   std::string initial = settings.initial_cluster;
   if (initial.empty()) {

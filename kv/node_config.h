@@ -34,6 +34,7 @@ struct NodeSettings final {
   int64_t election_timeout_ms = 1000;
   int64_t max_request_bytes = limits::kRequestBytesMax;
   int64_t max_txn_ops = 128;
+  int64_t quota_backend_bytes = 0;  // 0: etcd's default; negative: none
   int64_t shards = 1;
 };
 
@@ -56,6 +57,7 @@ struct NodeConfig final {
   Duration heartbeat_interval{};
   Duration election_timeout{};
   size_t request_bytes_max = 0;
+  int64_t quota_bytes = 0;  // as typed
 };
 
 // "http://10.0.0.1:2379" as "10.0.0.1:2379". INVALID_ARGUMENT says what is wrong with the URL.

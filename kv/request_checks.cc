@@ -163,6 +163,14 @@ bool IsReadOnly(const TxnRequest& request) {
   });
 }
 
+bool AnswersKeys(const TxnRequest& request) {
+  return !AllOps(request, [](const RequestOp& op) {
+    if (op.has_request_txn()) return !AnswersKeys(op.request_txn());
+    return !op.has_request_range() && !op.request_put().prev_kv() &&
+           !op.request_delete_range().prev_kv();
+  });
+}
+
 bool IsSerializable(const TxnRequest& request) {
   if (request.success().empty() && request.failure().empty()) return false;
   return AllOps(request, [](const RequestOp& op) {

@@ -35,6 +35,9 @@ bool IsReadOnly(const etcdserverpb::TxnRequest& request);
 // compares is not.
 bool IsSerializable(const etcdserverpb::TxnRequest& request);
 
+// Whether the answer may hold keys and values, of whatever size.
+bool AnswersKeys(const etcdserverpb::TxnRequest& request);
+
 }  // namespace lockstep::kv
 
 #endif  // LOCKSTEP_KV_REQUEST_CHECKS_H_

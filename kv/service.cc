@@ -5,6 +5,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "kv/alarms.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/request_checks.h"
 
@@ -17,9 +18,11 @@ constexpr Refusal kNoLeader{GrpcCode::kUnavailable, "etcdserver: no leader"};
 constexpr Refusal kLeaderChanged{GrpcCode::kUnavailable, "etcdserver: leader changed"};
 constexpr Refusal kTimedOut{GrpcCode::kUnavailable, "etcdserver: request timed out"};
 constexpr Refusal kStopped{GrpcCode::kUnavailable, "etcdserver: server stopped"};
-constexpr Refusal kTooManyRequests{GrpcCode::kResourceExhausted, "etcdserver: too many requests"};
-constexpr Refusal kCorrupt{GrpcCode::kDataLoss, "etcdserver: corrupt cluster"};
 constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling request"};
+
+// For the response of a write that answers with keys: not as much as for reads, so that many writes
+// can be under way together.
+constexpr size_t kWriteRoomBytes = limits::kResponseRoomBytes / 4;
 
 std::string_view MessageOf(const edge::GrpcRequest& request) {
   return {request.message.data(), request.message.size()};
@@ -79,6 +82,8 @@ void KvService::Register(edge::GrpcRegistry& registry, std::shared_ptr<const voi
       {"/etcdserverpb.KV/DeleteRange", &KvService::DeleteRange},
       {"/etcdserverpb.KV/Txn", &KvService::Txn},
       {"/etcdserverpb.KV/Compact", &KvService::Compact},
+      {"/etcdserverpb.Maintenance/Alarm", &KvService::Alarm},
+      {"/etcdserverpb.Maintenance/Defragment", &KvService::Defragment},
       {"/etcdserverpb.Maintenance/Status", &KvService::GetStatus},
       {"/etcdserverpb.Maintenance/Hash", &KvService::Hash},
       {"/etcdserverpb.Maintenance/HashKV", &KvService::HashKv},
@@ -113,8 +118,9 @@ GrpcStatus KvService::Answer(Fiber& fiber, const absl::StatusOr<std::string>& by
 }
 
 GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& request,
-                              std::string* response) {
+                              std::string* response, size_t room_bytes) {
   if (request.message.size() > options_.request_bytes_max) return ToGrpcStatus(kRequestTooLarge);
+  if (room_bytes > 0 && !request.room.Reserve(fiber, room_bytes)) return request.room.Busy();
   return Answer(
       fiber,
       backend_.Propose(fiber, EncodeCommand(kind, MessageOf(request)), Deadline(fiber, request)),
@@ -123,9 +129,16 @@ GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& req
 
 GrpcStatus KvService::Query(Fiber& fiber, CommandKind kind, const Request& request,
                             Consistency consistency, std::string* response) {
+  const MonoTime deadline = Deadline(fiber, request);
+  if (consistency == Consistency::kLinearizable) {
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
+  }
+  // Only now, as what waits for a leader takes no memory.
+  if (!request.room.Reserve(fiber, limits::kResponseRoomBytes)) return request.room.Busy();
   return Answer(fiber,
-                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)), consistency,
-                               Deadline(fiber, request)),
+                backend_.Query(fiber, EncodeCommand(kind, MessageOf(request)),
+                               Consistency::kSerializable, deadline),
                 response);
 }
 
@@ -143,7 +156,10 @@ GrpcStatus KvService::Put(Fiber& fiber, const Request& request, std::string* res
   etcdserverpb::PutRequest put;
   if (!Parse(MessageOf(request), put)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckPut(put); verdict != nullptr) return ToGrpcStatus(*verdict);
-  return Propose(fiber, CommandKind::kPut, request, response);
+  if (Status full = CheckQuota(fiber, PutCost(put), Deadline(fiber, request)); !full.ok()) {
+    return full;
+  }
+  return Propose(fiber, CommandKind::kPut, request, response, put.prev_kv() ? kWriteRoomBytes : 0);
 }
 
 GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::string* response) {
@@ -152,21 +168,28 @@ GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::str
   if (Verdict verdict = CheckDeleteRange(range); verdict != nullptr) {
     return ToGrpcStatus(*verdict);
   }
-  return Propose(fiber, CommandKind::kDeleteRange, request, response);
+  return Propose(fiber, CommandKind::kDeleteRange, request, response,
+                 range.prev_kv() ? kWriteRoomBytes : 0);
 }
 
 GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::TxnRequest txn;
   if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
   if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
-  if (!IsReadOnly(txn)) return Propose(fiber, CommandKind::kTxn, request, response);
+  if (!IsReadOnly(txn)) {
+    if (Status full = CheckQuota(fiber, PutCost(txn), Deadline(fiber, request)); !full.ok()) {
+      return full;
+    }
+    return Propose(fiber, CommandKind::kTxn, request, response,
+                   AnswersKeys(txn) ? kWriteRoomBytes : 0);
+  }
   return Query(fiber, CommandKind::kTxn, request, WantedConsistency(IsSerializable(txn)), response);
 }
 
 GrpcStatus KvService::Compact(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::CompactionRequest compaction;
   if (!Parse(MessageOf(request), compaction)) return ToGrpcStatus(kMalformed);
-  GrpcStatus status = Propose(fiber, CommandKind::kCompact, request, response);
+  GrpcStatus status = Propose(fiber, CommandKind::kCompact, request, response, 0);
   if (!status.ok() || !compaction.physical()) return status;
   return AwaitSweep(fiber, request.deadline);
 }
@@ -183,7 +206,78 @@ GrpcStatus KvService::AwaitSweep(Fiber& fiber, MonoTime deadline) {
   }
 }
 
+// ---- Quota and alarms
+
+GrpcStatus KvService::CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline) {
+  if (put_cost == 0 || !quota_.is_limited()) return {};
+  if (quota_.is_stale(fiber.now())) {
+    const int64_t store_bytes = backend_.StoreBytes(fiber);
+    quota_.Refresh(fiber.now(), store_bytes);
+  }
+  if (quota_.Admit(put_cost)) return {};
+  RaiseNoSpace(fiber, deadline);
+  return ToGrpcStatus(kNoSpace);
+}
+
+// Whether it succeeds does not matter to the caller, who is refused anyway; the next one tries
+// again.
+void KvService::RaiseNoSpace(Fiber& fiber, MonoTime deadline) {
+  etcdserverpb::AlarmRequest raise;
+  raise.set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  raise.set_memberid(self_.value());
+  raise.set_alarm(etcdserverpb::NOSPACE);
+  etcdserverpb::AlarmResponse raised;
+  if (GetAlarms(fiber, raise, Consistency::kSerializable, deadline, raised).ok()) {
+    for (const etcdserverpb::AlarmMember& alarm : raised.alarms()) {
+      if (alarm.memberid() == self_.value()) return;
+    }
+  }
+  static_cast<void>(backend_.Propose(fiber, EncodeCommand(CommandKind::kAlarm, raise), deadline));
+}
+
+GrpcStatus KvService::GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& request,
+                                Consistency consistency, MonoTime deadline,
+                                etcdserverpb::AlarmResponse& response) {
+  if (consistency == Consistency::kLinearizable) {
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
+  }
+  const auto bytes = backend_.Query(fiber, EncodeCommand(CommandKind::kAlarms, request),
+                                    Consistency::kSerializable, deadline);
+  if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+  const auto outcome = DecodeOutcome(*bytes);
+  if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+  return Parse(outcome->body, response) ? GrpcStatus() : ToGrpcStatus(kMalformed);
+}
+
+// As etcd's, the answer has no header.
+GrpcStatus KvService::Alarm(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::AlarmRequest alarm;
+  if (!Parse(MessageOf(request), alarm)) return ToGrpcStatus(kMalformed);
+  const MonoTime deadline = Deadline(fiber, request);
+  etcdserverpb::AlarmResponse answer;
+  if (alarm.action() == etcdserverpb::AlarmRequest::GET) {
+    const GrpcStatus status = GetAlarms(fiber, alarm, Consistency::kLinearizable, deadline, answer);
+    return status.ok() ? Serialize(answer, response) : status;
+  }
+  const auto bytes = backend_.Propose(fiber, EncodeCommand(CommandKind::kAlarm, alarm), deadline);
+  if (!bytes.ok()) return ToGrpcStatus(bytes.status());
+  const auto outcome = DecodeOutcome(*bytes);
+  if (!outcome.ok()) return ToGrpcStatus(outcome.status());
+  if (!outcome->ok()) return ToGrpcStatus(Refusal{outcome->code, outcome->body});
+  response->assign(outcome->body);
+  return {};
+}
+
 // ---- Maintenance
+
+GrpcStatus KvService::Defragment(Fiber& fiber, const Request&, std::string* response) {
+  const absl::Status begun = backend_.Defragment(fiber);
+  if (!begun.ok()) return ToGrpcStatus(begun);
+  quota_.Refresh(fiber.now(), backend_.StoreBytes(fiber));
+  response->clear();
+  return {};
+}
 
 GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::string* response) {
   // Answered by this node alone, also when there is no leader.
@@ -206,7 +300,14 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
   status.set_raftterm(node.raft_term);
   status.set_raftappliedindex(node.applied_index);
   status.set_islearner(node.is_learner);
+  status.set_dbsizequota(quota_.bytes_max());
   for (const std::string& error : node.errors) status.add_errors(error);
+  etcdserverpb::AlarmResponse alarms;
+  if (GetAlarms(fiber, {}, Consistency::kSerializable, Deadline(fiber, request), alarms).ok()) {
+    for (const etcdserverpb::AlarmMember& alarm : alarms.alarms()) {
+      status.add_errors(DescribeAlarm(alarm));
+    }
+  }
   if (node.leader == 0) status.add_errors(std::string(kNoLeader.text));
   return Serialize(status, response);
 }
@@ -237,10 +338,8 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
   etcdserverpb::MemberListRequest list;
   if (!Parse(MessageOf(request), list)) return ToGrpcStatus(kMalformed);
   if (list.linearizable()) {
-    // Any linearizable query proves that this node has caught up.
-    const auto caught_up = backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
-                                          Consistency::kLinearizable, Deadline(fiber, request));
-    if (!caught_up.ok()) return ToGrpcStatus(caught_up.status());
+    const absl::Status caught_up = backend_.CatchUp(fiber, Deadline(fiber, request));
+    if (!caught_up.ok()) return ToGrpcStatus(caught_up);
   }
   etcdserverpb::MemberListResponse answer;
   FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's

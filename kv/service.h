@@ -8,11 +8,18 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "framework/base/ids.h"
 #include "framework/base/limits.h"
 #include "framework/base/time.h"
 #include "framework/edge/grpc_service.h"
 #include "kv/backend.h"
+#include "kv/quota.h"
 #include "kv/verdict.h"
+
+namespace etcdserverpb {
+class AlarmRequest;
+class AlarmResponse;
+}  // namespace etcdserverpb
 
 namespace lockstep::kv {
 
@@ -20,7 +27,8 @@ namespace lockstep::kv {
 edge::GrpcStatus ToGrpcStatus(const absl::Status& failure);
 edge::GrpcStatus ToGrpcStatus(const Refusal& refusal);
 
-// Stateless. Borrows the backend; both must outlive the registry's calls. The handlers suspend.
+// Has no state but what it knows of its quota. Borrows the backend; both must outlive the
+// registry's calls. The handlers suspend.
 class KvService final {
  public:
   struct Options final {
@@ -29,9 +37,15 @@ class KvService final {
     // A client that waits longer is answered then: etcd's 5 s and two election timeouts.
     Duration request_timeout = Seconds(7);
     size_t request_bytes_max = limits::kRequestBytesMax;
+    int64_t quota_bytes = 0;  // see Quota
   };
 
-  KvService(Backend& backend, Options options) : backend_(backend), options_(std::move(options)) {}
+  // `self`: for whom alarms are raised here.
+  KvService(Backend& backend, NodeId self, Options options)
+      : backend_(backend),
+        self_(self),
+        options_(std::move(options)),
+        quota_(options_.quota_bytes) {}
   KvService(const KvService&) = delete;
   KvService& operator=(const KvService&) = delete;
 
@@ -47,15 +61,23 @@ class KvService final {
   Status DeleteRange(Fiber& fiber, const Request& request, std::string* response);
   Status Txn(Fiber& fiber, const Request& request, std::string* response);
   Status Compact(Fiber& fiber, const Request& request, std::string* response);
+  Status Alarm(Fiber& fiber, const Request& request, std::string* response);
+  Status Defragment(Fiber& fiber, const Request& request, std::string* response);
   Status GetStatus(Fiber& fiber, const Request& request, std::string* response);
   Status Hash(Fiber& fiber, const Request& request, std::string* response);
   Status HashKv(Fiber& fiber, const Request& request, std::string* response);
   Status MemberList(Fiber& fiber, const Request& request, std::string* response);
 
-  // Proposes the request as it came and answers with the outcome.
-  Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response);
+  // Proposes the request as it came and answers with the outcome, once there is room for it.
+  Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response,
+                 size_t room_bytes);
   Status Query(Fiber& fiber, CommandKind kind, const Request& request, Consistency consistency,
                std::string* response);
+  // Whether a request that puts so much may be proposed; raises the alarm if not.
+  Status CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline);
+  void RaiseNoSpace(Fiber& fiber, MonoTime deadline);
+  Status GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& request, Consistency consistency,
+                   MonoTime deadline, etcdserverpb::AlarmResponse& response);
   // Proposes sweeps until nothing that was compacted is left.
   Status AwaitSweep(Fiber& fiber, MonoTime deadline);
   // Puts the outcome's response, with a complete header, or its refusal where they belong.
@@ -63,7 +85,9 @@ class KvService final {
   MonoTime Deadline(Fiber& fiber, const Request& request) const;
 
   Backend& backend_;
+  NodeId self_;
   Options options_;
+  Quota quota_;
 };
 
 }  // namespace lockstep::kv

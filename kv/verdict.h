@@ -46,12 +46,17 @@ inline constexpr Refusal kInvalidSortOption{GrpcCode::kInvalidArgument,
                                             "etcdserver: invalid sort option"};
 inline constexpr Refusal kRequestTooLarge{GrpcCode::kInvalidArgument,
                                           "etcdserver: request is too large"};
+inline constexpr Refusal kTooManyRequests{GrpcCode::kResourceExhausted,
+                                          "etcdserver: too many requests"};
 inline constexpr Refusal kCompacted{GrpcCode::kOutOfRange,
                                     "etcdserver: mvcc: required revision has been compacted"};
 inline constexpr Refusal kFutureRevision{
     GrpcCode::kOutOfRange, "etcdserver: mvcc: required revision is a future revision"};
 inline constexpr Refusal kLeaseNotFound{GrpcCode::kNotFound,
                                         "etcdserver: requested lease not found"};
+inline constexpr Refusal kNoSpace{GrpcCode::kResourceExhausted,
+                                  "etcdserver: mvcc: database space exceeded"};
+inline constexpr Refusal kCorrupt{GrpcCode::kDataLoss, "etcdserver: corrupt cluster"};
 // Ours: an entry of a kind that this version does not know, or whose content does not parse.
 inline constexpr Refusal kUnknownCommand{GrpcCode::kInternal, "etcdserver: unknown command"};
 

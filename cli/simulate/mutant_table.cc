@@ -37,6 +37,7 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM75StaleSerializableRead, "M75", "linearizable ranges are served without ReadIndex"},
       {Id::kM76OlderVersionsForgotten, "M76", "a full list of older versions is not stored"},
       {Id::kM77DeletedKeyRemembered, "M77", "a deleted key stays in the cache of recent ones"},
+      {Id::kM78QuotaIgnoredByTxn, "M78", "transactions put although there is no space"},
   };
   return all;
 }

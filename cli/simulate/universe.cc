@@ -1,7 +1,5 @@
 #include "cli/simulate/universe.h"
 
-#include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
-
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -10,52 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/status_macros.h"
 #include "framework/store/memory_store.h"
-#include "framework/store/rocks_store.h"
 #include "kv/testing/kv_sim_workload.h"
+#include "sim/cluster/simulated_store.h"
 #include "sim/profile_text.h"
-#include "sim/rocks_env.h"
 
 namespace lockstep::cli {
 namespace {
-
-// A store and the simulated world under it; the store goes first.
-class SimulatedRocksStore final : public machine::OrderedStore {
- public:
-  SimulatedRocksStore(std::unique_ptr<rocksdb::Env> env,
-                      std::unique_ptr<machine::OrderedStore> store)
-      : env_(std::move(env)), store_(std::move(store)) {}
-
-  std::unique_ptr<machine::GroupStore> Group(GroupId group) override {
-    return store_->Group(group);
-  }
-  absl::Status StartFlush() override { return store_->StartFlush(); }
-  absl::Status Flush(Fiber& fiber) override { return store_->Flush(fiber); }
-  uint64_t DiskBytes() const override { return store_->DiskBytes(); }
-  absl::Status health() const override { return store_->health(); }
-
- private:
-  std::unique_ptr<rocksdb::Env> env_;
-  std::unique_ptr<machine::OrderedStore> store_;
-};
-
-replica::StoreOpener OpenRocks(sim::SimNode& node) {
-  return [&node](Fiber& fiber, runtime::Environment& environment, const std::string& directory)
-             -> absl::StatusOr<std::unique_ptr<machine::OrderedStore>> {
-    std::unique_ptr<rocksdb::Env> env = sim::MakeRocksEnv(node, environment.shard, directory);
-    store::RocksStoreOptions options;
-    options.env = env.get();
-    options.path = "/db";
-    options.trace = &environment.trace;
-    // Both ways of reading, in one universe: on the spot, and through the pool.
-    const bool offloads = node.disk().world().draws().Chance("shape.store_offload",
-                                                             node.id().value(), sim::kMillion / 2);
-    if (offloads) options.offload = &environment.offload;
-    options.profile = store::RocksProfile::kLight;
-    auto opened = store::RocksStore::Open(fiber, options);
-    if (!opened.ok()) return opened.status();
-    return std::make_unique<SimulatedRocksStore>(std::move(env), *std::move(opened));
-  };
-}
 
 replica::StoreOpener OpenMemory(sim::SimNode&) {
   return [](Fiber&, runtime::Environment&,
@@ -110,7 +68,7 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   sim::RunOptions run;
   ASSIGN_OR_RETURN(run.profile, LoadProfile(options.profile));
   if (options.store == "rocks") {
-    run.open_stores = OpenRocks;
+    run.open_stores = sim::OpenSimulatedRocks;
     run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
   } else if (options.store == "memory") {
     run.open_stores = OpenMemory;

@@ -37,10 +37,20 @@ inline constexpr size_t kLogBytesRetained = 24 * 1024 * 1024;
 inline constexpr size_t kClientConnectionsMax = 4096;
 inline constexpr uint32_t kConcurrentStreamsMax = 4096;
 inline constexpr size_t kClientQueueBytesMax = 8 * 1024 * 1024;
+// Of all clients of a shard together: requests held, responses queued or being made, and the part
+// of single responses that is beyond kClientQueueBytesMax.
+inline constexpr size_t kRequestBytesHeldMax = 64 * 1024 * 1024;
+inline constexpr size_t kResponseBytesHeldMax = 32 * 1024 * 1024;
+inline constexpr size_t kResponseOverflowBytesMax = 256 * 1024 * 1024;
+// What is set aside for a response of unknown size while it is made.
+inline constexpr size_t kResponseRoomBytes = 1024 * 1024;
 
 static_assert(kEntryBytesMax > kGrpcMessageBytesMax, "an entry holds any request");
 static_assert(kPeerFrameBytesMax > kEntryBytesMax + kAppendBytesMax, "a frame holds any append");
 static_assert(kPeerQueueBytesMax > 2 * kPeerFrameBytesMax, "a peer queue holds any frame");
+static_assert(kClientQueueBytesMax >= kResponseRoomBytes, "a client may have a response made");
+static_assert(kResponseBytesHeldMax > 2 * kClientQueueBytesMax, "one client does not fill a node");
+static_assert(kRequestBytesHeldMax > 16 * kGrpcMessageBytesMax, "large requests are served");
 static_assert(kInflightBytesMax > kAppendBytesMax, "replication can be pipelined");
 
 }  // namespace lockstep::limits

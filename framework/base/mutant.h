@@ -39,6 +39,7 @@ enum class Id : int {
   kM75StaleSerializableRead = 75,         // kv: linearizable ranges are served without ReadIndex
   kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
+  kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
 };
 
 // Whether the given bug is planted in this run.

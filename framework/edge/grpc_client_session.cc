@@ -1,36 +1,16 @@
 #include "framework/edge/grpc_client_session.h"
 
-#include <nghttp2/nghttp2.h>
-
-#include <array>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/edge/http2_session.h"
 
 namespace lockstep::edge {
 namespace {
 
 using absl::string_view;
-
-constexpr uint8_t kBorrowed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-constexpr uint8_t kCopied = NGHTTP2_NV_FLAG_NONE;
-
-nghttp2_nv Header(string_view name, string_view value, int flags) {
-  const auto bytes = [](string_view text) {
-    return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), static_cast<uint8_t>(flags)};
-}
-
-string_view Text(const uint8_t* bytes, size_t size) {
-  return string_view(reinterpret_cast<const char*>(bytes), size);
-}
-
-ClientCall* CallOf(nghttp2_session* session, int32_t id) {
-  return static_cast<ClientCall*>(nghttp2_session_get_stream_user_data(session, id));
-}
 
 GrpcCode CodeOfHttp2Error(uint32_t error_code) {
   switch (error_code) {
@@ -52,12 +32,15 @@ GrpcCode CodeOfHttp2Error(uint32_t error_code) {
 // nghttp2 calls these from within Feed and Pull.
 struct ClientCallbacks final {
   static GrpcClientSession& Of(void* user) { return *static_cast<GrpcClientSession*>(user); }
+  static ClientCall* CallOf(nghttp2_session* session, int32_t id) {
+    return Http2CallOf<ClientCall>(session, id);
+  }
 
   static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name,
                       size_t name_bytes, const uint8_t* value, size_t value_bytes, uint8_t,
                       void* user) {
     if (ClientCall* call = CallOf(session, frame->hd.stream_id)) {
-      Of(user).OnHeader(*call, Text(name, name_bytes), Text(value, value_bytes));
+      Of(user).OnHeader(*call, Http2Text(name, name_bytes), Http2Text(value, value_bytes));
     }
     return 0;
   }
@@ -74,7 +57,7 @@ struct ClientCallbacks final {
                     void* user) {
     nghttp2_session_consume_connection(session, size);
     if (ClientCall* call = CallOf(session, id)) {
-      Of(user).OnData(*call, Text(data, size));
+      Of(user).OnData(*call, Http2Text(data, size));
     } else {
       nghttp2_session_consume_stream(session, id, size);
     }
@@ -102,49 +85,33 @@ struct ClientCallbacks final {
 
   static ssize_t SendData(nghttp2_session* session, int32_t id, uint8_t* out, size_t bytes_max,
                           uint32_t* data_flags, nghttp2_data_source*, void* user) {
-    ClientCall* call = CallOf(session, id);
-    if (call == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const size_t taken = Of(user).OnSendData(*call, out, bytes_max, data_flags);
-    if (taken == 0 && *data_flags == 0) return NGHTTP2_ERR_DEFERRED;
-    return static_cast<ssize_t>(taken);
+    return Http2SendData<ClientCall>(session, id, data_flags, [&](ClientCall& call) {
+      return Of(user).OnSendData(call, out, bytes_max, data_flags);
+    });
   }
 
-  static Http2SessionPtr NewSession(GrpcClientSession* self) {
-    nghttp2_session_callbacks* callbacks = nullptr;
-    nghttp2_option* option = nullptr;
-    CHECK_EQ(nghttp2_session_callbacks_new(&callbacks), 0);
-    CHECK_EQ(nghttp2_option_new(&option), 0);
+  static void Configure(nghttp2_session_callbacks* callbacks, nghttp2_option*) {
     nghttp2_session_callbacks_set_on_header_callback(callbacks, OnHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnData);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnClose);
     nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, BeforeSend);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, OnNotSent);
-    nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_session* session = nullptr;
-    CHECK_EQ(nghttp2_session_client_new2(&session, callbacks, self, option), 0);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    return Http2SessionPtr(session);
+  }
+
+  static Http2SessionPtr NewSession(GrpcClientSession* self, const GrpcClientLimits& limits) {
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(limits.stream_window_bytes)},
+    };
+    return NewHttp2Client(self, Configure, settings);
   }
 };
 
 GrpcClientSession::GrpcClientSession(std::string authority, const GrpcClientLimits& limits)
     : authority_(std::move(authority)),
       limits_(limits),
-      session_(ClientCallbacks::NewSession(this)) {
-  const std::array<nghttp2_settings_entry, 2> settings = {{
-      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(limits_.stream_window_bytes)},
-  }};
-  CHECK_EQ(
-      nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size()),
-      0);
-  CHECK_EQ(nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
-                                                 kConnectionWindowBytes),
-           0);
-}
+      session_(ClientCallbacks::NewSession(this, limits)) {}
 
 GrpcClientSession::~GrpcClientSession() = default;
 
@@ -204,20 +171,21 @@ void GrpcClientSession::Submit(ClientCall& call, const Request& request) {
       request.timeout.count() > 0 ? FormatGrpcTimeout(request.timeout) : std::string();
   std::vector<nghttp2_nv> headers;
   headers.reserve(8 + (request.metadata == nullptr ? 0 : request.metadata->size()));
-  headers.push_back(Header(":method", "POST", kBorrowed));
-  headers.push_back(Header(":scheme", "http", kBorrowed));
-  headers.push_back(Header(":path", request.method, NGHTTP2_NV_FLAG_NO_COPY_NAME));
-  headers.push_back(Header(":authority", authority_, kBorrowed));
-  headers.push_back(Header("te", "trailers", kBorrowed));
-  headers.push_back(Header("content-type", "application/grpc", kBorrowed));
-  headers.push_back(Header("user-agent", "lockstep", kBorrowed));
+  headers.push_back(Http2Header(":method", "POST"));
+  headers.push_back(Http2Header(":scheme", "http"));
+  headers.push_back(Http2Header(":path", request.method, kHttp2NameBorrowed));
+  headers.push_back(Http2Header(":authority", authority_));
+  headers.push_back(Http2Header("te", "trailers"));
+  headers.push_back(Http2Header("content-type", "application/grpc"));
+  headers.push_back(Http2Header("user-agent", "lockstep"));
   if (!timeout.empty()) {
     // Never twice the same: not worth a place in the compressor's table.
     headers.push_back(
-        Header("grpc-timeout", timeout, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX));
+        Http2Header("grpc-timeout", timeout, kHttp2NameBorrowed | NGHTTP2_NV_FLAG_NO_INDEX));
   }
   for (size_t i = 0; request.metadata != nullptr && i < request.metadata->size(); ++i) {
-    headers.push_back(Header(request.metadata->name(i), request.metadata->value(i), kCopied));
+    headers.push_back(
+        Http2Header(request.metadata->name(i), request.metadata->value(i), kHttp2Copied));
   }
   nghttp2_data_provider provider = {};
   provider.read_callback = &ClientCallbacks::SendData;

@@ -11,6 +11,10 @@ namespace {
 
 // What one Write takes at most, so that a large queue is not copied at once.
 constexpr size_t kWriteBytesMax = 256 * 1024;
+// What a unary call takes besides its bytes while its handler waits or runs: a stack, mostly.
+constexpr size_t kRunningCallBytes = 8 * 1024;
+// How often a client that has stalled for long is looked at, as its queue may be full by then.
+constexpr Duration kStallPause = Seconds(1);
 // For the last words of a connection.
 constexpr Duration kLinger = Seconds(1);
 
@@ -22,7 +26,36 @@ class GrpcConnection::CallRun final : public ServerCallAttachment {
   fiber::WaitQueue readable;
   fiber::WaitQueue writable;
   std::string response;
+  bool is_counted = false;  // in running_calls_
   std::optional<fiber::Scope> scope;
+};
+
+// On the stack of the call's fiber.
+class GrpcConnection::Room final : public ResponseRoom {
+ public:
+  Room(GrpcConnection& connection, const ServerCall& call)
+      : connection_(connection), deadline_(call.deadline()) {}
+  ~Room() {
+    if (reserved_bytes_ > 0) connection_.budget_.Unreserve(reserved_bytes_);
+  }
+
+  bool Reserve(Fiber& fiber, size_t bytes) override {
+    CHECK_EQ(reserved_bytes_, 0u);
+    const GrpcServerOptions& options = connection_.options_;
+    const MonoTime deadline = std::min(deadline_, fiber.now() + options.room_timeout);
+    const size_t wanted = std::min(bytes, options.queued_bytes_max);
+    if (!connection_.budget_.Reserve(fiber, wanted, deadline)) return false;
+    reserved_bytes_ = wanted;
+    return true;
+  }
+  GrpcStatus Busy() const override {
+    return {GrpcCode::kResourceExhausted, connection_.options_.limits.busy_text};
+  }
+
+ private:
+  GrpcConnection& connection_;
+  MonoTime deadline_;
+  size_t reserved_bytes_ = 0;
 };
 
 class GrpcConnection::ServerStream final : public GrpcServerStream {
@@ -35,6 +68,7 @@ class GrpcConnection::ServerStream final : public GrpcServerStream {
       const auto outcome = connection_.session_.Read(call_, message);
       // Reading opens the client's window again, or has found the call to be malformed.
       if (connection_.session_.WantsToSend()) connection_.WakeWriter();
+      connection_.Settle();
       if (outcome != GrpcServerSession::ReadOutcome::kNothingYet) {
         return outcome == GrpcServerSession::ReadOutcome::kMessage;
       }
@@ -48,6 +82,7 @@ class GrpcConnection::ServerStream final : public GrpcServerStream {
       run_.writable.Wait(fiber);
     }
     connection_.session_.Write(call_, message);
+    connection_.Settle();
     connection_.WakeWriter();
   }
 
@@ -58,7 +93,8 @@ class GrpcConnection::ServerStream final : public GrpcServerStream {
   bool IsFull() const {
     const size_t queued = queued_bytes();
     return queued > connection_.options_.stream_queued_bytes_max ||
-           (queued > 0 && connection_.IsQueueFull());
+           (queued > 0 &&
+            (connection_.budget_.is_queue_full() || connection_.budget_.server_is_full()));
   }
 
   GrpcConnection& connection_;
@@ -67,13 +103,15 @@ class GrpcConnection::ServerStream final : public GrpcServerStream {
 };
 
 GrpcConnection::GrpcConnection(fiber::Scheduler& scheduler, const GrpcRegistry& registry,
-                               const GrpcServerOptions& options,
+                               const GrpcServerOptions& options, GrpcBudget& budget,
                                std::unique_ptr<runtime::Stream> stream)
     : scheduler_(scheduler),
       options_(options),
       stream_(std::move(stream)),
       session_(registry, options.limits),
       last_heard_(scheduler.now()),
+      last_taken_(scheduler.now()),
+      budget_(budget, options.queued_bytes_max),
       helpers_(scheduler) {}
 
 GrpcConnection::~GrpcConnection() {
@@ -89,7 +127,7 @@ void GrpcConnection::Serve(Fiber& fiber, absl::string_view already_read) {
   stream_->SetReadDeadline(fiber.now() + options_.preface_timeout);
   const auto buffer = std::make_unique<char[]>(options_.read_buffer_bytes);
   bool is_alive = already_read.empty() || Feed(fiber, already_read);
-  while (is_alive && !broken_ && !session_.finished()) {
+  while (is_alive && !state_.broken && !session_.finished()) {
     const absl::StatusOr<size_t> count =
         stream_->Read(fiber, absl::MakeSpan(buffer.get(), options_.read_buffer_bytes));
     if (count.ok()) {
@@ -104,7 +142,9 @@ void GrpcConnection::Serve(Fiber& fiber, absl::string_view already_read) {
 bool GrpcConnection::Feed(Fiber& fiber, absl::string_view bytes) {
   const bool was_greeted = session_.greeted();
   last_heard_ = fiber.now();
-  pinged_ = false;
+  session_.SetRequestBytesMax(std::min(options_.limits.request_bytes_max,
+                                       session_.request_bytes() + budget_.request_bytes_free()));
+  state_.pinged = false;
   const bool is_sane = session_.Feed(fiber.now(), bytes).ok();
   HandleEvents();
   if (session_.WantsToSend()) WakeWriter();
@@ -112,7 +152,7 @@ bool GrpcConnection::Feed(Fiber& fiber, absl::string_view bytes) {
     stream_->SetReadDeadline(last_heard_ + options_.keepalive_interval);
   }
   // Who makes us queue frames faster than they can be written is not listened to meanwhile.
-  while (is_sane && !broken_ && session_.outbound_frames() > kOutboundFramesMax) {
+  while (is_sane && !state_.broken && session_.outbound_frames() > kOutboundFramesMax) {
     written_.Wait(fiber);
   }
   return is_sane;
@@ -124,7 +164,7 @@ bool GrpcConnection::OnSilence(MonoTime now) {
   if (!session_.greeted()) return false;
   MonoTime next = last_heard_ + options_.keepalive_interval;
   if (next <= now) {
-    if (std::exchange(pinged_, true)) return false;
+    if (std::exchange(state_.pinged, true)) return false;
     session_.Ping();
     WakeWriter();
     next = now + options_.keepalive_timeout;
@@ -148,7 +188,7 @@ void GrpcConnection::HandleEvents() {
           RunOf(*event.call).writable.WakeAll();
           break;
         case GrpcServerSession::EventKind::kAborted:
-          RunOf(*event.call).scope.reset();
+          EndRun(RunOf(*event.call));
           break;
         case GrpcServerSession::EventKind::kClosed:
           Close(*event.call);
@@ -156,6 +196,14 @@ void GrpcConnection::HandleEvents() {
       }
     }
   }
+  Settle();
+}
+
+// Tells the budget. The queue's history is seen here, as it was empty before whatever begins it.
+void GrpcConnection::Settle() {
+  if (budget_.queued_bytes() == 0) last_taken_ = scheduler_.now();
+  budget_.Settle(session_.request_bytes() + running_calls_ * kRunningCallBytes,
+                 session_.queued_bytes());
 }
 
 GrpcConnection::CallRun& GrpcConnection::RunOf(ServerCall& call) {
@@ -167,6 +215,14 @@ void GrpcConnection::Start(ServerCall& call) {
   CallRun& run = RunOf(call);
   if (!call.open()) return;  // reset or aborted within the same bytes
   CHECK(!run.scope.has_value());
+  if (call.method().unary != nullptr) {
+    if (budget_.request_bytes_free() < kRunningCallBytes) {
+      return session_.Finish(call, {GrpcCode::kResourceExhausted, options_.limits.busy_text});
+    }
+    run.is_counted = true;
+    ++running_calls_;
+    Settle();
+  }
   run.scope.emplace(scheduler_);
   run.scope->Spawn("grpc.call", [this, &call](Fiber& fiber) { RunCall(fiber, call); });
   if (call.deadline() >= next_deadline_) return;
@@ -180,10 +236,12 @@ void GrpcConnection::Start(ServerCall& call) {
 void GrpcConnection::RunCall(Fiber& fiber, ServerCall& call) {
   CallRun& run = RunOf(call);
   // A client that does not take its answers gets no more of them made.
-  while (IsQueueFull()) has_room_.Wait(fiber);
+  budget_.AwaitQueue(fiber, kNoDeadline);
+  Room room(*this, call);
   const bool is_unary = call.method().unary != nullptr;
-  const GrpcRequest request{call.path(), is_unary ? call.message() : absl::string_view(),
-                            call.metadata(), call.deadline(), stream_->peer()};
+  const GrpcRequest request{call.path(),     is_unary ? call.message() : absl::string_view(),
+                            call.metadata(), call.deadline(),
+                            stream_->peer(), room};
   if (is_unary) {
     GrpcStatus status = call.method().unary(fiber, request, &run.response);
     if (status.ok()) {
@@ -195,43 +253,47 @@ void GrpcConnection::RunCall(Fiber& fiber, ServerCall& call) {
     ServerStream stream(*this, call, run);
     session_.Finish(call, call.method().streaming(fiber, request, stream));
   }
+  // What was queued is a copy.
+  run.response.clear();
+  if (run.response.capacity() > kRecycledBufferBytesMax) std::string().swap(run.response);
+  if (std::exchange(run.is_counted, false)) --running_calls_;
+  Settle();
   WakeWriter();
+}
+
+void GrpcConnection::EndRun(CallRun& run) {
+  run.scope.reset();
+  if (std::exchange(run.is_counted, false)) --running_calls_;
 }
 
 void GrpcConnection::Close(ServerCall& call) {
   CallRun& run = RunOf(call);
-  run.scope.reset();
+  EndRun(run);
   run.response.clear();
-  if (run.response.capacity() > kRecycledBufferBytesMax) std::string().swap(run.response);
   session_.Recycle(call);
 }
 
 void GrpcConnection::WriteLoop(Fiber& fiber) {
   std::string out;
-  MonoTime moved = fiber.now();  // when bytes last moved, or the queue was last below its limit
-  while (!broken_ && !session_.finished()) {
+  while (!state_.broken && !session_.finished()) {
     out.clear();
     to_write_.Reset();
-    broken_ = !session_.Pull(&out, kWriteBytesMax).ok();
+    const size_t queued = session_.queued_bytes();
+    if (!session_.Pull(&out, kWriteBytesMax).ok()) state_.broken = true;
+    const bool has_data = session_.queued_bytes() < queued;
     HandleEvents();
-    if (!IsQueueFull()) has_room_.WakeAll();
     if (!out.empty()) {
-      moved = fiber.now();
-      stream_->SetWriteDeadline(moved + options_.stall_timeout);
-      writing_ = true;
-      if (!stream_->Write(fiber, out).ok()) broken_ = true;
-      writing_ = false;
-    } else if (IsQueueFull()) {
-      // The client's windows hold everything back.
-      if (!to_write_.Wait(fiber, moved + options_.stall_timeout)) broken_ = true;
+      WriteOut(fiber, out);
+      if (has_data) last_taken_ = fiber.now();
+    } else if (session_.queued_bytes() > 0) {
+      AwaitClient(fiber);
     } else {
       if (out.capacity() > kRecycledBufferBytesMax) std::string().swap(out);
       to_write_.Wait(fiber);
-      moved = fiber.now();
     }
     written_.WakeAll();
   }
-  if (!broken_) {
+  if (!state_.broken) {
     // All is said. Give the client time to read it before the connection goes.
     stream_->CloseWrite();
     fiber.SleepFor(kLinger);
@@ -239,9 +301,38 @@ void GrpcConnection::WriteLoop(Fiber& fiber) {
   stream_->Abort();
 }
 
+void GrpcConnection::WriteOut(Fiber& fiber, absl::string_view bytes) {
+  stream_->SetWriteDeadline(fiber.now() + options_.stall_timeout);
+  state_.writing = true;
+  if (!stream_->Write(fiber, bytes).ok()) state_.broken = true;
+  state_.writing = false;
+}
+
+// The client's windows hold everything back.
+void GrpcConnection::AwaitClient(Fiber& fiber) {
+  const Duration stalled = StalledFor(fiber.now());
+  if (stalled >= options_.stall_timeout && budget_.is_queue_full()) {
+    state_.broken = true;
+    return;
+  }
+  to_write_.Wait(fiber, fiber.now() + std::max(options_.stall_timeout - stalled, kStallPause));
+}
+
+Duration GrpcConnection::StalledFor(MonoTime now) const {
+  if (session_.queued_bytes() > 0) return now - last_taken_;
+  const bool is_only_arriving = session_.request_bytes() > 0 && running_calls_ == 0;
+  return is_only_arriving ? now - last_heard_ : Duration(0);
+}
+
+void GrpcConnection::CutOff() {
+  state_.broken = true;
+  stream_->Abort();
+  WakeWriter();
+}
+
 void GrpcConnection::FlushLast(Fiber& fiber) {
   const MonoTime until = fiber.now() + kLinger;
-  while (!broken_ && (writing_ || session_.WantsToSend())) {
+  while (!state_.broken && (state_.writing || session_.WantsToSend())) {
     WakeWriter();
     if (!written_.Wait(fiber, until)) return;
   }

@@ -9,6 +9,8 @@ namespace {
 
 // After an accept that failed for want of something (files, memory).
 constexpr Duration kAcceptPause = Milliseconds(20);
+// How often stalled clients are looked for while room is short.
+constexpr Duration kReliefPause = Milliseconds(200);
 
 }  // namespace
 
@@ -16,7 +18,8 @@ constexpr Duration kAcceptPause = Milliseconds(20);
 struct GrpcServer::Member final : fiber::ListLink {
   Member(GrpcServer& owner, std::unique_ptr<runtime::Stream> stream)
       : server(owner),
-        connection(owner.scheduler_, owner.registry_, owner.options_, std::move(stream)) {
+        connection(owner.scheduler_, owner.registry_, owner.options_, owner.budget_,
+                   std::move(stream)) {
     InsertBefore(server.members_);
     ++server.connection_count_;
   }
@@ -34,9 +37,14 @@ GrpcServer::GrpcServer(fiber::Scheduler& scheduler, runtime::Trace& trace,
       trace_(trace),
       registry_(registry),
       options_(options),
-      connections_(scheduler) {}
+      budget_(options.budget),
+      connections_(scheduler),
+      helpers_(scheduler) {
+  helpers_.Spawn("grpc.relief", [this](Fiber& fiber) { RelievePressure(fiber); });
+}
 
 GrpcServer::~GrpcServer() {
+  helpers_.Cancel();
   connections_.Cancel();
   CHECK_EQ(connection_count_, 0u) << "ServeConnection outlives its server";
 }
@@ -86,6 +94,36 @@ void GrpcServer::Shutdown(Fiber& fiber, MonoTime deadline) {
     if (!connection_ended_.Wait(fiber, deadline)) break;
   }
   connections_.Cancel();
+}
+
+void GrpcServer::RelievePressure(Fiber& fiber) {
+  for (;;) {
+    while (!budget_.is_short()) budget_.pressure.Wait(fiber);
+    fiber.SleepFor(kReliefPause);
+    // What a connection holds is free as soon as its fiber has run.
+    for (size_t freed = 0; budget_.is_short() && freed <= budget_.missing_bytes();) {
+      Member* victim = LargestStalled(fiber.now());
+      if (victim == nullptr) break;
+      freed += victim->connection.held_bytes();
+      trace_.Emit(runtime::TraceLevel::kWarning, "grpc.connection.cut_off",
+                  {{"peer", victim->connection.peer()}, {"held", victim->connection.held_bytes()}});
+      victim->connection.CutOff();
+    }
+  }
+}
+
+GrpcServer::Member* GrpcServer::LargestStalled(MonoTime now) {
+  Member* largest = nullptr;
+  for (fiber::ListLink* link = members_.next; link != &members_; link = link->next) {
+    Member* member = static_cast<Member*>(link);
+    const GrpcConnection& connection = member->connection;
+    if (connection.is_cut_off()) continue;
+    if (connection.StalledFor(now) < options_.stall_timeout_if_short) continue;
+    if (largest == nullptr || connection.held_bytes() > largest->connection.held_bytes()) {
+      largest = member;
+    }
+  }
+  return largest;
 }
 
 size_t GrpcServer::open_calls() const {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "framework/base/time.h"
+#include "framework/edge/grpc_budget.h"
 #include "framework/edge/grpc_connection.h"
 #include "framework/edge/grpc_service.h"
 #include "framework/fiber/scheduler.h"
@@ -43,21 +44,27 @@ class GrpcServer final {
 
   size_t connections() const { return connection_count_; }
   size_t open_calls() const;
+  const GrpcBudget& budget() const { return budget_; }
 
  private:
   struct Member;
 
+  // As long as calls wait for room, cuts off clients that hold some and take nothing.
+  void RelievePressure(Fiber& fiber);
+  Member* LargestStalled(MonoTime now);
   void Admit(std::unique_ptr<runtime::Stream> stream);
 
   fiber::Scheduler& scheduler_;
   runtime::Trace& trace_;
   const GrpcRegistry& registry_;
   const GrpcServerOptions options_;
+  GrpcBudget budget_;
   fiber::ListLink members_;
   size_t connection_count_ = 0;
   bool is_draining_ = false;
   fiber::WaitQueue connection_ended_;
   fiber::Scope connections_;
+  fiber::Scope helpers_;
 };
 
 }  // namespace lockstep::edge

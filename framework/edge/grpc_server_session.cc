@@ -1,7 +1,5 @@
 #include "framework/edge/grpc_server_session.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -10,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/edge/http2_session.h"
 
 namespace lockstep::edge {
 namespace {
@@ -17,23 +16,6 @@ namespace {
 using absl::string_view;
 
 constexpr string_view kContentType = "application/grpc";
-
-// Names are always literals of ours; values are when `flags` says so.
-nghttp2_nv Header(string_view name, string_view value,
-                  uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE) {
-  const auto bytes = [](string_view text) {
-    return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), flags};
-}
-
-string_view Text(const uint8_t* bytes, size_t size) {
-  return string_view(reinterpret_cast<const char*>(bytes), size);
-}
-
-ServerCall* CallOf(nghttp2_session* session, int32_t id) {
-  return static_cast<ServerCall*>(nghttp2_session_get_stream_user_data(session, id));
-}
 
 bool IsReserved(string_view name) {
   return name[0] == ':' || name == "te" || name == "user-agent" || absl::StartsWith(name, "grpc-");
@@ -44,6 +26,9 @@ bool IsReserved(string_view name) {
 // nghttp2 calls these from within Feed and Pull; they only record.
 struct ServerCallbacks final {
   static GrpcServerSession& Of(void* user) { return *static_cast<GrpcServerSession*>(user); }
+  static ServerCall* CallOf(nghttp2_session* session, int32_t id) {
+    return Http2CallOf<ServerCall>(session, id);
+  }
 
   static int OnBeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
@@ -65,7 +50,7 @@ struct ServerCallbacks final {
                            (name[0] == ':' || nghttp2_check_header_name(name, name_bytes) != 0);
     if (!is_wanted) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      Of(user).OnHeader(*call, Text(name, name_bytes), Text(value, value_bytes));
+      Of(user).OnHeader(*call, Http2Text(name, name_bytes), Http2Text(value, value_bytes));
     }
     return 0;
   }
@@ -90,7 +75,7 @@ struct ServerCallbacks final {
     // The connection's window opens again at once: one slow call must not stop the others. The
     // call's own window is what holds its sender back.
     nghttp2_session_consume_connection(session, size);
-    if (ServerCall* call = CallOf(session, id)) Of(user).OnData(*call, Text(data, size));
+    if (ServerCall* call = CallOf(session, id)) Of(user).OnData(*call, Http2Text(data, size));
     return 0;
   }
 
@@ -109,53 +94,40 @@ struct ServerCallbacks final {
 
   static ssize_t SendData(nghttp2_session* session, int32_t id, uint8_t* out, size_t bytes_max,
                           uint32_t* data_flags, nghttp2_data_source*, void* user) {
-    ServerCall* call = CallOf(session, id);
-    if (call == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const size_t taken = Of(user).OnSendData(*call, out, bytes_max, data_flags);
-    if (taken == 0 && *data_flags == 0) return NGHTTP2_ERR_DEFERRED;
-    return static_cast<ssize_t>(taken);
+    return Http2SendData<ServerCall>(session, id, data_flags, [&](ServerCall& call) {
+      return Of(user).OnSendData(call, out, bytes_max, data_flags);
+    });
   }
 
-  static Http2SessionPtr NewSession(GrpcServerSession* self) {
-    nghttp2_session_callbacks* callbacks = nullptr;
-    nghttp2_option* option = nullptr;
-    CHECK_EQ(nghttp2_session_callbacks_new(&callbacks), 0);
-    CHECK_EQ(nghttp2_option_new(&option), 0);
+  static void Configure(nghttp2_session_callbacks* callbacks, nghttp2_option* option) {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, OnBeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, OnHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnData);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnClose);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnSent);
-    nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_no_auto_window_update(option, 1);
     // Its rules for headers refuse the authority that etcd's Go client sends, "#initially=[...]".
     // What matters of them is in OnHeader and OnHeadersEnd.
     nghttp2_option_set_no_http_messaging(option, 1);
     // Its own limit reads the machine's clock; ours is in OnReset.
     nghttp2_option_set_stream_reset_rate_limit(option, std::numeric_limits<uint64_t>::max(), 0);
-    nghttp2_session* session = nullptr;
-    CHECK_EQ(nghttp2_session_server_new2(&session, callbacks, self, option), 0);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    return Http2SessionPtr(session);
+  }
+
+  static Http2SessionPtr NewSession(GrpcServerSession* self, const GrpcServerLimits& limits) {
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrent_calls_max},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(limits.stream_window_bytes)},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kHeaderBytesMax},
+    };
+    return NewHttp2Server(self, Configure, settings);
   }
 };
 
 GrpcServerSession::GrpcServerSession(const GrpcRegistry& registry, const GrpcServerLimits& limits)
-    : registry_(registry), limits_(limits), session_(ServerCallbacks::NewSession(this)) {
-  const std::array<nghttp2_settings_entry, 3> settings = {{
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.concurrent_calls_max},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(limits_.stream_window_bytes)},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kHeaderBytesMax},
-  }};
-  CHECK_EQ(
-      nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size()),
-      0);
-  CHECK_EQ(nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
-                                                 kConnectionWindowBytes),
-           0);
-}
+    : registry_(registry),
+      limits_(limits),
+      request_bytes_max_(limits.request_bytes_max),
+      session_(ServerCallbacks::NewSession(this, limits)) {}
 
 GrpcServerSession::~GrpcServerSession() = default;
 
@@ -272,8 +244,8 @@ void GrpcServerSession::OnData(ServerCall& call, string_view bytes) {
   call.reader_.Append(bytes);
   request_bytes_ += bytes.size();
   GrpcStatus fault = had_message ? GrpcStatus() : call.reader_.Check();
-  if (fault.ok() && request_bytes_ > limits_.request_bytes_max) {
-    fault = GrpcStatus(GrpcCode::kResourceExhausted, "too many request bytes on one connection");
+  if (fault.ok() && request_bytes_ > request_bytes_max_) {
+    fault = GrpcStatus(GrpcCode::kResourceExhausted, limits_.busy_text);
   }
   if (!fault.ok()) return Abort(call, std::move(fault));
   if (call.method_->unary != nullptr) return Consume(call);
@@ -356,7 +328,7 @@ GrpcServerSession::ReadOutcome GrpcServerSession::Read(ServerCall& call, std::st
 
 void GrpcServerSession::RefuseHttp(ServerCall& call, string_view http_status) {
   call.phase_ = ServerCall::Phase::kFinished;
-  const nghttp2_nv header = Header(":status", http_status);
+  const nghttp2_nv header = Http2Header(":status", http_status);
   CHECK_EQ(nghttp2_submit_response(session_.get(), call.id_, &header, 1, nullptr), 0);
 }
 
@@ -379,9 +351,9 @@ void GrpcServerSession::Finish(ServerCall& call, GrpcStatus status) {
   if (call.flags_.headers_sent) return ResumeSending(call);
   const std::string message = PercentEncode(call.status_.message);
   const std::array<nghttp2_nv, 4> headers = {
-      Header(":status", "200"), Header("content-type", kContentType),
-      Header("grpc-status", GrpcCodeDigits(call.status_.code)),
-      Header("grpc-message", message, NGHTTP2_NV_FLAG_NO_COPY_NAME)};
+      Http2Header(":status", "200"), Http2Header("content-type", kContentType),
+      Http2Header("grpc-status", GrpcCodeDigits(call.status_.code)),
+      Http2Header("grpc-message", message, kHttp2NameBorrowed)};
   const size_t count = message.empty() ? 3 : 4;
   CHECK_EQ(nghttp2_submit_response(session_.get(), call.id_, headers.data(), count, nullptr), 0);
 }
@@ -406,8 +378,8 @@ void GrpcServerSession::Write(ServerCall& call, string_view message) {
 
 void GrpcServerSession::SubmitHeaders(ServerCall& call) {
   call.flags_.headers_sent = true;
-  const std::array<nghttp2_nv, 2> headers = {Header(":status", "200"),
-                                             Header("content-type", kContentType)};
+  const std::array<nghttp2_nv, 2> headers = {Http2Header(":status", "200"),
+                                             Http2Header("content-type", kContentType)};
   nghttp2_data_provider provider = {};
   provider.read_callback = &ServerCallbacks::SendData;
   CHECK_EQ(
@@ -440,8 +412,8 @@ size_t GrpcServerSession::OnSendData(ServerCall& call, uint8_t* out, size_t byte
 void GrpcServerSession::SubmitTrailers(ServerCall& call) {
   const std::string message = PercentEncode(call.status_.message);
   const std::array<nghttp2_nv, 2> trailers = {
-      Header("grpc-status", GrpcCodeDigits(call.status_.code)),
-      Header("grpc-message", message, NGHTTP2_NV_FLAG_NO_COPY_NAME)};
+      Http2Header("grpc-status", GrpcCodeDigits(call.status_.code)),
+      Http2Header("grpc-message", message, kHttp2NameBorrowed)};
   const size_t count = message.empty() ? 1 : 2;
   CHECK_EQ(nghttp2_submit_trailer(session_.get(), call.id_, trailers.data(), count), 0);
 }

@@ -24,7 +24,9 @@ struct GrpcServerLimits final {
   uint32_t concurrent_calls_max = limits::kConcurrentStreamsMax;
   // Request bytes held for one connection: incomplete, not yet handled or being handled. Beyond
   // it, calls that send more are refused.
-  size_t request_bytes_max = 64 * 1024 * 1024;
+  size_t request_bytes_max = limits::kRequestBytesHeldMax;
+  // What a call is told that is refused because too much is held.
+  std::string busy_text = "too many requests";
   int stream_window_bytes = kStreamWindowBytes;
   // Resets by the client: so many at once, so many per second in the long run.
   int64_t resets_burst = 2000;
@@ -141,6 +143,8 @@ class GrpcServerSession final {
   // Calls that come after this are refused, those that are open go on.
   void GoAway();
   void Ping();
+  // Calls that would make request_bytes() exceed this are refused, whatever the limits allow.
+  void SetRequestBytesMax(size_t bytes) { request_bytes_max_ = bytes; }
 
   bool greeted() const { return greeted_; }
   bool finished() const;
@@ -177,6 +181,7 @@ class GrpcServerSession final {
   std::vector<std::unique_ptr<ServerCall>> calls_;
   std::vector<Event> events_;
   MonoTime now_;
+  size_t request_bytes_max_;
   size_t request_bytes_ = 0;
   size_t queued_bytes_ = 0;
   Duration reset_debt_{0};  // leaky bucket: time that the resets so far are worth

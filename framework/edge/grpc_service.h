@@ -14,6 +14,17 @@
 
 namespace lockstep::edge {
 
+// Room for the response of one call, in what the clients of a server may make it hold. Gone with
+// the call.
+class ResponseRoom {
+ public:
+  virtual ~ResponseRoom() = default;
+  // Suspends until a response of about `bytes` may be made; whoever came earlier is served earlier.
+  // False: it took too long, answer Busy(). At most once per call.
+  virtual bool Reserve(Fiber& fiber, size_t bytes) = 0;
+  virtual GrpcStatus Busy() const = 0;
+};
+
 // What a handler is told. Borrowed while the handler runs.
 struct GrpcRequest final {
   absl::string_view method;  // "/package.Service/Method"
@@ -23,6 +34,9 @@ struct GrpcRequest final {
   // When the client stops waiting; the call is unwound then.
   MonoTime deadline;
   const std::string& peer;
+  // A handler whose response may be large asks here right before it makes it; any other response is
+  // counted when it is there.
+  ResponseRoom& room;
 };
 
 // The two directions of a streaming call, as its handler sees them. When the client resets the

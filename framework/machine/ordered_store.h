@@ -100,6 +100,8 @@ class OrderedStore {
   virtual absl::Status StartFlush() = 0;
   // Flushes and suspends until everything that was committed before the call is durable.
   virtual absl::Status Flush(Fiber& fiber) = 0;
+  // Asks for deleted and overwritten data to be cleared away and returns at once.
+  virtual absl::Status StartCompaction() = 0;
   // Approximate bytes on disk and of live data, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;
   // Not OK after a write error: nothing more is written; reopen the store.

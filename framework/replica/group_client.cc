@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
 
 namespace lockstep::replica {
@@ -75,6 +76,16 @@ absl::StatusOr<std::string> GroupClient::Query(Fiber& fiber, std::string request
       });
 }
 
+absl::Status GroupClient::CatchUp(Fiber& fiber, MonoTime deadline) {
+  // A StatusOr without a value of interest.
+  return OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                         [deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+                           RETURN_IF_ERROR(replica.CatchUp(serving, deadline));
+                           return true;
+                         })
+      .status();
+}
+
 absl::StatusOr<ReplicaStatus> GroupClient::Status(Fiber& fiber, MonoTime deadline) {
   return OnShardOf<ReplicaStatus>(fiber, environment_, directory_, group_, deadline,
                                   [](Fiber&, Replica& replica) { return replica.status(); });
@@ -88,6 +99,15 @@ absl::StatusOr<raft::Term> GroupClient::Term(Fiber& fiber, MonoTime deadline) {
 absl::StatusOr<uint64_t> GroupClient::StoreBytes(Fiber& fiber, MonoTime deadline) {
   return OnShardOf<uint64_t>(fiber, environment_, directory_, group_, deadline,
                              [](Fiber&, Replica& replica) { return replica.store_bytes(); });
+}
+
+absl::Status GroupClient::StartCompaction(Fiber& fiber, MonoTime deadline) {
+  return OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                         [](Fiber&, Replica& replica) -> absl::StatusOr<bool> {
+                           RETURN_IF_ERROR(replica.StartCompaction());
+                           return true;
+                         })
+      .status();
 }
 
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {

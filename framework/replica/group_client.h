@@ -52,11 +52,16 @@ class GroupClient final {
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string request, Consistency consistency,
                                     MonoTime deadline);
+  // See Replica. A linearizable Query in two steps, for whoever has to wait for something else in
+  // between: the serializable Query that follows is as good as a linearizable one.
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
   absl::StatusOr<ReplicaStatus> Status(Fiber& fiber, MonoTime deadline);
   // For every answer, so cheaper than Status.
   absl::StatusOr<raft::Term> Term(Fiber& fiber, MonoTime deadline);
   // What the store of the group's shard takes on disk.
   absl::StatusOr<uint64_t> StoreBytes(Fiber& fiber, MonoTime deadline);
+  // Has the store of the group's shard begin to clear away what was deleted.
+  absl::Status StartCompaction(Fiber& fiber, MonoTime deadline);
   // False at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 

@@ -107,8 +107,8 @@ class NodeShard final {
       return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
     });
     if (options_.add_services) options_.add_services(registry_, client_, environment_);
-    server_ =
-        std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace, registry_);
+    server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
+                                                 registry_, options_.client_port);
     for (const runtime::Address& address : options_.client_listen) {
       ASSIGN_OR_RETURN(auto listener, environment_.network.Listen(address));
       listeners_.push_back(std::move(listener));
@@ -164,8 +164,16 @@ void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client) {
                       const Consistency consistency = asked && *asked == "serializable"
                                                           ? Consistency::kSerializable
                                                           : Consistency::kLinearizable;
-                      auto result = client.Query(fiber, std::string(request.message), consistency,
-                                                 DeadlineOf(fiber, request));
+                      const MonoTime deadline = DeadlineOf(fiber, request);
+                      if (consistency == Consistency::kLinearizable) {
+                        const absl::Status caught_up = client.CatchUp(fiber, deadline);
+                        if (!caught_up.ok()) return edge::GrpcStatus::Of(caught_up);
+                      }
+                      if (!request.room.Reserve(fiber, limits::kResponseRoomBytes)) {
+                        return request.room.Busy();
+                      }
+                      auto result = client.Query(fiber, std::string(request.message),
+                                                 Consistency::kSerializable, deadline);
                       if (!result.ok()) return edge::GrpcStatus::Of(result.status());
                       *response = *std::move(result);
                       return {};

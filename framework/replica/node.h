@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "framework/edge/grpc_connection.h"
 #include "framework/edge/grpc_service.h"
 #include "framework/fiber/sync.h"
 #include "framework/machine/ordered_store.h"
@@ -34,6 +35,7 @@ struct NodeOptions final {
   std::map<NodeId, std::vector<runtime::Address>> members;
   // Where clients connect; served by shard 0. (No address: no client port.)
   std::vector<runtime::Address> client_listen;
+  edge::GrpcServerOptions client_port;
   GroupId group{1};
   Duration tick = Milliseconds(10);
   raft::Options raft;               // ticks and limits

@@ -150,14 +150,17 @@ absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command, 
   return proposals_.Propose(fiber, std::move(command), deadline);
 }
 
+absl::Status Replica::CatchUp(Fiber& fiber, MonoTime deadline) {
+  const std::optional<raft::Index> index = reads_.Await(fiber, deadline);
+  if (!index || !AwaitApplied(fiber, *index, deadline)) {
+    return absl::DeadlineExceededError("no leader confirmed the read in time");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> Replica::Query(Fiber& fiber, std::string_view request,
                                            Consistency consistency, MonoTime deadline) {
-  if (consistency == Consistency::kLinearizable) {
-    const std::optional<raft::Index> index = reads_.Await(fiber, deadline);
-    if (!index || !AwaitApplied(fiber, *index, deadline)) {
-      return absl::DeadlineExceededError("no leader confirmed the read in time");
-    }
-  }
+  if (consistency == Consistency::kLinearizable) RETURN_IF_ERROR(CatchUp(fiber, deadline));
   const auto view = group_store_->Snapshot();
   return machine_->Query(fiber, request, *view);
 }

@@ -87,7 +87,10 @@ class Replica final : private ApplySink, private EffectListener {
   // Executes a command on the replicated state machine, exactly once, and returns its result.
   // RESOURCE_EXHAUSTED: refused, nothing happened. DEADLINE_EXCEEDED, ABORTED: outcome unknown.
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
-  // Asks this replica's state machine. DEADLINE_EXCEEDED: no leader confirmed the read in time.
+  // OK: what this replica answers from now on is not older than this call. DEADLINE_EXCEEDED: no
+  // leader confirmed that in time.
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
+  // Asks this replica's state machine, after CatchUp if it is to be linearizable.
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
                                     MonoTime deadline);
   // Suspends until some leader is known: false at the deadline.
@@ -113,6 +116,8 @@ class Replica final : private ApplySink, private EffectListener {
   const raft::Raft& raft() const { return *raft_; }
   // Of everything in the shard's store, not of this group alone.
   uint64_t store_bytes() const { return store_.DiskBytes(); }
+  // See OrderedStore.
+  absl::Status StartCompaction() { return store_.StartCompaction(); }
   GroupId group() const { return options_.group; }
   // A pinned view of the state, and what it reflects is in its kAppliedKey row.
   std::unique_ptr<machine::StoreView> Snapshot() { return group_store_->Snapshot(); }

@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/experimental.h>
 #include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
@@ -148,6 +149,7 @@ class OpenStore final : public machine::OrderedStore {
   std::unique_ptr<machine::GroupStore> Group(GroupId group) override;
   absl::Status StartFlush() override;
   absl::Status Flush(Fiber& fiber) override;
+  absl::Status StartCompaction() override;
   uint64_t DiskBytes() const override {
     return Property(rocksdb::DB::Properties::kTotalSstFilesSize) +
            Property(rocksdb::DB::Properties::kCurSizeAllMemTables);
@@ -264,6 +266,17 @@ absl::Status OpenStore::Flush(Fiber& fiber) {
     pause = std::min(2 * pause, kFlushPollMax);
   }
   return RefusalToWrite();
+}
+
+// Never the waiting CompactRange: files are marked, and the background takes them in its own time.
+absl::Status OpenStore::StartCompaction() {
+  RETURN_IF_ERROR(StartFlush());
+  for (rocksdb::ColumnFamilyHandle* const column : database_->handles) {
+    const rocksdb::Status status =
+        rocksdb::experimental::SuggestCompactRange(database_->db.get(), column, nullptr, nullptr);
+    if (!status.ok()) return FromRocks(status);
+  }
+  return absl::OkStatus();
 }
 
 uint64_t OpenStore::Property(const std::string& name) const {

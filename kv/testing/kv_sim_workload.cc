@@ -1,5 +1,6 @@
 #include "kv/testing/kv_sim_workload.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,7 +8,9 @@
 #include "checkers/revision_certificate.h"
 #include "framework/base/check.h"
 #include "kv/kv_node.h"
+#include "kv/proto/rpc.pb.h"
 #include "kv/testing/kv_call.h"
+#include "kv/verdict.h"
 
 namespace lockstep::kv {
 namespace {
@@ -18,8 +21,31 @@ using checkers::KvRequest;
 
 // The certificate of revisions has judged most of the history by then; what the search adds is not
 // worth more than a moment, and many writes without an answer could make it take for ever.
-constexpr checkers::LinearizabilityLimits kSearchLimits{.configurations_max = 5'000,
-                                                        .frontier_max = 500};
+checkers::LinearizabilityLimits SearchLimits() {
+  checkers::LinearizabilityLimits limits;
+  limits.configurations_max = 5'000;
+  limits.frontier_max = 500;
+  return limits;
+}
+
+// Of a client's turns, one is an alarm; how often it tries to put meanwhile.
+constexpr uint64_t kTurnsPerAlarm = 200;
+constexpr int kPutsPerAlarm = 3;
+
+etcdserverpb::AlarmRequest AlarmOf(etcdserverpb::AlarmRequest::AlarmAction action,
+                                   uint64_t member) {
+  etcdserverpb::AlarmRequest request;
+  request.set_action(action);
+  request.set_memberid(member);
+  request.set_alarm(etcdserverpb::NOSPACE);
+  return request;
+}
+etcdserverpb::AlarmRequest Raise(uint64_t member) {
+  return AlarmOf(etcdserverpb::AlarmRequest::ACTIVATE, member);
+}
+etcdserverpb::AlarmRequest TakeBack(uint64_t member) {
+  return AlarmOf(etcdserverpb::AlarmRequest::DEACTIVATE, member);
+}
 
 KvOp Put(std::string key, std::string value) {
   KvOp op;
@@ -143,7 +169,12 @@ void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
   while (plan.turns->Await(fiber, ThinkTime(client))) {
     client.random = plan.turns->Random();
     client.values = 0;
-    if (RunOne(fiber, ChooseChannel(environment, client), client)) continue;
+    if (IsAlarmTurn(client)) {
+      RunAlarm(fiber, environment, client);
+      continue;
+    }
+    edge::GrpcChannel& channel = ChooseChannel(environment, client);
+    if (RunOne(fiber, channel, client, NextRequest(client))) continue;
     client.channels[client.endpoint].reset();
     client.endpoint = (client.endpoint + 1) % plan.endpoints.size();
   }
@@ -166,14 +197,22 @@ edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environmen
   return *channel;
 }
 
-bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client) {
-  const KvRequest request = NextRequest(client);
+bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client,
+                           const KvRequest& request) {
   ++invoked_;
+  const uint64_t began = alarms_.Now();
   const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
   if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
   if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
+  NoteForAlarms(began, request, result);
   if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
+  if (result.error == kNoSpace.text) {
+    for (const uint64_t stray : alarms_.Stray()) {
+      static_cast<void>(ChangeAlarm(fiber, channel, client, TakeBack(stray)));
+    }
+    return true;
+  }
   if (result.outcome != CallOutcome::kAnswered) return false;
   ++completed_;
   client.revision = std::max(client.revision, result.response.revision);
@@ -182,6 +221,58 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   }
   recorder_.Return(id, client.plan.universe_ns(), std::move(result.response));
   return true;
+}
+
+bool KvSimWorkload::IsAlarmTurn(const Client& client) {
+  base::SequentialRandom dice = client.random;
+  return dice.Below(kTurnsPerAlarm) == 0;
+}
+
+void KvSimWorkload::RunAlarm(Fiber& fiber, runtime::Environment& environment, Client& client) {
+  const uint64_t episode = alarms_.Raising();
+  if (ChangeAlarm(fiber, ChooseChannel(environment, client), client, Raise(episode))) {
+    alarms_.Raised(episode);
+  }
+  for (int i = 0; i < kPutsPerAlarm; ++i) {
+    const KvRequest request =
+        i % 2 == 0 ? NextTransaction(client) : checkers::PutRequest(Key(client), Value(client));
+    static_cast<void>(RunOne(fiber, ChooseChannel(environment, client), client, request));
+  }
+  alarms_.TakingBack(episode);
+  InsistOn(fiber, environment, client, TakeBack(episode));
+  alarms_.TookBack(episode);
+}
+
+void KvSimWorkload::InsistOn(Fiber& fiber, runtime::Environment& environment, Client& client,
+                             const etcdserverpb::AlarmRequest& request) {
+  while (!ChangeAlarm(fiber, ChooseChannel(environment, client), client, request)) {
+    client.channels[client.endpoint].reset();
+    client.endpoint = (client.endpoint + 1) % client.channels.size();
+    fiber.SleepFor(Milliseconds(20));
+  }
+}
+
+bool KvSimWorkload::ChangeAlarm(Fiber& fiber, edge::GrpcChannel& channel, const Client& client,
+                                const etcdserverpb::AlarmRequest& request) {
+  return channel
+      .Call(fiber, "/etcdserverpb.Maintenance/Alarm", request.SerializeAsString(),
+            {fiber.now() + client.timeout, nullptr})
+      .ok();
+}
+
+void KvSimWorkload::NoteForAlarms(uint64_t began, const KvRequest& request,
+                                  const CallResult& result) {
+  const auto puts = [](const std::vector<KvOp>& branch) {
+    return std::any_of(branch.begin(), branch.end(),
+                       [](const KvOp& op) { return op.kind == KvOp::Kind::kPut; });
+  };
+  if (result.error == kNoSpace.text) {
+    alarms_.PutRefused(began, checkers::DescribeRequest(request));
+  } else if (result.outcome == CallOutcome::kAnswered &&
+             result.response.error == checkers::KvError::kNone &&
+             (puts(request.success) || puts(request.failure))) {
+    alarms_.PutAnswered(began, checkers::DescribeRequest(request));
+  }
 }
 
 void KvSimWorkload::TellInvoked(const Client& client, uint64_t id, const KvRequest& request) {
@@ -209,11 +300,12 @@ void KvSimWorkload::TellReturned(const Client& client, uint64_t id, const KvRequ
 
 std::optional<checkers::Violation> KvSimWorkload::Check() {
   const checkers::KvHistory history = recorder_.Take();
+  if (alarms_.violation()) return alarms_.violation();
   if (auto certificate = checkers::CheckRevisions(history); certificate.violation) {
     return certificate.violation;
   }
   const checkers::KvModel model(history);
-  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), kSearchLimits);
+  const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), SearchLimits());
   return verdict.violation;
 }
 

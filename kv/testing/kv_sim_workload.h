@@ -13,14 +13,19 @@
 #include "checkers/violation.h"
 #include "framework/base/random.h"
 #include "framework/edge/grpc_client.h"
+#include "kv/testing/alarm_log.h"
 #include "kv/testing/kv_call.h"
 #include "sim/cluster/workload.h"
+
+namespace etcdserverpb {
+class AlarmRequest;
+}
 
 namespace lockstep::kv {
 
 // Clients put unique values, read the present and the past, delete, swap in transactions and
 // compact, on a handful of keys. The history must pass the revision certificate and, per key, the
-// search for a linear order.
+// search for a linear order. Now and then one raises NOSPACE, tries to put, and takes it back.
 class KvSimWorkload final : public sim::Workload {
  public:
   struct Options {
@@ -62,7 +67,17 @@ class KvSimWorkload final : public sim::Workload {
   // Now and then another node is asked, which may know less.
   static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
   // One operation, recorded. False: try another node.
-  bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client);
+  bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client,
+              const checkers::KvRequest& request);
+  // Whether this turn is one of an alarm. Draws nothing from what the turn draws otherwise.
+  static bool IsAlarmTurn(const Client& client);
+  void RunAlarm(Fiber& fiber, runtime::Environment& environment, Client& client);
+  // For what must be done and does no harm twice: until some node has acknowledged it.
+  void InsistOn(Fiber& fiber, runtime::Environment& environment, Client& client,
+                const etcdserverpb::AlarmRequest& request);
+  bool ChangeAlarm(Fiber& fiber, edge::GrpcChannel& channel, const Client& client,
+                   const etcdserverpb::AlarmRequest& request);
+  void NoteForAlarms(uint64_t began, const checkers::KvRequest& request, const CallResult& result);
 
   // For whoever records.
   static void TellInvoked(const Client& client, uint64_t id, const checkers::KvRequest& request);
@@ -71,6 +86,7 @@ class KvSimWorkload final : public sim::Workload {
 
   Options options_;
   checkers::KvRecorder recorder_;
+  AlarmLog alarms_;
   uint64_t invoked_ = 0;
   uint64_t completed_ = 0;
 };

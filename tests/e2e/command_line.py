@@ -104,14 +104,14 @@ def flags_variables_and_files_configure_alike(tools, directory):
 
 
 def ignored_flags_are_named_in_one_line(tools, directory):
-    extra = ["--snapshot-count", "5000", "--logger=zap", "--pre-vote=true", "--quota-backend-bytes=8589934592"]
+    extra = ["--snapshot-count", "5000", "--logger=zap", "--pre-vote=true", "--max-wals=5"]
     with Cluster(tools.serve, 1, directory, extra=extra) as cluster:
         cluster.start()
         tools.await_leader(cluster.nodes)
         lines = [json.loads(line) for line in cluster.nodes[0].log().split("\n") if line]
         ignored = [line for line in lines if line["event"] == "serve.flags_ignored"]
         check(len(ignored) == 1, "%d lines" % len(ignored))
-        for flag in ("--snapshot-count", "--logger", "--pre-vote", "--quota-backend-bytes"):
+        for flag in ("--snapshot-count", "--logger", "--pre-vote", "--max-wals"):
             check(flag in ignored[0]["flags"], flag + " is not named")
 
 

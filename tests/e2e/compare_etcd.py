@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One script of etcdctl commands against three nodes of ours and three of etcd: equal answers."""
 
+import base64
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import sys
 from support import SKIPPED, Cluster, check, main, run, wait_until
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+QUOTA_BYTES = 16 * 1024 * 1024
 
 # One etcdctl command a line; what stands behind "<<" is its standard input.
 SCRIPT = r"""
@@ -92,6 +95,33 @@ endpoint hashkv -w json
 member list
 member list -w json
 member list -w table
+alarm list
+alarm list -w json
+alarm disarm
+defrag
+""".strip().split("\n")
+
+# With a store that has reached its quota.
+FULL_SCRIPT = r"""
+put more x
+put more x -w json
+txn << \nput more x\n\n\n
+txn << value("more") = "1"\n\nget more\n\nput more x\n\n
+get big --keys-only
+alarm list
+alarm list -w json
+endpoint status -w json
+endpoint status
+endpoint health
+txn << \ndel more\nget more\n\n\n
+del more
+alarm disarm
+alarm list
+put more x
+alarm list
+alarm disarm -w json
+del big
+del big
 """.strip().split("\n")
 
 
@@ -107,6 +137,9 @@ def normalise(text):
     text = re.sub(r'"(version|storageVersion)":"[\d.]+"', r'"\1":"V"', text)
     text = re.sub(r',"(storageVersion|downgradeInfo)":("V"|{})', "", text)
     text = re.sub(r'"(ClusterID|MemberID|RaftTerm)" : \d+', r'"\1" : N', text)
+    text = re.sub(r'memberID:\d+', "memberID:N", text)
+    text = re.sub(r'"memberID":\d+', '"memberID":N', text)
+    text = re.sub(r'"dbSizeQuota":\d+,?', "", text)
     text = re.sub(r"[ ]*\|[ ]*", "|", text)
     text = re.sub(r"-{3,}", "---", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
@@ -120,10 +153,10 @@ def normalise(text):
     return text
 
 
-def replies(tools, cluster):
+def replies(tools, cluster, script):
     """What etcdctl says to every line of the script."""
     answers = []
-    for i, line in enumerate(SCRIPT):
+    for i, line in enumerate(script):
         command, _, stdin = line.partition(" << ")
         node = cluster.nodes[i % len(cluster.nodes)]
         is_about_all = command.startswith("endpoint")
@@ -146,20 +179,102 @@ def every_answer_is_etcds(tools, directory):
     with Cluster([tools.etcd], 3, os.path.join(directory), token="theirs") as theirs:
         theirs.start()
         await_etcd(tools, theirs)
-        expected = replies(tools, theirs)
+        expected = replies(tools, theirs, SCRIPT)
     ours_directory = os.path.join(directory, "ours")
     os.mkdir(ours_directory)
     with Cluster(tools.serve, 3, ours_directory, token="ours") as ours:
         ours.start()
         tools.await_leader(ours.nodes)
         wait_until("all members' client URLs", lambda: run([tools.etcdctl, "--endpoints", ours.nodes[0].client, "member", "list"]).stdout.count("http://") == 6)
-        answers = replies(tools, ours)
+        answers = replies(tools, ours, SCRIPT)
+    compare(SCRIPT, expected, answers)
+
+
+def compare(script, expected, answers):
     differing = []
-    for line, want, have in zip(SCRIPT, expected, answers):
+    for line, want, have in zip(script, expected, answers):
         if want != have:
             differing.append("etcdctl %s\n--- etcd\n%s\n--- lockstep\n%s" % (line, want, have))
-    check(not differing, "%d of %d answers differ:\n%s" % (len(differing), len(SCRIPT), "\n".join(differing)))
-    print("      %d commands" % len(SCRIPT))
+    check(not differing, "%d of %d answers differ:\n%s" % (len(differing), len(script), "\n".join(differing)))
+    print("      %d commands" % len(script))
+
+
+def store_size(tools, cluster):
+    done = run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "endpoint", "status", "-w", "json"])
+    return json.loads(done.stdout)[0]["Status"]["dbSize"]
+
+
+def settled_size(tools, cluster):
+    """A store that is just writing a file may be larger for a moment."""
+    seen = []
+
+    def is_settled():
+        seen.append(store_size(tools, cluster))
+        return len(seen) >= 10 and len(set(seen[-10:])) == 1
+    wait_until("a store that rests", is_settled, 30)
+    return seen[-1]
+
+
+def fill(tools, cluster):
+    """Puts until the quota is reached for good; returns what etcdctl says then."""
+    for _ in range(60):
+        value = base64.b64encode(os.urandom(600 * 1024)).decode()  # nothing to compress
+        done = run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "put", "big"], stdin=value)
+        if done.returncode == 0:
+            continue
+        if settled_size(tools, cluster) > QUOTA_BYTES:
+            return normalise(done.stdout + done.stderr)
+        run([tools.etcdctl, "--endpoints", cluster.nodes[0].client, "alarm", "disarm"])
+    check(False, "48 MiB fit into a quota of 16 MiB")
+
+
+def make_room(tools, cluster):
+    """What an operator does after the alarm is gone: compact, defragment until it shows, put again."""
+    def etcdctl(*words):
+        return run([tools.etcdctl, "--endpoints", cluster.nodes[0].client] + list(words))
+    status = json.loads(etcdctl("endpoint", "status", "-w", "json").stdout)[0]["Status"]
+    done = etcdctl("compaction", str(status["header"]["revision"]), "--physical")
+    check(done.returncode == 0, done.stderr)
+
+    def has_room():
+        check("Finished defragmenting" in etcdctl("defrag").stdout, "defrag")
+        return store_size(tools, cluster) < QUOTA_BYTES // 2
+    wait_until("room in the store", has_room, 30)
+    done = etcdctl("put", "more", "x")
+    check(done.returncode == 0, done.stderr)
+
+
+def a_full_store_answers_as_etcds(tools, directory):
+    answers = []
+    for command, token in (([tools.etcd], "theirs"), (tools.serve, "ours")):
+        below = os.path.join(directory, token)
+        os.mkdir(below)
+        with Cluster(command, 1, below, token=token, extra=["--quota-backend-bytes", str(QUOTA_BYTES)]) as cluster:
+            cluster.start()
+            await_etcd(tools, cluster)
+            answers.append([fill(tools, cluster)] + replies(tools, cluster, FULL_SCRIPT))
+            make_room(tools, cluster)
+    # How often something was put until the store was full is not etcd's.
+    compare(["put big"] + FULL_SCRIPT,
+            *[[re.sub(r'"revision":\d+', '"revision":N', answer) for answer in some] for some in answers])
+
+
+def one_members_quota_stops_all(tools, directory):
+    with Cluster(tools.serve, 3, directory) as cluster:
+        cluster.nodes[1].command += ["--quota-backend-bytes", "1"]
+        cluster.start()
+        tools.await_leader(cluster.nodes)
+        check(tools.put(cluster.nodes[0], "k", "1").returncode == 0, "no put before")
+        for node in (cluster.nodes[1], cluster.nodes[0], cluster.nodes[2]):
+            done = tools.put(node, "k", "2")
+            check(done.returncode == 1 and "etcdserver: mvcc: database space exceeded" in done.stderr, done.stderr)
+        for node in cluster.nodes:
+            node.kill()
+        cluster.start()
+        tools.await_leader(cluster.nodes)
+        done = tools.put(cluster.nodes[2], "k", "2")
+        check("database space exceeded" in done.stderr, "forgotten by a restart: %s" % done.stderr)
+        check(tools.get(cluster.nodes[2], "k") == "1", "a refused put was made")
 
 
 if __name__ == "__main__":
@@ -168,11 +283,13 @@ if __name__ == "__main__":
         print("skipped: " + fetched.stderr.strip())
         sys.exit(SKIPPED)
 
-    def with_etcd(tools, directory):
-        tools.etcd = os.path.abspath(fetched.stdout.strip())
-        if tools.etcdctl is None:
-            print("skipped: no etcdctl here")
-            sys.exit(SKIPPED)
-        every_answer_is_etcds(tools, directory)
-    with_etcd.__name__ = every_answer_is_etcds.__name__
-    main([with_etcd])
+    def with_etcd(test):
+        def run_test(tools, directory):
+            tools.etcd = os.path.abspath(fetched.stdout.strip())
+            if tools.etcdctl is None:
+                print("skipped: no etcdctl here")
+                sys.exit(SKIPPED)
+            test(tools, directory)
+        run_test.__name__ = test.__name__
+        return run_test
+    main([with_etcd(every_answer_is_etcds), with_etcd(a_full_store_answers_as_etcds), one_members_quota_stops_all])

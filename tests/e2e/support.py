@@ -104,12 +104,13 @@ class Node:
     def terminate(self):
         return self.end(signal.SIGTERM)
 
-    def resident_bytes(self):
+    def resident_bytes(self, which="VmRSS"):
+        """Now; "VmHWM": the most so far."""
         with open("/proc/%d/status" % self.process.pid) as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(which + ":"):
                     return int(line.split()[1]) * 1024
-        raise Failure("no VmRSS of " + self.name)
+        raise Failure("no %s of %s" % (which, self.name))
 
     def log(self):
         with open(self.log_path, errors="replace") as log:

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/base/mutant_on.h"
@@ -25,10 +26,16 @@ class LocalBackend final : public Backend {
     MachineOnMap::Context context(kv_.machine.store());
     return kv_.machine.machine().Apply(fiber, command, context);
   }
+  absl::Status CatchUp(Fiber&, MonoTime deadline) override {
+    last_deadline = deadline;
+    has_caught_up = true;
+    return failure;
+  }
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,
                                     MonoTime deadline) override {
     last_deadline = deadline;
-    last_consistency = consistency;
+    last_consistency =
+        std::exchange(has_caught_up, false) ? Consistency::kLinearizable : consistency;
     if (!failure.ok()) return failure;
     return kv_.machine.machine().Query(fiber, query, kv_.machine.store());
   }
@@ -36,23 +43,46 @@ class LocalBackend final : public Backend {
     return {.cluster_id = 11, .member_id = 22, .raft_term = 33};
   }
   NodeStatus Status(Fiber&) override { return status; }
+  int64_t StoreBytes(Fiber&) override { return store_bytes; }
+  absl::Status Defragment(Fiber&) override {
+    ++defragmentations;
+    return absl::OkStatus();
+  }
   std::vector<Member> Members(Fiber&) override {
     return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
   }
 
   absl::Status failure;
   NodeStatus status;
+  int64_t store_bytes = 0;
+  int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
   std::optional<Consistency> last_consistency;
+  bool has_caught_up = false;
 
  private:
   TestKv& kv_;
 };
 
+// As much room as a test says.
+class FakeRoom final : public edge::ResponseRoom {
+ public:
+  bool Reserve(Fiber&, size_t bytes) override {
+    reserved += bytes;
+    return has_room;
+  }
+  edge::GrpcStatus Busy() const override { return ToGrpcStatus(kTooManyRequests); }
+
+  bool has_room = true;
+  size_t reserved = 0;
+};
+
 class KvServiceTest : public testing::Test {
  protected:
-  KvServiceTest() : service_(backend_, {}) { service_.Register(registry_); }
+  KvServiceTest() : service_(backend_, NodeId(22), {.quota_bytes = 10'000'000}) {
+    service_.Register(registry_);
+  }
   ~KvServiceTest() override { mutant::Plant(mutant::Id::kNone); }
 
   template <typename Request>
@@ -63,7 +93,7 @@ class KvServiceTest : public testing::Test {
     edge::GrpcStatus status;
     response_.clear();
     kv_.machine.InFiber([&](Fiber& fiber) {
-      const edge::GrpcRequest call{method, message, metadata_, deadline_, peer_};
+      const edge::GrpcRequest call{method, message, metadata_, deadline_, peer_, room_};
       status = registry_.Find(method)->unary(fiber, call, &response_);
     });
     return status;
@@ -88,6 +118,7 @@ class KvServiceTest : public testing::Test {
   edge::Metadata metadata_;
   MonoTime deadline_ = kNoDeadline;
   std::string peer_;
+  FakeRoom room_;
   std::string response_;
 };
 
@@ -161,6 +192,35 @@ TEST_F(KvServiceTest, ReadsAreLinearizableUnlessTheyAskForLess) {
   EXPECT_EQ(backend_.proposals, 1);
 }
 
+TEST_F(KvServiceTest, WhatMayAnswerWithKeysAsksForRoomFirst) {
+  const auto asks_for_room = [&](const edge::GrpcStatus& status) {
+    EXPECT_TRUE(status.ok()) << status.message;
+    return std::exchange(room_.reserved, 0u) > 0;
+  };
+  auto put = PutOp("a", "1");
+  EXPECT_FALSE(asks_for_room(Call(kPut, put.request_put())));
+  EXPECT_FALSE(asks_for_room(Call(kTxn, MakeTxn({put}))));
+  EXPECT_TRUE(asks_for_room(Call(kRange, RangeOp("a").request_range())));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({RangeOp("a")}))));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({put}, {RangeOp("a")}))));
+  put.mutable_request_put()->set_prev_kv(true);
+  EXPECT_TRUE(asks_for_room(Call(kPut, put.request_put())));
+  EXPECT_TRUE(asks_for_room(Call(kTxn, MakeTxn({put}))));
+}
+
+TEST_F(KvServiceTest, WithoutRoomNothingIsDone) {
+  room_.has_room = false;
+  auto put = PutOp("a", "1");
+  put.mutable_request_put()->set_prev_kv(true);
+  for (const edge::GrpcStatus& status :
+       {Call(kRange, RangeOp("a").request_range()), Call(kPut, put.request_put())}) {
+    EXPECT_EQ(status.code, edge::GrpcCode::kResourceExhausted);
+    EXPECT_EQ(status.message, "etcdserver: too many requests");
+  }
+  EXPECT_EQ(backend_.proposals, 0);
+  EXPECT_TRUE(response_.empty());
+}
+
 TEST_F(KvServiceTest, PlantedStaleReadAsksForLess) {
   mutant::Plant(mutant::Id::kM75StaleSerializableRead);
   Call(kRange, RangeOp("a").request_range());
@@ -189,6 +249,40 @@ TEST_F(KvServiceTest, StatusIsAnsweredWithoutALeader) {
   EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
 }
 
+TEST_F(KvServiceTest, BeyondTheQuotaPutsAreRefusedAndTheAlarmIsRaised) {
+  const std::string alarm = "/etcdserverpb.Maintenance/Alarm";
+  backend_.store_bytes = 10'000'000;
+  for (const edge::GrpcStatus& status :
+       {Call(kPut, PutOf("a", "1")), Call(kTxn, MakeTxn({PutOp("a", "1")}))}) {
+    EXPECT_EQ(status.code, edge::GrpcCode::kResourceExhausted);
+    EXPECT_EQ(status.message, "etcdserver: mvcc: database space exceeded");
+  }
+  EXPECT_EQ(backend_.proposals, 1) << "the alarm is raised once";
+  EXPECT_TRUE(Call(kTxn, MakeTxn({DeleteOp("a")})).ok());
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest()).ok());
+  const auto status = Parsed<etcdserverpb::StatusResponse>();
+  EXPECT_EQ(status.errors(0), "memberID:22 alarm:NOSPACE ");
+  EXPECT_EQ(status.dbsizequota(), 10'000'000);
+
+  etcdserverpb::AlarmRequest request;
+  ASSERT_TRUE(Call(alarm, request).ok());
+  const auto raised = Parsed<etcdserverpb::AlarmResponse>();
+  EXPECT_FALSE(raised.has_header());
+  ASSERT_EQ(raised.alarms_size(), 1);
+  EXPECT_EQ(raised.alarms(0).memberid(), 22u);
+  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+
+  backend_.store_bytes = 0;
+  EXPECT_TRUE(Call("/etcdserverpb.Maintenance/Defragment", etcdserverpb::DefragmentRequest()).ok());
+  EXPECT_EQ(backend_.defragmentations, 1);
+  EXPECT_FALSE(Call(kPut, PutOf("a", "1")).ok()) << "the alarm stays until it is taken back";
+  request.set_action(etcdserverpb::AlarmRequest::DEACTIVATE);
+  request.set_memberid(22);
+  request.set_alarm(etcdserverpb::NOSPACE);
+  ASSERT_TRUE(Call(alarm, request).ok());
+  EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
+}
+
 TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {
   metadata_.Add("hasleader", "true");
   EXPECT_EQ(Call(kRange, RangeOp("a").request_range()), Unavailable("etcdserver: no leader"));
@@ -200,7 +294,7 @@ TEST_F(KvServiceTest, MemberListHasNoRevision) {
   etcdserverpb::MemberListRequest request;
   request.set_linearizable(true);
   ASSERT_TRUE(Call("/etcdserverpb.Cluster/MemberList", request).ok());
-  EXPECT_EQ(backend_.last_consistency, Consistency::kLinearizable);
+  EXPECT_TRUE(backend_.has_caught_up);
   const auto list = Parsed<etcdserverpb::MemberListResponse>();
   EXPECT_EQ(list.header().revision(), 0);
   EXPECT_EQ(list.header().member_id(), 22u);

@@ -189,13 +189,17 @@ Tape Without(const Tape& tape, const Drop& drop) {
 }
 
 TEST(Replay, ATurnThatIsTakenAwayLeavesTheOthers) {
-  const RunResult whole = RunSeed(3, CounterOptions());
+  // Calm: where disasters strike, what one call less changes may keep a client from its later
+  // turns.
+  RunOptions options = CounterOptions();
+  options.profile = CalmProfile();
+  const RunResult whole = RunSeed(3, options);
   const auto third = [](const TapeEntry& entry) {
     return entry.stream == StreamId("client.turn") && entry.key == 1 && entry.ordinal == 2;
   };
   const Tape shorter = Without(whole.tape, third);
   ASSERT_EQ(shorter.entries.size() + 1, whole.tape.entries.size());
-  const RunResult result = RunSeed(3, CounterOptions(), &shorter);
+  const RunResult result = RunSeed(3, options, &shorter);
   EXPECT_EQ(result.invoked + 1, whole.invoked);
 }
 
