@@ -22,18 +22,30 @@ replica::StoreOpener OpenMemory(sim::SimNode&) {
   };
 }
 
-// On a store that forgets with its process, the log must stay whole.
-class WholeLogWorkload final : public sim::Workload {
+struct Adaptation final {
+  // On a store that forgets with its process, the log must stay whole.
+  bool whole_log = false;
+  // Clients wait for as long as an address says: what the determinism guard is there to find.
+  bool astray = false;
+};
+
+class AdaptedWorkload final : public sim::Workload {
  public:
-  explicit WholeLogWorkload(std::unique_ptr<sim::Workload> inner) : inner_(std::move(inner)) {}
+  AdaptedWorkload(std::unique_ptr<sim::Workload> inner, const Adaptation& adaptation)
+      : inner_(std::move(inner)), adaptation_(adaptation) {}
 
   void Configure(replica::NodeOptions& options) override {
     inner_->Configure(options);
+    if (!adaptation_.whole_log) return;
     options.log_bytes_retained = uint64_t{1} << 40;
     options.compaction_interval = Seconds(1'000'000);
   }
   void RunClient(Fiber& fiber, runtime::Environment& environment,
                  const sim::ClientPlan& plan) override {
+    if (adaptation_.astray) {
+      fiber.SleepFor(Nanoseconds(
+          static_cast<int64_t>((reinterpret_cast<uintptr_t>(this) >> 12) % 50'000'000)));
+    }
     inner_->RunClient(fiber, environment, plan);
   }
   std::optional<checkers::Violation> Check() override { return inner_->Check(); }
@@ -42,10 +54,12 @@ class WholeLogWorkload final : public sim::Workload {
 
  private:
   std::unique_ptr<sim::Workload> inner_;
+  Adaptation adaptation_;
 };
 
-std::unique_ptr<sim::Workload> MakeKvWorkload() {
-  return std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{});
+std::unique_ptr<sim::Workload> MakeKvWorkload(const Adaptation& adaptation) {
+  return std::make_unique<AdaptedWorkload>(
+      std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{}), adaptation);
 }
 
 // A profile by name, or a file with one.
@@ -69,18 +83,16 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   ASSIGN_OR_RETURN(run.profile, LoadProfile(options.profile));
   if (options.store == "rocks") {
     run.open_stores = sim::OpenSimulatedRocks;
-    run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
   } else if (options.store == "memory") {
     run.open_stores = OpenMemory;
     // (Nor may a rare path compact it.)
     run.profile.fault_point_site_percent.on_ppm = 0;
-    run.make_workload = [](sim::World&) {
-      return std::make_unique<WholeLogWorkload>(MakeKvWorkload());
-    };
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("--store ", options.store, ": known are rocks and memory"));
   }
+  const Adaptation adaptation{options.store == "memory", options.is_astray};
+  run.make_workload = [adaptation](sim::World&) { return MakeKvWorkload(adaptation); };
   run.horizon = options.is_short ? Seconds(15) : Seconds(60);
   run.nodes = options.nodes;
   run.shards = options.shards;
