@@ -7,7 +7,7 @@ shift
 [ $# -gt 0 ] || set -- M16 M71 M75
 missed=0
 for bug in "$@"; do
-  "$sim" --mutants --mutant "$bug" --short --seed 1 --seeds 60 || missed=$((missed + 1))
+  "$sim" --mutants --mutant "$bug" --short --seed 1 --seeds 60 --repeats 1 --shrink-for 0 --state "" || missed=$((missed + 1))
 done
 echo "$missed of $# planted bugs were missed"
 [ "$missed" -eq 0 ]

@@ -11,9 +11,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/simulate/causality.h"
+#include "cli/simulate/event_form.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/tape_facts.h"
 #include "cli/simulate/trial.h"
+#include "sim/report/ascii.h"
+#include "sim/report/page.h"
+#include "sim/report/timeline.h"
 #include "sim/shrink/shrinker.h"
 #include "sim/shrink/signature.h"
 
@@ -23,6 +28,9 @@ namespace {
 // A universe that its tape leaves alone ends soon; one that does not end must not eat the budget.
 constexpr Duration kTrialCpuMin = Seconds(2);
 constexpr Duration kTrialCpuMax = Seconds(60);
+
+// Between the two parts of what a recorded replay reports: the page's data, and text.
+constexpr char kSeparator = '\x1e';
 
 double InSeconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -83,6 +91,7 @@ class Investigator final {
     cpu_each_ = std::clamp(5 * first.cpu, kTrialCpuMin, kTrialCpuMax);
     Shrink();
     Keep();
+    if (options_.report) Show();
     Describe();
     return std::move(found_);
   }
@@ -106,6 +115,7 @@ class Investigator final {
       absl::StrAppend(&found_.text, "not shrunk: its tape does not fail in the same way\n");
       return;
     }
+    found_.restated = RestateByEvents(*shrunk, mutant_, run_, trials);
     found_.shrunk =
         RunTrials({{shrunk->seed, mutant_, &*shrunk, {}, {}}}, 1, run_, cpu_each_)[0].run;
   }
@@ -124,6 +134,7 @@ class Investigator final {
           "keep  : cp %s tests/sim/tapes/   (every tape there is replayed by ctest)\n",
           found_.tape_file, run.tape.entries.size(), found_.entries_first, found_.replays,
           InSeconds(found_.cpu), found_.tape_file);
+      absl::StrAppend(&text, "page  : ", found_.page_file, "\n");
     }
     found_.text = text + found_.text;
   }
@@ -141,11 +152,73 @@ class Investigator final {
         absl::StrCat(options_.directory, "/", options_.mutant, options_.mutant.empty() ? "" : "-",
                      sim::FileNameOf(found_.signature));
     found_.tape_file = stem + ".tape";
+    found_.page_file = stem + ".html";
     const checkers::Violation& violation = *found_.shrunk.violation;
     std::ofstream(found_.tape_file) << tape.ToText(
         {absl::StrCat(violation.oracle, " (", violation.where, ")"),
          absl::StrCat("found by seed ", found_.first.seed, ", ", tape.entries.size(), " of ",
                       found_.entries_first, " entries, ", found_.replays, " replays")});
+  }
+
+  // Once more, with somebody who takes notes.
+  void Show() {
+    const sim::RunResult& run = found_.shrunk;
+    if (options_.curve) {
+      CausalityOptions how;
+      how.workers = std::max<size_t>(1, options_.jobs);
+      how.cpu_each_max = cpu_each_;
+      if (options_.progress) std::fprintf(stderr, "\rmeasuring when it was decided\033[K");
+      found_.curve = MeasureCurve(run, mutant_, found_.signature, run_, how);
+      if (options_.progress) std::fprintf(stderr, "\r\033[K");
+    }
+    sim::Timeline timeline;
+    TrialJob job{run.seed, mutant_, &run.tape, {}, {}};
+    job.prepare = [&](sim::RunOptions& run_options) { run_options.recorder = &timeline; };
+    job.report = [&] {
+      timeline.MarkOffenders(run.violation->verdict);
+      return absl::StrCat(sim::TimelineJson(timeline), std::string(1, kSeparator),
+                          TimelineText(timeline));
+    };
+    const std::string report = RunTrials({job}, 1, run_, cpu_each_)[0].report;
+    const size_t end = report.find(kSeparator);
+    if (end == std::string::npos) {
+      absl::StrAppend(&found_.text, "no timeline: the process died before it was told\n");
+      return;
+    }
+    found_.text += report.substr(end + 1);
+    if (!found_.page_file.empty()) {
+      std::ofstream(found_.page_file) << sim::Page(Head(), report.substr(0, end));
+    }
+  }
+
+  std::string TimelineText(const sim::Timeline& timeline) const {
+    std::string text = absl::StrCat("disasters:\n", sim::DisasterList(timeline),
+                                    sim::AsciiTimeline(timeline), sim::ShowCurve(found_.curve));
+    const std::string guilty =
+        sim::HappenedIn(timeline, found_.curve.guilty_from_ns, found_.curve.guilty_to_ns);
+    if (!guilty.empty()) absl::StrAppend(&text, "in it              :  ", guilty, "\n");
+    return text + sim::LastEvents(timeline);
+  }
+
+  sim::PageHead Head() const {
+    const sim::RunResult& run = found_.shrunk;
+    sim::PageHead head;
+    head.oracle = run.violation->oracle;
+    head.verdict = run.violation->verdict;
+    head.where = run.violation->where;
+    head.facts = {
+        {"seed", absl::StrCat(found_.first.seed)},
+        {"hash", Hex(run.hash)},
+        {"events", absl::StrCat(run.events)},
+        {"tape", absl::StrCat(run.tape.entries.size(), " of ", found_.entries_first, " entries")}};
+    if (!options_.mutant.empty()) {
+      head.facts.emplace_back(
+          "planted bug", absl::StrCat(options_.mutant, ", ", FindMutant(options_.mutant)->breaks));
+    }
+    head.commands = {{"replay", "lockstep sim --tape " + found_.tape_file},
+                     {"keep", absl::StrCat("cp ", found_.tape_file, " tests/sim/tapes/")}};
+    head.curve = found_.curve;
+    return head;
   }
 
   const InvestigationOptions& options_;

@@ -9,6 +9,7 @@
 #include "cli/simulate/universe.h"
 #include "framework/base/time.h"
 #include "sim/cluster/run.h"
+#include "sim/report/page.h"
 #include "sim/tape.h"
 
 namespace lockstep::cli {
@@ -18,7 +19,8 @@ struct InvestigationOptions final {
   std::string mutant;  // "" for none
   size_t jobs = 1;
   Duration shrink_cpu = Seconds(60);  // processor time of all replays; zero: do not shrink
-  bool report = true;                 // also the timeline, the curve and the page
+  bool report = true;                 // also the timeline and the page
+  bool curve = true;                  // and when it was decided
   std::string directory = "failures";
   bool progress = false;  // on stderr
 };
@@ -29,7 +31,9 @@ struct Finding final {
   sim::RunResult shrunk;  // of the shrunk tape, which is in it
   size_t entries_first = 0;
   uint64_t replays = 0;
-  Duration cpu{0};        // of the replays
+  size_t restated = 0;  // disasters of the tape that follow an event, not a clock
+  Duration cpu{0};      // of the replays
+  sim::Curve curve;
   std::string tape_file;  // where it was written; empty if nothing was
   std::string page_file;
   std::string text;  // what a person reads in a terminal

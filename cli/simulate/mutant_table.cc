@@ -1,10 +1,5 @@
 #include "cli/simulate/mutant_table.h"
 
-#include <cstdio>
-#include <map>
-
-#include "cli/simulate/seed_pool.h"
-
 namespace lockstep::cli {
 
 const std::vector<MutantInfo>& AllMutants() {
@@ -49,64 +44,6 @@ const MutantInfo* FindMutant(const std::string& name) {
     if (name == info.name) return &info;
   }
   return nullptr;
-}
-
-namespace {
-
-// Whether a seed fails without any bug planted, in which case it says nothing about one.
-class Control final {
- public:
-  explicit Control(const sim::RunOptions& options) : options_(options) {}
-
-  bool Fails(uint64_t seed) {
-    const auto known = fails_.find(seed);
-    if (known != fails_.end()) return known->second;
-    bool failed = false;
-    RunRanges({SeedRange{seed, 1, seed + 1, mutant::Id::kNone}}, 1, options_,
-              [&](const SeedRange&, const sim::RunResult& result) {
-                failed = result.violation.has_value();
-                return false;
-              });
-    return fails_[seed] = failed;
-  }
-
- private:
-  const sim::RunOptions& options_;
-  std::map<uint64_t, bool> fails_;
-};
-
-}  // namespace
-
-size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, uint64_t first_seed,
-                        uint64_t seeds_max, size_t jobs, const sim::RunOptions& options) {
-  std::vector<SeedRange> ranges;
-  for (const MutantInfo& info : mutants) {
-    ranges.push_back({first_seed, 1, first_seed + seeds_max, info.id});
-  }
-  std::printf("%-5s %-52s %6s  %s\n", "bug", "what it breaks", "seeds", "oracle");
-  std::map<mutant::Id, bool> found;
-  Control control(options);
-  RunRanges(ranges, jobs, options, [&](const SeedRange& range, const sim::RunResult& result) {
-    const bool last = result.seed + 1 == first_seed + seeds_max;
-    const bool is_found = result.violation && !control.Fails(result.seed);
-    if (!is_found && !last) return true;
-    for (const MutantInfo& info : mutants) {
-      if (info.id != range.mutant) continue;
-      const std::string oracle =
-          is_found ? result.violation->oracle + ": " + result.violation->verdict.substr(0, 90)
-                   : "NOT FOUND";
-      std::printf("%-5s %-52s %6llu  %s\n", info.name, info.breaks,
-                  static_cast<unsigned long long>(result.seed - first_seed + 1), oracle.c_str());
-      std::fflush(stdout);
-    }
-    found[range.mutant] = is_found;
-    return false;
-  });
-  size_t missed = 0;
-  for (const auto& [id, was_found] : found) missed += was_found ? 0 : 1;
-  std::printf("%zu of %zu planted bugs found within %llu seeds each\n", found.size() - missed,
-              found.size(), static_cast<unsigned long long>(seeds_max));
-  return missed;
 }
 
 }  // namespace lockstep::cli

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/simulate/universe.h"
 #include "framework/base/mutant.h"
+#include "framework/base/time.h"
 #include "sim/cluster/run.h"
 
 namespace lockstep::cli {
@@ -23,10 +25,21 @@ const std::vector<MutantInfo>& AllMutants();
 // Null if there is none of that name.
 const MutantInfo* FindMutant(const std::string& name);
 
-// Runs each of the mutants on up to `seeds_max` seeds, prints the table, and returns how many were
-// not found. Blocks.
-size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, uint64_t first_seed,
-                        uint64_t seeds_max, size_t jobs, const sim::RunOptions& options);
+struct MutantTableOptions final {
+  uint64_t first_seed = 1;
+  uint64_t seeds_max = 500;           // per repeat
+  Duration cpu_max = Seconds(120);    // per repeat
+  size_t repeats = 3;                 // each from other seeds
+  Duration shrink_cpu = Seconds(60);  // of the first repeat's failure
+  size_t jobs = 1;
+  std::string state = "planted-bugs.jsonl";  // what is done already is not done again; "": all is
+  std::string markdown;                      // also written there
+  UniverseOptions universe;
+};
+
+// Runs each of the mutants, prints the table, and returns how many were not found. Blocks.
+size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, const MutantTableOptions& options,
+                        const sim::RunOptions& run);
 
 }  // namespace lockstep::cli
 

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "cli/simulate/seed_result_json.h"
@@ -31,6 +33,7 @@ struct Worker final {
   int errors = -1;       // its stderr, a file in memory
   std::string partial;   // of a line
   uint64_t current = 0;  // the seed that it runs
+  Duration cpu{0};       // of the last one
 };
 
 void WriteAll(int fd, const std::string& text) {
@@ -43,19 +46,48 @@ void WriteAll(int fd, const std::string& text) {
   }
 }
 
+Duration CpuOfThis() {
+  rusage usage{};
+  CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+  return Seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         Microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+// A twin that died of the seed is not a mismatch: this process would have died, too.
+void Compare(sim::RunResult& result, std::unique_ptr<Twin>& twin,
+             const std::vector<std::string>& arguments) {
+  if (!twin) twin = std::make_unique<Twin>(arguments, Twin::Surroundings::kOdd);
+  const auto answer = twin->Run(result.seed);
+  if (!answer) twin.reset();
+  result.is_double = answer.has_value();
+  if (!answer || answer->hash == result.hash || result.violation) return;
+  result.violation =
+      checkers::Violation{"determinism",
+                          "another process has hash " + std::to_string(answer->hash) + " after " +
+                              std::to_string(answer->events) + " events",
+                          "universe"};
+}
+
 // A worker's whole life. "S seed" says what is tried, "R {...}" how it went.
-[[noreturn]] void Work(const SeedRange& range, int results, const sim::RunOptions& options) {
+[[noreturn]] void Work(const SeedRange& range, int results, const sim::RunOptions& options,
+                       const DoubleOptions& doubling) {
   mutant::Plant(range.mutant);
+  std::unique_ptr<Twin> twin;
   for (uint64_t seed = range.first; seed < range.end; seed += range.step) {
     WriteAll(results, "S " + std::to_string(seed) + "\n");
     LimitProcessorTime(kProcessorTimeMax);
-    const sim::RunResult result = sim::RunSeed(seed, options);
+    const Duration before = CpuOfThis();
+    sim::RunResult result = sim::RunSeed(seed, options);
+    if (IsDoubled(seed, doubling.percent)) Compare(result, twin, doubling.arguments);
+    // (Not in the JSON, which is the same wherever the universe runs.)
+    WriteAll(results, "C " + std::to_string((CpuOfThis() - before).count()) + "\n");
     WriteAll(results, "R " + ToJson(result) + "\n");
   }
   _exit(0);
 }
 
-Worker StartWorker(const SeedRange& range, const sim::RunOptions& options) {
+Worker StartWorker(const SeedRange& range, const sim::RunOptions& options,
+                   const DoubleOptions& doubling) {
   Worker worker;
   worker.range = range;
   worker.current = range.first;
@@ -68,7 +100,7 @@ Worker StartWorker(const SeedRange& range, const sim::RunOptions& options) {
   if (worker.pid == 0) {
     close(ends[0]);
     dup2(worker.errors, STDERR_FILENO);
-    Work(range, ends[1], options);
+    Work(range, ends[1], options, doubling);
   }
   close(ends[1]);
   worker.results = ends[0];
@@ -87,11 +119,12 @@ class Pool final {
   using OnResult = std::function<bool(const SeedRange&, const sim::RunResult&)>;
 
   Pool(const std::vector<SeedRange>& ranges, size_t workers, const sim::RunOptions& options,
-       const OnResult& on_result)
+       const OnResult& on_result, const DoubleOptions& doubling)
       : ranges_(ranges.begin(), ranges.end()),
         workers_max_(workers),
         options_(options),
-        on_result_(on_result) {}
+        on_result_(on_result),
+        doubling_(doubling) {}
 
   void Run() {
     Refill();
@@ -117,7 +150,7 @@ class Pool final {
     while (running_.size() < workers_max_ && !ranges_.empty()) {
       const SeedRange range = ranges_.front();
       ranges_.pop_front();
-      if (range.first < range.end) running_.push_back(StartWorker(range, options_));
+      if (range.first < range.end) running_.push_back(StartWorker(range, options_, doubling_));
     }
   }
 
@@ -144,8 +177,13 @@ class Pool final {
       worker.current = std::strtoull(line.c_str() + 2, nullptr, 10);
       return true;
     }
-    const auto result = FromJson(line.substr(2));
+    if (line.starts_with("C ")) {
+      worker.cpu = Nanoseconds(std::strtoll(line.c_str() + 2, nullptr, 10));
+      return true;
+    }
+    auto result = FromJson(line.substr(2));
     CHECK(result.has_value()) << "a worker wrote '" << line.substr(0, 80) << "'";
+    result->cpu = worker.cpu;
     worker.range.first = result->seed + worker.range.step;
     return on_result_(worker.range, *result);
   }
@@ -162,7 +200,7 @@ class Pool final {
     SeedRange rest = worker.range;
     rest.first = worker.current + rest.step;
     if (go_on && rest.first < rest.end) {
-      worker = StartWorker(rest, options_);
+      worker = StartWorker(rest, options_, doubling_);
       return true;
     }
     return false;
@@ -172,14 +210,16 @@ class Pool final {
   size_t workers_max_;
   const sim::RunOptions& options_;
   const OnResult& on_result_;
+  const DoubleOptions& doubling_;
   std::vector<Worker> running_;
 };
 
 }  // namespace
 
 void RunRanges(const std::vector<SeedRange>& ranges, size_t workers, const sim::RunOptions& options,
-               const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result) {
-  Pool(ranges, std::max<size_t>(1, workers), options, on_result).Run();
+               const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result,
+               const DoubleOptions& doubling) {
+  Pool(ranges, std::max<size_t>(1, workers), options, on_result, doubling).Run();
 }
 
 }  // namespace lockstep::cli

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/simulate/twin.h"
 #include "framework/base/mutant.h"
 #include "sim/cluster/run.h"
 
@@ -26,8 +27,12 @@ struct SeedRange final {
 // `on_result` in this process as results come. An aborted run is a violation of the oracle "crash"
 // whose verdict is the last line that the process printed; its worker is replaced. A range ends
 // early when `on_result` returns false for one of its seeds. Blocks.
+//
+// Some seeds are also run by a twin; if it disagrees, that is a violation of the oracle
+// "determinism".
 void RunRanges(const std::vector<SeedRange>& ranges, size_t workers, const sim::RunOptions& options,
-               const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result);
+               const std::function<bool(const SeedRange&, const sim::RunResult&)>& on_result,
+               const DoubleOptions& doubling = {});
 
 }  // namespace lockstep::cli
 

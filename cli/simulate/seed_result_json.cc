@@ -32,6 +32,7 @@ std::string ToJson(const sim::RunResult& result) {
   line["process_failures"] = result.process_failures;
   line["shards"] = result.shards;
   line["unused_entries"] = result.unused_entries;
+  line["double"] = result.is_double;
   line["faults"] = FaultsOf(result.faults);
   if (result.violation) {
     line["oracle"] = result.violation->oracle;
@@ -59,6 +60,7 @@ std::optional<sim::RunResult> FromJson(const std::string& text) {
   result.process_failures = number("process_failures");
   result.shards = static_cast<uint32_t>(number("shards"));
   result.unused_entries = static_cast<size_t>(number("unused_entries"));
+  result.is_double = line.at("double").as_bool();
   for (size_t i = 0; i < kFaultClasses; ++i) {
     const auto fault = static_cast<sim::FaultClass>(i);
     result.faults.Add(fault, line.at("faults").at(sim::NameOf(fault)).to_number<uint64_t>());

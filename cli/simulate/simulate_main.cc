@@ -1,246 +1,182 @@
 // lockstep-sim: universes by seed, every history checked. `lockstep sim` runs it.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cinttypes>
 #include <cstdio>
 #include <random>
-#include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
-#include "cli/simulate/investigation.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "cli/simulate/flags.h"
+#include "cli/simulate/hunt.h"
 #include "cli/simulate/mutant_table.h"
-#include "cli/simulate/seed_pool.h"
-#include "cli/simulate/seed_result_json.h"
+#include "cli/simulate/seed_run.h"
 #include "cli/simulate/tape_run.h"
-#include "cli/simulate/universe.h"
 #include "framework/base/mutant_on.h"
-#include "sim/interpose.h"
-#include "sim/shrink/signature.h"
 
 namespace lockstep::cli {
 namespace {
 
-struct Flags final {
-  UniverseOptions universe;
-  uint64_t seeds = 1;
-  uint64_t seed = 0;
+constexpr int kWrongUsage = 2;
+
+struct Command final {
+  Flags flags;
+  SeedRunOptions seeds;
   bool has_seed = false;
-  size_t jobs = std::thread::hardware_concurrency();
-  std::string mutant;
   bool mutants = false;
-  bool require_faults = false;
-  bool json = false;
+  bool twin = false;
+  MutantTableOptions table;
+  unsigned cpu_each = 120;
   std::string tape;
-  unsigned shrink_seconds = 60;
-  std::string failures = "failures";
 };
 
-// Totals of a run of many seeds.
-struct Summary final {
-  uint64_t seeds = 0;
-  uint64_t failed = 0;
-  uint64_t events = 0;
-  uint64_t completed = 0;
-  uint64_t invoked = 0;
-  uint64_t two_shards = 0;
-  double virtual_seconds = 0;
-  uint64_t hash = 0;  // of all hashes, in no order
-  sim::FaultCounters faults;
-
-  void Add(const sim::RunResult& result) {
-    ++seeds;
-    failed += result.violation ? 1 : 0;
-    events += result.events;
-    completed += result.completed;
-    invoked += result.invoked;
-    two_shards += result.shards == 2 ? 1 : 0;
-    virtual_seconds += std::chrono::duration<double>(result.virtual_time).count();
-    hash += base::Mix64(result.hash ^ result.seed);
-    for (size_t i = 0; i < static_cast<size_t>(sim::FaultClass::kCount); ++i) {
-      const auto fault = static_cast<sim::FaultClass>(i);
-      faults.Add(fault, result.faults.of(fault));
-    }
-  }
-};
-
-std::string ReplayCommand(const Flags& flags, uint64_t seed) {
-  std::string command = "lockstep sim --seed " + std::to_string(seed);
-  if (flags.universe.is_short) command += " --short";
-  if (flags.universe.profile != "default") command += " --profile " + flags.universe.profile;
-  if (flags.universe.store != "rocks") command += " --store " + flags.universe.store;
-  if (flags.universe.shards != 0) command += " --shards " + std::to_string(flags.universe.shards);
-  if (flags.universe.nodes != 3) command += " --nodes " + std::to_string(flags.universe.nodes);
-  if (!flags.mutant.empty()) command += " --mutant " + flags.mutant;
-  return command;
+// "90", "90s", "10m", "8h"; zero if it is no such thing.
+Duration ParseTime(const std::string& text) {
+  size_t digits = text.find_first_not_of("0123456789");
+  if (digits == std::string::npos) digits = text.size();
+  const std::string unit = text.substr(digits);
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(text.substr(0, digits), &number)) return Duration(0);
+  if (unit.empty() || unit == "s") return Seconds(number);
+  if (unit == "m") return Seconds(60 * number);
+  if (unit == "h") return Seconds(3600 * number);
+  return Duration(0);
 }
 
-void PrintFailure(const Flags& flags, const sim::RunResult& result) {
-  std::printf("\nFAIL %s  seed=%" PRIu64 "  hash=%016" PRIx64 "  events=%" PRIu64
-              "  vtime=%.3fs\n  %s (%s)\n",
-              result.violation->oracle.c_str(), result.seed, result.hash, result.events,
-              std::chrono::duration<double>(result.virtual_time).count(),
-              result.violation->verdict.c_str(), result.violation->where.c_str());
-  if (flags.has_seed && flags.seeds == 1) std::printf("%s", result.last_events.c_str());
-  std::printf("  repro: %s\n", ReplayCommand(flags, result.seed).c_str());
-  std::fflush(stdout);
+// "I/N", I counted from zero.
+bool ParseShard(const std::string& text, HuntOptions& hunt) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '/');
+  return parts.size() == 2 && absl::SimpleAtoi(parts[0], &hunt.shard) &&
+         absl::SimpleAtoi(parts[1], &hunt.shards) && hunt.shard < hunt.shards;
 }
 
-size_t PrintFaults(const Summary& summary) {
-  size_t silent = 0;
-  std::printf("faults that took effect:\n");
-  for (size_t i = 0; i < static_cast<size_t>(sim::FaultClass::kCount); ++i) {
-    const auto fault = static_cast<sim::FaultClass>(i);
-    const uint64_t count = summary.faults.of(fault);
-    silent += count == 0 ? 1 : 0;
-    std::printf("  %-26s %12" PRIu64 "%s\n", std::string(sim::NameOf(fault)).c_str(), count,
-                count == 0 ? "  NEVER" : "");
-  }
-  return silent;
+bool KnowsMutant(const std::string& name) {
+  if (name.empty() || FindMutant(name) != nullptr) return true;
+  std::fprintf(stderr, "--mutant %s: there is no such bug; known are", name.c_str());
+  for (const MutantInfo& info : AllMutants()) std::fprintf(stderr, " %s", info.name);
+  std::fprintf(stderr, "\n");
+  return false;
 }
 
-// The first failure of each kind is shrunk, shown and kept.
-class Follower final {
- public:
-  explicit Follower(const Flags& flags) : flags_(flags) {}
+int RunCommand(Command& command) {
+  if (!command.tape.empty()) return RunTapeFile(command.tape);
+  const Flags& flags = command.flags;
+  if (!KnowsMutant(flags.mutant)) return kWrongUsage;
+  const auto run = MakeRunOptions(flags.universe);
+  if (!run.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(run.status().message()).c_str());
+    return kWrongUsage;
+  }
+  if (command.twin) {
+    mutant::Plant(flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id);
+    return ServeTwin(*run);
+  }
+  if (command.mutants) {
+    std::vector<MutantInfo> chosen = AllMutants();
+    if (!flags.mutant.empty()) chosen = {*FindMutant(flags.mutant)};
+    MutantTableOptions& table = command.table;
+    if (command.seeds.count > 1) table.seeds_max = command.seeds.count;
+    if (command.has_seed) table.first_seed = command.seeds.first;
+    table.cpu_max = Seconds(command.cpu_each);
+    table.shrink_cpu = Seconds(flags.shrink_seconds);
+    table.jobs = flags.jobs;
+    table.universe = flags.universe;
+    return PrintMutantTable(chosen, table, *run) > 0 ? 1 : 0;
+  }
+  if (!command.has_seed) command.seeds.first = std::random_device{}() % 1'000'000'000;
+  return RunSeeds(command.seeds, flags, *run);
+}
 
-  void Saw(const sim::RunResult& result) {
-    if (signatures_.insert(sim::SignatureOf(*result.violation)).second) {
-      seeds_.push_back(result.seed);
-    }
+int RunHunt(const Flags& flags, HuntOptions& hunt, const std::string& time,
+            const std::string& shard) {
+  hunt.time = ParseTime(time);
+  if (hunt.time == Duration(0)) {
+    std::fprintf(stderr, "--for %s: expected a time such as 90s, 10m or 8h\n", time.c_str());
+    return kWrongUsage;
   }
-  void Follow(const sim::RunOptions& run) const {
-    InvestigationOptions options;
-    options.universe = flags_.universe;
-    options.mutant = flags_.mutant;
-    options.jobs = flags_.jobs;
-    options.shrink_cpu = Seconds(flags_.shrink_seconds);
-    options.directory = flags_.failures;
-    options.progress = isatty(STDERR_FILENO) != 0;
-    for (const uint64_t seed : seeds_) {
-      const auto finding = Investigate(seed, nullptr, options, run);
-      if (finding) std::printf("\n%s", finding->text.c_str());
-    }
+  if (!ParseShard(shard, hunt)) {
+    std::fprintf(stderr, "--shard %s: expected I/N with I below N, such as 0/4\n", shard.c_str());
+    return kWrongUsage;
   }
+  if (!KnowsMutant(flags.mutant)) return kWrongUsage;
+  const auto run = MakeRunOptions(flags.universe);
+  if (!run.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(run.status().message()).c_str());
+    return kWrongUsage;
+  }
+  hunt.investigation = InvestigationOf(flags);
+  hunt.doubling = DoublingOf(flags);
+  return Hunt(hunt, *run);
+}
 
- private:
-  const Flags& flags_;
-  std::set<std::string> signatures_;
-  std::vector<uint64_t> seeds_;
-};
-
-int RunSeeds(const Flags& flags, const sim::RunOptions& options) {
-  std::vector<SeedRange> ranges;
-  const size_t jobs = std::max<size_t>(1, flags.jobs);
-  const mutant::Id bug = flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id;
-  for (size_t i = 0; i < jobs; ++i) {
-    ranges.push_back({flags.seed + i, jobs, flags.seed + flags.seeds, bug});
-  }
-  Summary summary;
-  Follower follower(flags);
-  uint64_t last_hash = 0;
-  const auto start = std::chrono::steady_clock::now();
-  RunRanges(ranges, jobs, options, [&](const SeedRange&, const sim::RunResult& result) {
-    summary.Add(result);
-    last_hash = result.hash;
-    if (flags.json) std::printf("%s\n", ToJson(result).c_str());
-    if (result.violation && !flags.json) PrintFailure(flags, result);
-    if (result.violation) follower.Saw(result);
-    if (isatty(STDERR_FILENO) != 0) {
-      std::fprintf(stderr, "\r%" PRIu64 "/%" PRIu64 " seeds, %" PRIu64 " failed ", summary.seeds,
-                   flags.seeds, summary.failed);
-    }
-    return true;
-  });
-  const double wall =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (flags.json) return summary.failed > 0 ? 1 : 0;
-  if (flags.seeds == 1) {
-    std::printf("seed %" PRIu64 " hash %016" PRIx64 " events %" PRIu64 "\n", flags.seed, last_hash,
-                summary.events);
-  }
-  std::printf("%" PRIu64 " seeds (%" PRIu64 " with two shards per node), %" PRIu64
-              " failed; %" PRIu64 " of %" PRIu64 " operations answered\n",
-              summary.seeds, summary.two_shards, summary.failed, summary.completed,
-              summary.invoked);
-  std::printf("%.1f s: %.1f seeds/s, %.0f events/s, %.0fx real time (%zu processes)\n", wall,
-              static_cast<double>(summary.seeds) / wall, static_cast<double>(summary.events) / wall,
-              summary.virtual_seconds / wall, jobs);
-  if (flags.shrink_seconds > 0) follower.Follow(options);
-  if (flags.seeds == 1) return summary.failed > 0 ? 1 : 0;
-  const size_t silent = PrintFaults(summary);
-  if (flags.require_faults && silent > 0) {
-    std::printf("%zu fault class(es) never took effect\n", silent);
-    return 1;
-  }
-  return summary.failed > 0 ? 1 : 0;
+void AddCommand(CLI::App& app, Command& command, CLI::Option*& seed) {
+  AddFlags(app, command.flags);
+  app.add_option("--seeds", command.seeds.count, "How many seeds")->check(CLI::PositiveNumber);
+  seed = app.add_option("--seed", command.seeds.first, "The first seed (default: random)");
+  app.add_flag("--mutants", command.mutants,
+               "Plant each bug in turn; print after how many seeds it is found, and by whom");
+  app.add_option("--repeats", command.table.repeats, "With --mutants: hunt each so many times")
+      ->check(CLI::Range(1, 100));
+  app.add_option("--cpu-each", command.cpu_each,
+                 "With --mutants: give up after so many seconds of processor time")
+      ->capture_default_str();
+  app.add_option("--state", command.table.state,
+                 "With --mutants: what is in this file is not done again; each attempt is added")
+      ->capture_default_str();
+  app.add_option("--markdown", command.table.markdown, "With --mutants: write the table there");
+  app.add_flag("--require-faults", command.seeds.require_faults,
+               "Fail if some class of faults never took effect");
+  app.add_flag("--json", command.seeds.json, "One line of JSON per seed");
+  app.add_option("--tape", command.tape, "Replay this tape");
+  app.add_option("--failures", command.flags.failures, "Where shrunk failures go")
+      ->capture_default_str();
+  app.add_flag("--twin", command.twin)->group("");  // for --double
 }
 
 int Main(int argc, char** argv) {
-  Flags flags;
+  Command command;
+  command.flags.jobs = std::thread::hardware_concurrency();
   CLI::App app{
       "Runs the KV service in simulated universes, one per seed, and checks every history.\n"
       "The same seed gives the same universe, event by event. Exit code: 0 all passed, 1 a\n"
       "violation (or, with --mutants, a bug that was not found), 2 wrong usage.",
       "lockstep sim"};
-  app.add_option("--seeds", flags.seeds, "How many seeds")->check(CLI::PositiveNumber);
-  CLI::Option* seed = app.add_option("--seed", flags.seed, "The first seed (default: random)");
-  app.add_flag("--short", flags.universe.is_short, "15 simulated seconds instead of 60");
-  app.add_option("--profile", flags.universe.profile,
-                 "Faults: a name (default, calm, storm, disk, clock, ...) or a file");
-  app.add_option("--store", flags.universe.store, "State in rocks (RocksDB) or memory");
-  app.add_option("--nodes", flags.universe.nodes, "Nodes of the cluster")->check(CLI::Range(1, 9));
-  app.add_option("--shards", flags.universe.shards, "Shards per node (default: drawn, 1 or 2)")
-      ->check(CLI::Range(0, 4));
-  app.add_option("--clients", flags.universe.clients, "Clients")->check(CLI::Range(1, 64));
-  app.add_option("--rate", flags.universe.operations_per_second,
-                 "Operations per simulated second, all clients together")
-      ->check(CLI::Range(1, 100'000));
-  app.add_option("--jobs", flags.jobs, "Processes")->check(CLI::Range(1, 1024));
-  app.add_option("--mutant", flags.mutant, "Plant this bug (M01, ...)");
-  app.add_flag("--mutants", flags.mutants,
-               "Plant each bug in turn; print after how many seeds it is found, and by whom");
-  app.add_flag("--require-faults", flags.require_faults,
-               "Fail if some class of faults never took effect");
-  app.add_flag("--json", flags.json, "One line of JSON per seed");
-  app.add_option("--tape", flags.tape, "Replay this tape");
-  app.add_option("--shrink-for", flags.shrink_seconds,
-                 "Shrink a failure for so many seconds of processor time; 0: do not")
-      ->check(CLI::Range(0, 86'400))
+  CLI::Option* seed = nullptr;
+  AddCommand(app, command, seed);
+  app.require_subcommand(0, 1);
+
+  Flags hunt_flags;
+  hunt_flags.jobs = command.flags.jobs;
+  hunt_flags.double_percent = 5;
+  HuntOptions hunt;
+  std::string time = "10m";
+  std::string shard = "0/1";
+  CLI::App* hunt_app = app.add_subcommand("hunt", "Seed after seed; keeps and shrinks what fails");
+  AddFlags(*hunt_app, hunt_flags);
+  hunt_app->add_option("--for", time, "How long: 90s, 10m, 8h")->capture_default_str();
+  hunt_app->add_option("--corpus", hunt.corpus, "Directory; a hunt that is there goes on")
       ->capture_default_str();
-  app.add_option("--failures", flags.failures, "Where shrunk failures go")->capture_default_str();
+  hunt_app->add_option("--from", hunt.first_seed, "The first seed")->capture_default_str();
+  hunt_app->add_option("--shard", shard, "I/N: every N-th seed, from the I-th")
+      ->capture_default_str();
+  hunt_app->add_flag("--json", hunt.json, "Also print what is known as JSON");
+
+  std::vector<std::string> directories;
+  std::string out;
+  CLI::App* merge = app.add_subcommand("merge", "Add up hunts");
+  merge->add_option("corpus", directories, "Their directories")->required();
+  merge->add_option("--out", out, "Where the sum goes; else it is only printed");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : 2;
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  if (!flags.tape.empty()) return RunTapeFile(flags.tape, /*print_events=*/true);
-  flags.has_seed = seed->count() > 0;
-  if (!flags.has_seed && !flags.mutants) flags.seed = std::random_device{}() % 1'000'000'000;
-  if (!flags.mutant.empty() && FindMutant(flags.mutant) == nullptr) {
-    std::fprintf(stderr, "--mutant %s: there is no such bug; known are", flags.mutant.c_str());
-    for (const MutantInfo& info : AllMutants()) std::fprintf(stderr, " %s", info.name);
-    std::fprintf(stderr, "\n");
-    return 2;
-  }
-  const auto options = MakeRunOptions(flags.universe);
-  if (!options.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(options.status().message()).c_str());
-    return 2;
-  }
-  if (flags.mutants) {
-    std::vector<MutantInfo> chosen = AllMutants();
-    if (!flags.mutant.empty()) chosen = {*FindMutant(flags.mutant)};
-    const uint64_t seeds = flags.seeds == 1 ? 500 : flags.seeds;
-    return PrintMutantTable(chosen, flags.has_seed ? flags.seed : 1, seeds, flags.jobs, *options) >
-                   0
-               ? 1
-               : 0;
-  }
-  return RunSeeds(flags, *options);
+  if (hunt_app->parsed()) return RunHunt(hunt_flags, hunt, time, shard);
+  if (merge->parsed()) return MergeHunts(directories, out);
+  command.has_seed = seed->count() > 0;
+  return RunCommand(command);
 }
 
 }  // namespace

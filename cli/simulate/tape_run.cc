@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/simulate/investigation.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/tape_facts.h"
 #include "cli/simulate/trial.h"
@@ -35,18 +36,25 @@ std::string Compare(const TapeFacts& facts, const sim::RunResult& run) {
 
 }  // namespace
 
-int RunTapeFile(const std::string& path, bool print_events) {
+int RunTapeFile(const std::string& path) {
   const auto tape = ReadTapeFile(path);
   if (!tape.ok()) return Refuse(tape.status());
   if (tape->version != sim::Tape::kVersion) {
     std::printf("%s is of version %" PRIu64 ", this is version %" PRIu64 ": trying anyway\n",
                 path.c_str(), tape->version, sim::Tape::kVersion);
   }
-  const auto facts = FactsOf(*tape);
+  auto facts = FactsOf(*tape);
   if (!facts.ok()) {
     return Refuse(absl::InvalidArgumentError(absl::StrCat(path, ": ", facts.status().message())));
   }
-  const auto options = MakeRunOptions(facts->universe);
+  auto options = MakeRunOptions(facts->universe);
+  if (!options.ok() && facts->universe.profile != UniverseOptions().profile) {
+    // Its rates are on the tape; only what is drawn afresh needs the profile.
+    std::printf("%s: the default profile instead\n",
+                std::string(options.status().message()).c_str());
+    facts->universe.profile = UniverseOptions().profile;
+    options = MakeRunOptions(facts->universe);
+  }
   if (!options.ok()) return Refuse(options.status());
   const mutant::Id bug = facts->mutant.empty() ? mutant::Id::kNone : FindMutant(facts->mutant)->id;
   const sim::RunResult run =
@@ -59,13 +67,18 @@ int RunTapeFile(const std::string& path, bool print_events) {
     std::printf("passed\n");
     return 0;
   }
-  std::printf("FAIL %s (%s)\n  %s\n", run.violation->oracle.c_str(), run.violation->where.c_str(),
-              run.violation->verdict.c_str());
   if (!facts->signature.empty() && facts->signature != sim::SignatureOf(*run.violation)) {
-    std::printf("  (not the failure that the tape was kept for, which was %s)\n",
+    std::printf("not the failure that the tape was kept for, which was %s\n",
                 facts->signature.c_str());
   }
-  if (print_events) std::printf("%s", run.last_events.c_str());
+  InvestigationOptions how;
+  how.universe = facts->universe;
+  how.mutant = facts->mutant;
+  how.shrink_cpu = Duration(0);
+  how.curve = false;
+  how.directory.clear();
+  const auto finding = Investigate(tape->seed, &*tape, how, *options);
+  if (finding) std::printf("%s", finding->text.c_str());
   return 1;
 }
 

@@ -6,9 +6,9 @@
 
 namespace lockstep::cli {
 
-// Replays the tape in another process and prints the verdict, and whether it is the one that the
-// tape was kept for. Returns the exit code: 0 the universe passes, 1 it fails, 2 no such tape.
-int RunTapeFile(const std::string& path, bool print_events);
+// Replays the tape in another process and prints what happened, and whether it is what the tape was
+// kept for. Returns the exit code: 0 the universe passes, 1 it fails, 2 no such tape.
+int RunTapeFile(const std::string& path);
 
 }  // namespace lockstep::cli
 

@@ -1,7 +1,5 @@
 #include "cli/simulate/universe.h"
 
-#include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
-
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -10,53 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/status_macros.h"
 #include "framework/store/memory_store.h"
-#include "framework/store/rocks_store.h"
 #include "kv/testing/kv_sim_workload.h"
+#include "sim/cluster/simulated_store.h"
 #include "sim/profile_text.h"
-#include "sim/rocks_env.h"
 
 namespace lockstep::cli {
 namespace {
-
-// A store and the simulated world under it; the store goes first.
-class SimulatedRocksStore final : public machine::OrderedStore {
- public:
-  SimulatedRocksStore(std::unique_ptr<rocksdb::Env> env,
-                      std::unique_ptr<machine::OrderedStore> store)
-      : env_(std::move(env)), store_(std::move(store)) {}
-
-  std::unique_ptr<machine::GroupStore> Group(GroupId group) override {
-    return store_->Group(group);
-  }
-  absl::Status StartFlush() override { return store_->StartFlush(); }
-  absl::Status Flush(Fiber& fiber) override { return store_->Flush(fiber); }
-  absl::Status StartCompaction() override { return store_->StartCompaction(); }
-  uint64_t DiskBytes() const override { return store_->DiskBytes(); }
-  absl::Status health() const override { return store_->health(); }
-
- private:
-  std::unique_ptr<rocksdb::Env> env_;
-  std::unique_ptr<machine::OrderedStore> store_;
-};
-
-replica::StoreOpener OpenRocks(sim::SimNode& node) {
-  return [&node](Fiber& fiber, runtime::Environment& environment, const std::string& directory)
-             -> absl::StatusOr<std::unique_ptr<machine::OrderedStore>> {
-    std::unique_ptr<rocksdb::Env> env = sim::MakeRocksEnv(node, environment.shard, directory);
-    store::RocksStoreOptions options;
-    options.env = env.get();
-    options.path = "/db";
-    options.trace = &environment.trace;
-    // Both ways of reading, in one universe: on the spot, and through the pool.
-    const bool offloads = node.disk().world().draws().Chance("shape.store_offload",
-                                                             node.id().value(), sim::kMillion / 2);
-    if (offloads) options.offload = &environment.offload;
-    options.profile = store::RocksProfile::kLight;
-    auto opened = store::RocksStore::Open(fiber, options);
-    if (!opened.ok()) return opened.status();
-    return std::make_unique<SimulatedRocksStore>(std::move(env), *std::move(opened));
-  };
-}
 
 replica::StoreOpener OpenMemory(sim::SimNode&) {
   return [](Fiber&, runtime::Environment&,
@@ -65,18 +22,30 @@ replica::StoreOpener OpenMemory(sim::SimNode&) {
   };
 }
 
-// On a store that forgets with its process, the log must stay whole.
-class WholeLogWorkload final : public sim::Workload {
+struct Adaptation final {
+  // On a store that forgets with its process, the log must stay whole.
+  bool whole_log = false;
+  // Clients wait for as long as an address says: what the determinism guard is there to find.
+  bool astray = false;
+};
+
+class AdaptedWorkload final : public sim::Workload {
  public:
-  explicit WholeLogWorkload(std::unique_ptr<sim::Workload> inner) : inner_(std::move(inner)) {}
+  AdaptedWorkload(std::unique_ptr<sim::Workload> inner, const Adaptation& adaptation)
+      : inner_(std::move(inner)), adaptation_(adaptation) {}
 
   void Configure(replica::NodeOptions& options) override {
     inner_->Configure(options);
+    if (!adaptation_.whole_log) return;
     options.log_bytes_retained = uint64_t{1} << 40;
     options.compaction_interval = Seconds(1'000'000);
   }
   void RunClient(Fiber& fiber, runtime::Environment& environment,
                  const sim::ClientPlan& plan) override {
+    if (adaptation_.astray) {
+      fiber.SleepFor(Nanoseconds(
+          static_cast<int64_t>((reinterpret_cast<uintptr_t>(this) >> 12) % 50'000'000)));
+    }
     inner_->RunClient(fiber, environment, plan);
   }
   std::optional<checkers::Violation> Check() override { return inner_->Check(); }
@@ -85,10 +54,12 @@ class WholeLogWorkload final : public sim::Workload {
 
  private:
   std::unique_ptr<sim::Workload> inner_;
+  Adaptation adaptation_;
 };
 
-std::unique_ptr<sim::Workload> MakeKvWorkload() {
-  return std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{});
+std::unique_ptr<sim::Workload> MakeKvWorkload(const Adaptation& adaptation) {
+  return std::make_unique<AdaptedWorkload>(
+      std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{}), adaptation);
 }
 
 // A profile by name, or a file with one.
@@ -111,19 +82,17 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   sim::RunOptions run;
   ASSIGN_OR_RETURN(run.profile, LoadProfile(options.profile));
   if (options.store == "rocks") {
-    run.open_stores = OpenRocks;
-    run.make_workload = [](sim::World&) { return MakeKvWorkload(); };
+    run.open_stores = sim::OpenSimulatedRocks;
   } else if (options.store == "memory") {
     run.open_stores = OpenMemory;
     // (Nor may a rare path compact it.)
     run.profile.fault_point_site_percent.on_ppm = 0;
-    run.make_workload = [](sim::World&) {
-      return std::make_unique<WholeLogWorkload>(MakeKvWorkload());
-    };
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("--store ", options.store, ": known are rocks and memory"));
   }
+  const Adaptation adaptation{options.store == "memory", options.is_astray};
+  run.make_workload = [adaptation](sim::World&) { return MakeKvWorkload(adaptation); };
   run.horizon = options.is_short ? Seconds(15) : Seconds(60);
   run.nodes = options.nodes;
   run.shards = options.shards;

@@ -14,6 +14,7 @@ struct UniverseOptions final {
   std::string profile = "default";  // a name (sim/named_profiles.cc) or a file
   std::string store = "rocks";      // or "memory"
   bool is_short = false;
+  bool is_astray = false;  // depends on where memory is: for tests of the determinism guard
   uint32_t nodes = 3;
   uint32_t shards = 0;  // 0: drawn
   uint32_t clients = 4;

@@ -129,6 +129,7 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   const ClusterShape shape = ShapeOf(world, options);
   Cluster cluster(world, shape, *workload, options.open_stores);
   result.violation = Run(world, cluster, *workload, options).RunPhases();
+  world.set_recorder(nullptr);  // the end of the universe is no news
   result.hash = world.log().hash();
   result.events = world.log().count();
   result.checkpoints = world.log().checkpoints();

@@ -60,6 +60,9 @@ struct RunResult final {
   uint64_t applied = 0;
   uint64_t process_failures = 0;
   uint32_t shards = 1;
+  // Filled in by whoever runs universes in processes: compared with a second run; its time.
+  bool is_double = false;
+  Duration cpu{0};
   FaultCounters faults;
   std::vector<uint64_t> checkpoints;
   Tape tape;
