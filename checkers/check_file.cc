@@ -29,43 +29,105 @@ struct Model final {
   CheckFunction check;              // null: it reads the text itself
 };
 
-void Take(LinearizabilityResult result, CheckReport* report) {
+template <typename M>
+void Take(const M& model,
+          const std::vector<Operation<typename M::Input, typename M::Output>>& operations,
+          LinearizabilityResult result, CheckReport* report) {
   report->verdict = result.verdict;
-  if (result.violation) report->violations.push_back(*std::move(result.violation));
+  if (!result.violation) return;
+  PageSection section = SectionOf(model, operations, result.counterexample, result.culprit);
+  section.heading = result.violation->where;
+  section.words = result.violation->verdict;
+  KeepLegible(&section);
+  report->sections.push_back(std::move(section));
+  report->violations.push_back(*std::move(result.violation));
+}
+
+const char* Word(EdgeKind kind) {
+  constexpr const char* kWords[] = {"overwritten by", "read by", "missed",
+                                    "same client",    "earlier", ""};
+  return kWords[static_cast<size_t>(kind)];
+}
+
+PageSection SectionOf(const TxnHistory& history, const Anomaly& anomaly) {
+  PageSection section;
+  section.heading = anomaly.name;
+  section.words = anomaly.text;
+  for (const uint32_t place : anomaly.txns) {
+    const Txn& txn = history.txns[place];
+    PageOperation bar;
+    bar.client = txn.client;
+    bar.text = absl::StrCat("T", place, ": ", DescribeOps(history, place));
+    bar.call = txn.call;
+    if (txn.returned != Txn::kNever) bar.returned = txn.returned;
+    bar.role = PageOperation::Role::kWitness;
+    section.operations.push_back(std::move(bar));
+  }
+  for (size_t i = 0; i < anomaly.steps.size(); ++i) {
+    section.arrows.push_back({i, (i + 1) % anomaly.steps.size(), Word(anomaly.steps[i].kind)});
+  }
+  return section;
+}
+
+// The operations that the words name.
+PageSection SectionOf(const KvHistory& history, const Violation& violation) {
+  PageSection section;
+  section.heading = violation.where;
+  section.words = violation.verdict;
+  for (const KvOperation& op : history) {
+    const bool is_named = violation.verdict.find(DescribeOperation(op)) != std::string::npos;
+    PageOperation bar;
+    bar.client = op.client;
+    bar.text = DescribeRequest(op.input);
+    if (op.returned) absl::StrAppend(&bar.text, ", at revision ", op.output.revision);
+    bar.call = op.call;
+    bar.returned = op.returned;
+    if (is_named) bar.role = PageOperation::Role::kWitness;
+    if (is_named && violation.verdict.starts_with(DescribeOperation(op))) {
+      bar.role = PageOperation::Role::kCulprit;
+    }
+    section.operations.push_back(std::move(bar));
+  }
+  KeepLegible(&section);
+  return section;
 }
 
 absl::Status CheckRegister(const RecordedHistory& recorded, const CheckOptions& options,
                            CheckReport* report) {
   ASSIGN_OR_RETURN(const RegisterHistory history, RegisterHistoryOf(recorded));
-  Take(CheckRegisters(history.model, history.operations, options.limits), report);
+  Take(history.model, history.operations,
+       CheckRegisters(history.model, history.operations, options.limits), report);
   return absl::OkStatus();
 }
 
 absl::Status CheckStrings(const RecordedHistory& recorded, const CheckOptions& options,
                           CheckReport* report) {
   ASSIGN_OR_RETURN(const std::vector<StringOperation> operations, StringHistoryOf(recorded));
-  Take(CheckLinearizability(StringModel(), operations, options.limits), report);
+  const StringModel model;
+  Take(model, operations, CheckLinearizability(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 
 absl::Status CheckQueues(const RecordedHistory& recorded, const CheckOptions& options,
                          CheckReport* report) {
   ASSIGN_OR_RETURN(const auto history, QueueHistoryOf(recorded));
-  Take(CheckQueue(history.first, history.second, options.limits), report);
+  const auto& [model, operations] = history;
+  Take(model, operations, CheckQueue(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 
 absl::Status CheckLocks(const RecordedHistory& recorded, const CheckOptions& options,
                         CheckReport* report) {
   ASSIGN_OR_RETURN(const std::vector<LockOperation> operations, LockHistoryOf(recorded));
-  Take(CheckLock(operations, options.limits), report);
+  Take(LockModel(), operations, CheckLock(operations, options.limits), report);
   return absl::OkStatus();
 }
 
 absl::Status CheckSets(const RecordedHistory& recorded, const CheckOptions& options,
                        CheckReport* report) {
   ASSIGN_OR_RETURN(const auto history, SetHistoryOf(recorded));
-  Take(CheckSet(history.first, history.second, options.limits), report);
+  const auto& [model, operations] = history;
+  Take(model, operations, CheckSet(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 
@@ -80,6 +142,7 @@ absl::Status CheckTxn(const RecordedHistory& recorded, const CheckOptions& optio
   report->verdict = result.verdict;
   for (const Anomaly& anomaly : result.anomalies) {
     report->violations.push_back({anomaly.name, anomaly.text, ""});
+    report->sections.push_back(SectionOf(history, anomaly));
   }
   return absl::OkStatus();
 }
@@ -146,11 +209,13 @@ absl::StatusOr<CheckReport> CheckKv(std::string_view text, const CheckOptions& o
       history.begin(), history.end(), [](const KvOperation& op) { return !op.returned; }));
   if (auto certificate = CheckRevisions(history); certificate.violation) {
     report.verdict = Verdict::kViolation;
+    report.sections.push_back(SectionOf(history, *certificate.violation));
     report.violations.push_back(*std::move(certificate.violation));
     return report;
   }
   const KvModel model(history);
-  Take(CheckLinearizability(model, model.Judged(history), options.limits), &report);
+  const KvHistory judged = model.Judged(history);
+  Take(model, judged, CheckLinearizability(model, judged, options.limits), &report);
   return report;
 }
 

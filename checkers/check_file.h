@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "checkers/linearizability.h"
+#include "checkers/report/history_page.h"
 #include "checkers/transactions/transactions.h"
 #include "checkers/violation.h"
 
@@ -27,6 +28,7 @@ struct CheckReport final {
   size_t unknown_outcomes = 0;
   Verdict verdict = Verdict::kOk;
   std::vector<Violation> violations;  // empty unless kViolation
+  std::vector<PageSection> sections;  // one for each, for a HistoryPage
 };
 
 struct ModelInfo final {

@@ -111,17 +111,22 @@ class LinearizabilityCheck final {
     for (auto at = places_.begin(); at != places_.end();) {
       Partition<M> partition(model_);
       for (const size_t place : at->second) partition.Add(operations_[place]);
-      const SearchResult found = SearchPartition(partition, partition.intervals(), round);
+      SearchResult found = SearchPartition(partition, partition.intervals(), round);
       result_.configurations += found.configurations;
       result_.peak_bytes = std::max(result_.peak_bytes, found.peak_bytes);
       if (found.verdict == Verdict::kViolation)
-        return Explain(at->first, at->second, partition, found);
+        return Explain(at->first, at->second, partition, std::move(found));
       at = found.verdict == Verdict::kOk ? places_.erase(at) : std::next(at);
     }
   }
 
-  void Explain(const std::string& key, const std::vector<size_t>& places,
-               const Partition<M>& partition, const SearchResult& found) {
+  void Explain(const std::string& key, const std::vector<size_t>& places, Partition<M>& partition,
+               SearchResult found) {
+    if (partition.knows_extensions()) {
+      partition.StopLookingAhead();
+      SearchResult exact = SearchFrontier(partition, partition.intervals(), limits_);
+      if (exact.verdict == Verdict::kViolation) found = std::move(exact);
+    }
     std::string text =
         partition.Describe(found.culprit) + "; no order of the operations explains this: ";
     for (size_t i = 0; i < found.states.size(); ++i) {

@@ -42,6 +42,7 @@ class Minimizer final {
     Shrink([](std::vector<Kept>* kept, size_t begin, size_t end, const Minimizer& self) {
       Weaken(kept, begin, end, self);
     });
+    work_ = 0;
     DropUnneeded();
     std::vector<size_t> places;
     std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) {
@@ -57,11 +58,12 @@ class Minimizer final {
     size_t place;
   };
   static constexpr size_t kConfigurationsMax = 20'000;  // of one search
-  static constexpr size_t kWorkMax = 50'000;            // configurations and operations, in all
+  static constexpr size_t kWorkMax = 100'000;           // configurations and operations, in all
 
   Verdict Judge(const std::vector<Kept>& kept) {
     if (work_ > kWorkMax) return Verdict::kUnknown;
     Partition<M> partition(model_);
+    partition.StopLookingAhead();
     for (const Kept& k : kept) partition.Add(k.op);
     LinearizabilityLimits limits;
     limits.configurations_max = kConfigurationsMax;
@@ -115,7 +117,7 @@ class Minimizer final {
         std::vector<Kept> less = kept_;
         const auto from = less.begin() + static_cast<std::ptrdiff_t>(begin);
         const auto to = less.begin() + static_cast<std::ptrdiff_t>(std::min(end, less.size()));
-        less.erase(std::remove_if(from, to, [](const Kept& k) { return !k.op.returned; }), to);
+        less.erase(std::remove_if(from, to, [&](const Kept& k) { return !Reads(k); }), to);
         const bool changed = less.size() < kept_.size();
         if (changed && (!possible || PossibleWithoutTime(less)) &&
             Judge(less) == Verdict::kViolation) {

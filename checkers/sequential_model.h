@@ -71,6 +71,7 @@ class StateTable final {
   }
 
   const typename M::State& Get(uint32_t id) const { return states_[id]; }
+  size_t size() const { return states_.size(); }
   size_t bytes() const {
     return heap_bytes_ + slots_.capacity() * sizeof(uint32_t) +
            states_.capacity() * (sizeof(typename M::State) + sizeof(uint64_t));
@@ -177,7 +178,9 @@ class Partition final : public SearchModel {
     if constexpr (ObservingModel<M>) return model_.Overwrites(operations_[op]->input);
     return false;
   }
-  bool knows_extensions() const override { return ExtendingModel<M>; }
+  bool knows_extensions() const override { return ExtendingModel<M> && looks_ahead_; }
+  // Without, a violation is found at the operation that nothing explains, not before.
+  void StopLookingAhead() { looks_ahead_ = false; }
   bool Extends(StateId state, StateId later) const override {
     if constexpr (ExtendingModel<M>) {
       return state == later || model_.Extends(states_.Get(state), states_.Get(later));
@@ -205,6 +208,7 @@ class Partition final : public SearchModel {
   const M& model_;
   StateTable<M> states_;
   StepMemo memo_;
+  bool looks_ahead_ = true;
   std::vector<const Op*> operations_;
   std::vector<SearchOperation> intervals_;
 };

@@ -28,7 +28,7 @@ key-value text of Porcupine's tests. Without --model, the functions in the file 
 Examples:
   lockstep check history.edn
   lockstep check etcd_002.log --model register -w json
-  lockstep check append.edn --isolation snapshot-isolation
+  lockstep check append.edn --isolation snapshot-isolation --html append.html
 
 Exit status: 0 the history keeps the promise; 1 it breaks it; 2 the command line or the file makes
 no sense; 4 the limits were reached first: neither proven nor refuted.)";
@@ -36,6 +36,7 @@ no sense; 4 the limits were reached first: neither proven nor refuted.)";
 struct CheckFlags final {
   std::string file;
   std::string format = "table";
+  std::string page;  // "": none
   std::string isolation = checkers::Name(checkers::Isolation::kStrict);
   checkers::CheckOptions options;
 };
@@ -90,6 +91,19 @@ std::string AsJson(const CheckFlags& flags, const CheckReport& report, const Mea
   return absl::StrCat(boost::json::serialize(json), "\n");
 }
 
+bool WritePage(const CheckFlags& flags, const CheckReport& report) {
+  checkers::HistoryPage page;
+  page.title = absl::StrCat(flags.file, ": ", checkers::Name(report.verdict));
+  page.subtitle = absl::StrCat(report.operations, " operations, ", report.unknown_outcomes,
+                               " of unknown outcome; model ", report.model);
+  page.sections = report.sections;
+  std::ofstream out(flags.page, std::ios::binary);
+  out << checkers::WriteHistoryPage(page);
+  out.flush();
+  if (!out) PrintError("check", absl::StrCat(flags.page, ": cannot be written"));
+  return out.good();
+}
+
 int RunCheck(const CheckFlags& flags) {
   std::ifstream in(flags.file, std::ios::binary);
   std::ostringstream text;
@@ -113,6 +127,7 @@ int RunCheck(const CheckFlags& flags) {
   const std::string out =
       flags.format == "json" ? AsJson(flags, *report, measured) : AsTable(flags, *report, measured);
   std::fwrite(out.data(), 1, out.size(), stdout);
+  if (!flags.page.empty() && !WritePage(flags, *report)) return kExitUsage;
   if (report->verdict == Verdict::kUnknown) return kExitUndecided;
   return report->verdict == Verdict::kOk ? kExitOk : kExitFailed;
 }
@@ -130,6 +145,8 @@ Command AddCheck(CLI::App& root) {
   app->add_option("-w,--write-out", flags->format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  app->add_option("--html", flags->page,
+                  "Write what cannot be explained as a page to look at (an empty one if all can)");
   app->footer(kFooter);
   return {app, [flags] { return RunCheck(*flags); }};
 }

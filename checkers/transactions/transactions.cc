@@ -67,6 +67,7 @@ Anomaly InWords(const TxnHistory& history, const DependencySource& source,
                 const FoundCycle& cycle) {
   Anomaly anomaly;
   anomaly.name = cycle.name;
+  anomaly.steps = cycle.steps;
   for (const CycleStep& step : cycle.steps) {
     absl::StrAppend(&anomaly.text, anomaly.text.empty() ? "" : "; ",
                     ExplainStep(history, source, step));

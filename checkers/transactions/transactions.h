@@ -45,6 +45,7 @@ struct Anomaly final {
   std::string name;  // "G-single-realtime", "incompatible-order"
   std::string text;  // the cycle or the conflict in words
   std::vector<uint32_t> txns;
+  std::vector<CycleStep> steps;  // of a cycle
 };
 
 // Anomalies as they are found; of one name only the first few are kept, the others counted.
@@ -54,7 +55,7 @@ class Anomalies final {
 
   bool Wants(const std::string& name) { return counts_[name]++ < kKeptMax; }
   void Keep(std::string name, std::string text, std::vector<uint32_t> txns) {
-    kept_.push_back({std::move(name), std::move(text), std::move(txns)});
+    kept_.push_back({std::move(name), std::move(text), std::move(txns), {}});
   }
   std::vector<Anomaly>& kept() { return kept_; }
   const std::map<std::string, size_t>& counts() const { return counts_; }

@@ -109,20 +109,25 @@ std::string DescribeList(const TxnHistory& history, absl::Span<const int64_t> li
   return text + "]";
 }
 
-std::string DescribeTxn(const TxnHistory& history, uint32_t txn) {
+std::string DescribeOps(const TxnHistory& history, uint32_t txn) {
   constexpr size_t kOpsMax = 8;
+  std::string text;
+  size_t shown = 0;
+  for (const TxnOp& op : history.OpsOf(history.txns[txn])) {
+    absl::StrAppend(&text, shown == 0 ? "" : ", ",
+                    shown == kOpsMax ? std::string("...") : DescribeOp(history, op));
+    if (shown++ == kOpsMax) break;
+  }
+  return text;
+}
+
+std::string DescribeTxn(const TxnHistory& history, uint32_t txn) {
   const Txn& t = history.txns[txn];
   std::string text = absl::StrCat("T", txn, " (client ", t.client, ", called at ", t.call);
   if (t.outcome == Outcome::kUnknown) absl::StrAppend(&text, ", outcome unknown");
   if (t.outcome == Outcome::kFailed) absl::StrAppend(&text, ", failed");
   if (t.returned != Txn::kNever) absl::StrAppend(&text, ", returned at ", t.returned);
-  size_t shown = 0;
-  for (const TxnOp& op : history.OpsOf(t)) {
-    absl::StrAppend(&text, shown == 0 ? ": " : ", ",
-                    shown == kOpsMax ? std::string("...") : DescribeOp(history, op));
-    if (shown++ == kOpsMax) break;
-  }
-  return text + ")";
+  return absl::StrCat(text, ": ", DescribeOps(history, txn), ")");
 }
 
 bool Appends(const RecordedHistory& recorded) {

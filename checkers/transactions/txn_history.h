@@ -65,6 +65,8 @@ struct TxnHistory final {
 
 // "[1 2 3]", shortened in the middle.
 std::string DescribeList(const TxnHistory& history, absl::Span<const int64_t> list);
+// "append 7 to x, read y = [1 2]".
+std::string DescribeOps(const TxnHistory& history, uint32_t txn);
 // "T3 (client 1, called at 5, returned at 9: append 7 to x, read y = [1 2])".
 std::string DescribeTxn(const TxnHistory& history, uint32_t txn);
 

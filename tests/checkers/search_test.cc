@@ -240,6 +240,47 @@ TEST(Minimize, AStaleReadIsLeftWithTheTwoWritesThatRefuteIt) {
   EXPECT_EQ(result.culprit, 20u);
 }
 
+TEST(Minimize, OfManyWritesThatSayTheSameOneIsLeft) {
+  std::vector<RegisterOperation> ops;
+  RegisterOperation op;
+  const auto add = [&](RegisterInput::Kind kind, int64_t from, int64_t to) {
+    op.call = static_cast<int64_t>(ops.size()) * 10;
+    op.returned = op.call + 5;
+    op.input = {kind, 0, from, to};
+    ops.push_back(op);
+  };
+  for (int64_t i = 0; i < 5; ++i) add(RegisterInput::Kind::kWrite, 0, 2);
+  add(RegisterInput::Kind::kWrite, 0, 1);
+  add(RegisterInput::Kind::kCas, 2, 3);
+  ops.back().output.succeeded = false;
+  add(RegisterInput::Kind::kRead, 0, 0);
+  ops.back().output.value = 2;
+  const auto result = CheckLinearizability(RegisterModel(), ops);
+  ASSERT_EQ(result.verdict, Verdict::kViolation);
+  EXPECT_EQ(result.counterexample.size(), 3u);
+}
+
+TEST(Minimize, WhatLookingAheadFoundIsToldAtTheReadThatNothingExplains) {
+  std::vector<StringOperation> ops;
+  StringOperation op;
+  const auto add = [&](StringInput::Kind kind, const std::string& text) {
+    op.call = static_cast<int64_t>(ops.size()) * 10;
+    op.returned = op.call + 5;
+    op.input = {kind, "k", kind == StringInput::Kind::kGet ? "" : text};
+    op.output = text;
+    ops.push_back(op);
+  };
+  add(StringInput::Kind::kAppend, "a");
+  add(StringInput::Kind::kAppend, "b");
+  add(StringInput::Kind::kGet, "ab");
+  add(StringInput::Kind::kGet, "b");
+  const auto result = CheckLinearizability(StringModel(), ops);
+  EXPECT_EQ(result.culprit, 3u);
+  ASSERT_TRUE(result.violation);
+  EXPECT_NE(result.violation->verdict.find("before it only \"ab\" was possible"), std::string::npos)
+      << *result.violation;
+}
+
 RC_GTEST_PROP(Minimize, WhatIsLeftIsImpossibleAndLosesThatWithAnyRead, ()) {
   auto ops = Registers(*rc::gen::arbitrary<uint64_t>(), 10, true, 4);
   RegisterOperation stale;  // of a value that was overwritten long ago
