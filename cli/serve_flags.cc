@@ -170,7 +170,8 @@ void ServeFlags::AddNodeFlags() {
                     "Of a follower, in ms, at most 50000 (1000)"});
   flags_.push_back(
       {"max-request-bytes", &node.max_request_bytes, false, "Of one client request (1572864)"});
-  flags_.push_back({"max-txn-ops", &node.max_txn_ops, false, "Of one transaction (128)"});
+  flags_.push_back(
+      {"max-txn-ops", &node.max_txn_ops, false, "Of one transaction, at most 1024 (128)"});
   flags_.push_back({"quota-backend-bytes", &node.quota_backend_bytes, false,
                     "Size of the store at which puts are refused; negative: none (0: 2 GiB)"});
   flags_.push_back({"shards", &node.shards, false,

@@ -69,7 +69,8 @@ absl::StatusOr<std::string> QueryTxn(Fiber& fiber, std::string_view body,
   Messages messages;
   const auto* request = messages.Parse<etcdserverpb::TxnRequest>(body);
   if (request == nullptr || !IsReadOnly(*request)) return EncodeRefusal(kUnknownCommand);
-  if (Verdict verdict = CheckTxn(*request); verdict != nullptr) return EncodeRefusal(*verdict);
+  if (Verdict verdict = CheckTxn(*request, kTxnOpsCeiling); verdict != nullptr)
+    return EncodeRefusal(*verdict);
   ASSIGN_OR_RETURN(const Head head, ReadHead(fiber, view));
   auto& response = messages.New<etcdserverpb::TxnResponse>();
   ASSIGN_OR_RETURN(const Verdict verdict,
@@ -169,7 +170,8 @@ absl::StatusOr<std::string> KvMachine::ApplyTxn(Fiber& fiber, std::string_view b
   Messages messages;
   const auto* request = messages.Parse<etcdserverpb::TxnRequest>(body);
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
-  if (Verdict verdict = CheckTxn(*request); verdict != nullptr) return EncodeRefusal(*verdict);
+  if (Verdict verdict = CheckTxn(*request, kTxnOpsCeiling); verdict != nullptr)
+    return EncodeRefusal(*verdict);
   const bool puts = PutCost(*request) > 0 && !mutant::Enabled(mutant::Id::kM78QuotaIgnoredByTxn);
   if (Verdict verdict = alarms_.Refusal(CommandKind::kTxn, puts)) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::TxnResponse>();

@@ -182,6 +182,7 @@ void Configure(replica::NodeOptions& options, const NodeConfig& config) {
   }
   kv.service.request_timeout = Seconds(5) + 2 * config.election_timeout;
   kv.service.request_bytes_max = config.request_bytes_max;
+  kv.service.txn_ops_max = config.txn_ops_max;
   kv.service.quota_bytes = config.quota_bytes;
   Configure(options, std::move(kv));
 }

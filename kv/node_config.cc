@@ -178,10 +178,9 @@ absl::Status CheckLimits(const NodeSettings& settings) {
     return Invalid(absl::StrCat("--max-request-bytes ", settings.max_request_bytes,
                                 " is not between 1 and ", bytes_max));
   }
-  // Part of the replicated state machine: members that disagreed would diverge.
-  if (settings.max_txn_ops != kTxnOpsMax) {
-    return Invalid(absl::StrCat("--max-txn-ops ", settings.max_txn_ops,
-                                " cannot be served: it is the same for all members, ", kTxnOpsMax));
+  if (settings.max_txn_ops < 1 || settings.max_txn_ops > kTxnOpsCeiling) {
+    return Invalid(absl::StrCat("--max-txn-ops ", settings.max_txn_ops, " is not between 1 and ",
+                                kTxnOpsCeiling));
   }
   if (settings.shards < 1 || settings.shards > kShardsMax) {
     return Invalid(absl::StrCat("--shards ", settings.shards, " is not between 1 and ", kShardsMax,
@@ -276,6 +275,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   config.heartbeat_interval = Milliseconds(settings.heartbeat_interval_ms);
   config.election_timeout = Milliseconds(settings.election_timeout_ms);
   config.request_bytes_max = static_cast<size_t>(settings.max_request_bytes);
+  config.txn_ops_max = static_cast<int>(settings.max_txn_ops);
   config.quota_bytes = settings.quota_backend_bytes;
 
   std::string initial = settings.initial_cluster;

@@ -57,6 +57,7 @@ struct NodeConfig final {
   Duration heartbeat_interval{};
   Duration election_timeout{};
   size_t request_bytes_max = 0;
+  int txn_ops_max = 0;
   int64_t quota_bytes = 0;  // as typed
 };
 

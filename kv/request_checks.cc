@@ -148,8 +148,8 @@ Verdict CheckDeleteRange(const etcdserverpb::DeleteRangeRequest& request) {
   return request.key().empty() ? &kEmptyKey : nullptr;
 }
 
-Verdict CheckTxn(const TxnRequest& request) {
-  if (Verdict verdict = CheckTxnFields(request, kTxnOpsMax); verdict != nullptr) return verdict;
+Verdict CheckTxn(const TxnRequest& request, int ops_max) {
+  if (Verdict verdict = CheckTxnFields(request, ops_max); verdict != nullptr) return verdict;
   for (const Ops* branch : {&request.success(), &request.failure()}) {
     WriteSet writes;
     if (Verdict verdict = CollectWrites(*branch, writes); verdict != nullptr) return verdict;

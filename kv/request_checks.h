@@ -19,15 +19,18 @@ class TxnRequest;
 namespace lockstep::kv {
 
 // Compares, or operations of one branch, of a transaction. A nested transaction may have as many as
-// its parent left over. Part of the replicated state machine, so not an option.
+// its parent left over. The first is etcd's default for what a node takes in; the second is part of
+// the replicated state machine: what members are configured to differ in must not make them
+// diverge.
 inline constexpr int kTxnOpsMax = 128;
+inline constexpr int kTxnOpsCeiling = 1024;
 
 Verdict CheckRange(const etcdserverpb::RangeRequest& request);
 Verdict CheckPut(const etcdserverpb::PutRequest& request);
 Verdict CheckDeleteRange(const etcdserverpb::DeleteRangeRequest& request);
 // First the number of operations and each operation's fields, then the keys that a branch writes
 // twice.
-Verdict CheckTxn(const etcdserverpb::TxnRequest& request);
+Verdict CheckTxn(const etcdserverpb::TxnRequest& request, int ops_max = kTxnOpsMax);
 
 // Whether no operation, in either branch, can write.
 bool IsReadOnly(const etcdserverpb::TxnRequest& request);

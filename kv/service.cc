@@ -175,7 +175,8 @@ GrpcStatus KvService::DeleteRange(Fiber& fiber, const Request& request, std::str
 GrpcStatus KvService::Txn(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::TxnRequest txn;
   if (!Parse(MessageOf(request), txn)) return ToGrpcStatus(kMalformed);
-  if (Verdict verdict = CheckTxn(txn); verdict != nullptr) return ToGrpcStatus(*verdict);
+  if (Verdict verdict = CheckTxn(txn, options_.txn_ops_max); verdict != nullptr)
+    return ToGrpcStatus(*verdict);
   if (!IsReadOnly(txn)) {
     if (Status full = CheckQuota(fiber, PutCost(txn), Deadline(fiber, request)); !full.ok()) {
       return full;
@@ -210,10 +211,10 @@ GrpcStatus KvService::AwaitSweep(Fiber& fiber, MonoTime deadline) {
 
 GrpcStatus KvService::CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline) {
   if (put_cost == 0 || !quota_.is_limited()) return {};
-  if (quota_.is_stale(fiber.now())) {
-    const int64_t store_bytes = backend_.StoreBytes(fiber);
-    quota_.Refresh(fiber.now(), store_bytes);
-  }
+  if (!quota_.is_stale(fiber.now()) && quota_.Admit(put_cost)) return {};
+  // Nobody is refused by what was true a moment ago.
+  const int64_t store_bytes = backend_.StoreBytes(fiber);
+  quota_.Refresh(fiber.now(), store_bytes);
   if (quota_.Admit(put_cost)) return {};
   RaiseNoSpace(fiber, deadline);
   return ToGrpcStatus(kNoSpace);
@@ -274,7 +275,6 @@ GrpcStatus KvService::Alarm(Fiber& fiber, const Request& request, std::string* r
 GrpcStatus KvService::Defragment(Fiber& fiber, const Request&, std::string* response) {
   const absl::Status begun = backend_.Defragment(fiber);
   if (!begun.ok()) return ToGrpcStatus(begun);
-  quota_.Refresh(fiber.now(), backend_.StoreBytes(fiber));
   response->clear();
   return {};
 }

@@ -14,6 +14,7 @@
 #include "framework/edge/grpc_service.h"
 #include "kv/backend.h"
 #include "kv/quota.h"
+#include "kv/request_checks.h"
 #include "kv/verdict.h"
 
 namespace etcdserverpb {
@@ -37,6 +38,7 @@ class KvService final {
     // A client that waits longer is answered then: etcd's 5 s and two election timeouts.
     Duration request_timeout = Seconds(7);
     size_t request_bytes_max = limits::kRequestBytesMax;
+    int txn_ops_max = kTxnOpsMax;
     int64_t quota_bytes = 0;  // see Quota
   };
 

@@ -151,7 +151,8 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status Flush(Fiber& fiber) override;
   absl::Status StartCompaction() override;
   uint64_t DiskBytes() const override {
-    return Property(rocksdb::DB::Properties::kTotalSstFilesSize) +
+    // Not the total, which counts what a compaction reads and what it writes.
+    return Property(rocksdb::DB::Properties::kLiveSstFilesSize) +
            Property(rocksdb::DB::Properties::kCurSizeAllMemTables);
   }
   absl::Status health() const override { return failed_.ok() ? BackgroundError() : failed_; }

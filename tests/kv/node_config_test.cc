@@ -120,6 +120,21 @@ TEST(NodeConfig, ShardsNeedAPeerUrlEach) {
   EXPECT_NE(ErrorOf(settings).find("every member needs 3"), std::string::npos);
 }
 
+TEST(NodeConfig, LimitsAreTheOperatorsWithinWhatEveryReplicaApplies) {
+  NodeSettings settings;
+  settings.max_txn_ops = 1024;
+  settings.quota_backend_bytes = -1;
+  const auto config = ParseNodeConfig(settings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->txn_ops_max, 1024);
+  EXPECT_EQ(config->quota_bytes, -1);
+  for (const int64_t wrong : {0, 1025}) {
+    settings.max_txn_ops = wrong;
+    EXPECT_NE(ParseNodeConfig(settings).status().message().find("--max-txn-ops"),
+              std::string::npos);
+  }
+}
+
 TEST(NodeConfig, UrlsAreChecked) {
   EXPECT_EQ(*ParseUrl("http://[::1]:80"), "[::1]:80");
   for (const char* url : {"", "h:1", "ftp://h:1", "http://h", "http://h:", "http://h:0",

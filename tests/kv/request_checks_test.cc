@@ -61,6 +61,8 @@ TEST(RequestChecks, TxnCountsTheLargestOfItsLists) {
   etcdserverpb::TxnRequest txn;
   for (int i = 0; i < 129; ++i) txn.add_compare();
   EXPECT_EQ(CheckTxn(txn), &kTooManyOps);
+  EXPECT_EQ(CheckTxn(MakeTxn(Repeat(RangeOp("a"), 3)), 3), nullptr);
+  EXPECT_EQ(CheckTxn(MakeTxn(Repeat(RangeOp("a"), 4)), 3), &kTooManyOps);
 }
 
 TEST(RequestChecks, NestedTxnHasWhatItsParentLeftOver) {

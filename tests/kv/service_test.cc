@@ -80,7 +80,8 @@ class FakeRoom final : public edge::ResponseRoom {
 
 class KvServiceTest : public testing::Test {
  protected:
-  KvServiceTest() : service_(backend_, NodeId(22), {.quota_bytes = 10'000'000}) {
+  KvServiceTest()
+      : service_(backend_, NodeId(22), {.txn_ops_max = 200, .quota_bytes = 10'000'000}) {
     service_.Register(registry_);
   }
   ~KvServiceTest() override { mutant::Plant(mutant::Id::kNone); }
@@ -147,6 +148,20 @@ TEST_F(KvServiceTest, BadRequestsAreRefusedWithoutAProposal) {
   EXPECT_EQ(large.code, edge::GrpcCode::kInvalidArgument);
   EXPECT_EQ(large.message, "etcdserver: request is too large");
   EXPECT_EQ(backend_.proposals, 0);
+}
+
+// What one node takes in is its own affair; what every replica applies is not.
+TEST_F(KvServiceTest, TransactionsMayBeAsLargeAsTheNodeIsConfiguredTo) {
+  const auto puts = [](int count) {
+    OpList ops;
+    for (int i = 0; i < count; ++i) ops.push_back(PutOp("k" + std::to_string(i)));
+    return MakeTxn(ops);
+  };
+  EXPECT_TRUE(Call(kTxn, puts(200)).ok());
+  EXPECT_EQ(Call(kTxn, puts(201)).message, "etcdserver: too many operations in txn request");
+  EXPECT_EQ(backend_.proposals, 1);
+  EXPECT_TRUE(kv_.Txn(puts(1024)).text.empty());
+  EXPECT_TRUE(kv_.Txn(puts(1025)).Is(kTooManyOps));
 }
 
 TEST_F(KvServiceTest, RefusalsOfTheMachineReachTheClient) {
