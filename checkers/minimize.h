@@ -58,7 +58,8 @@ class Minimizer final {
     size_t place;
   };
   static constexpr size_t kConfigurationsMax = 20'000;  // of one search
-  static constexpr size_t kWorkMax = 100'000;           // configurations and operations, in all
+  // Configurations and operations, in each half of the work. Large states make each dear.
+  static constexpr size_t kWorkMax = sizeof(typename M::State) > 32 ? 5'000 : 100'000;
 
   Verdict Judge(const std::vector<Kept>& kept) {
     if (work_ > kWorkMax) return Verdict::kUnknown;

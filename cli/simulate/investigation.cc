@@ -123,10 +123,10 @@ class Investigator final {
   // What a person reads first.
   void Describe() {
     const sim::RunResult& run = found_.shrunk;
-    std::string text =
-        absl::StrFormat("FAIL %s  seed=%d  hash=%s  events=%d  vtime=%.3fs\n %s (%s)\n",
-                        run.violation->oracle, found_.first.seed, Hex(run.hash), run.events,
-                        InSeconds(run.virtual_time), run.violation->verdict, run.violation->where);
+    std::string text = absl::StrFormat(
+        "FAIL %s  seed=%d  hash=%s  events=%d  vtime=%.3fs\n %s (%s)\n", run.violation->oracle,
+        found_.first.seed, Hex(run.hash), run.events, InSeconds(run.virtual_time),
+        sim::ShowVerdict(run.violation->verdict), run.violation->where);
     if (!found_.tape_file.empty()) {
       absl::StrAppendFormat(
           &text,

@@ -26,6 +26,7 @@ struct Command final {
   bool has_seed = false;
   bool mutants = false;
   bool twin = false;
+  bool shrinks = false;  // --shrink-for was given
   MutantTableOptions table;
   unsigned cpu_each = 120;
   std::string tape;
@@ -60,7 +61,11 @@ bool KnowsMutant(const std::string& name) {
 }
 
 int RunCommand(Command& command) {
-  if (!command.tape.empty()) return RunTapeFile(command.tape);
+  if (!command.tape.empty()) {
+    InvestigationOptions how = InvestigationOf(command.flags);
+    if (!command.shrinks) how.shrink_cpu = Duration(0);
+    return RunTapeFile(command.tape, how);
+  }
   const Flags& flags = command.flags;
   if (!KnowsMutant(flags.mutant)) return kWrongUsage;
   const auto run = MakeRunOptions(flags.universe);
@@ -128,7 +133,7 @@ void AddCommand(CLI::App& app, Command& command, CLI::Option*& seed) {
   app.add_flag("--require-faults", command.seeds.require_faults,
                "Fail if some class of faults never took effect");
   app.add_flag("--json", command.seeds.json, "One line of JSON per seed");
-  app.add_option("--tape", command.tape, "Replay this tape");
+  app.add_option("--tape", command.tape, "Replay this tape; with --shrink-for, shrink it again");
   app.add_option("--failures", command.flags.failures, "Where shrunk failures go")
       ->capture_default_str();
   app.add_flag("--twin", command.twin)->group("");  // for --double
@@ -176,6 +181,7 @@ int Main(int argc, char** argv) {
   if (hunt_app->parsed()) return RunHunt(hunt_flags, hunt, time, shard);
   if (merge->parsed()) return MergeHunts(directories, out);
   command.has_seed = seed->count() > 0;
+  command.shrinks = app.count("--shrink-for") > 0;
   return RunCommand(command);
 }
 

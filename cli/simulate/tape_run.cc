@@ -36,7 +36,7 @@ std::string Compare(const TapeFacts& facts, const sim::RunResult& run) {
 
 }  // namespace
 
-int RunTapeFile(const std::string& path) {
+int RunTapeFile(const std::string& path, const InvestigationOptions& how) {
   const auto tape = ReadTapeFile(path);
   if (!tape.ok()) return Refuse(tape.status());
   if (tape->version != sim::Tape::kVersion) {
@@ -71,13 +71,14 @@ int RunTapeFile(const std::string& path) {
     std::printf("not the failure that the tape was kept for, which was %s\n",
                 facts->signature.c_str());
   }
-  InvestigationOptions how;
-  how.universe = facts->universe;
-  how.mutant = facts->mutant;
-  how.shrink_cpu = Duration(0);
-  how.curve = false;
-  how.directory.clear();
-  const auto finding = Investigate(tape->seed, &*tape, how, *options);
+  InvestigationOptions mine = how;
+  mine.universe = facts->universe;
+  mine.mutant = facts->mutant;
+  if (mine.shrink_cpu == Duration(0)) {
+    mine.curve = false;
+    mine.directory.clear();
+  }
+  const auto finding = Investigate(tape->seed, &*tape, mine, *options);
   if (finding) std::printf("%s", finding->text.c_str());
   return 1;
 }

@@ -184,11 +184,11 @@ TEST(Search, BytesAreALimitAndGiveUnknown) {
   LinearizabilityLimits limits;
   limits.configurations_max = size_t{1} << 40;
   limits.frontier_max = size_t{1} << 40;
-  limits.bytes_max = 4 << 20;
+  limits.bytes_max = 1 << 20;
   const Plain<StringModel> model;
   const auto result = CheckLinearizability(model, ops, limits);
   EXPECT_EQ(result.verdict, Verdict::kUnknown);
-  EXPECT_LT(result.peak_bytes, size_t{16} << 20);
+  EXPECT_LT(result.peak_bytes, size_t{4} << 20);
 }
 
 TEST(Search, WhoeverAsksItToStopGetsUnknown) {

@@ -2,6 +2,7 @@
 # shrink_and_replay.sh LOCKSTEP_SIM: a failing seed is shrunk, and its tape is the same universe in another process.
 set -euo pipefail
 sim=$(realpath "$1")
+root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../..")
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
@@ -29,6 +30,14 @@ sed '/^with mutant/d' "$tape" >fixed.tape
 "$sim" --tape fixed.tape >out 2>&1 || fail "it failed"
 expect "the code has changed since"
 expect "^passed"
+
+echo "== a disaster of a tape is restated as following an event of its node"
+sed 's/^with length short/&\nwith mutant M02/' "$root/tests/sim/tapes/read_before_own_term_commit.tape" >clock.tape
+"$sim" --tape clock.tape --shrink-for 20 --jobs 1 --failures events >out 2>&1 && fail "it passed"
+grep -q "^nemesis.trigger " events/M02-*.tape || fail "no trigger on the tape"
+! grep -q "^nemesis.kill " events/M02-*.tape || fail "the kill still strikes at an instant"
+"$sim" --tape events/M02-*.tape >out 2>&1 && fail "it passed"
+expect "the same universe as when it was kept"
 
 echo "== a crash is shrunk, too"
 "$sim" --mutant M17 --short --seed 1 --seeds 10 --jobs 1 --shrink-for 20 >out 2>&1 && fail "it passed"
