@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 
 namespace lockstep::sim {
@@ -343,6 +344,19 @@ void Nemesis::LoseNode(uint64_t target, uint64_t) {
   LosePower(*nodes_[target]);
 }
 
+namespace {
+
+// Whether every shard's data has its owner's name on the medium.
+bool IsClaimed(SimNode& node) {
+  for (uint32_t shard = 0; shard < node.shard_count(); ++shard) {
+    const std::string identity = absl::StrCat("shard-", shard, "/IDENTITY");
+    if (!node.disk().SyncedImage(identity).has_value()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 // Somebody mixed up two machines' disks. Both nodes have to refuse what is not theirs; a moment
 // later the mistake is undone.
 void Nemesis::SwapDisks(uint64_t target, uint64_t count) {
@@ -354,6 +368,8 @@ void Nemesis::SwapDisks(uint64_t target, uint64_t count) {
   if (all < 2 || swapped_ || atlas_.Lost(first) || atlas_.Lost(second)) return;
   for (const uint64_t one : {first, second}) {
     if (nodes_[one]->state() == SimNode::State::kUnwinding) return;
+    // A blank disk has no name to refuse: that would be a wiped node under its old identity.
+    if (!IsClaimed(*nodes_[one])) return;
   }
   SwapNow(first, second);
   world_.CountFault(FaultClass::kDiskSwapped);

@@ -168,12 +168,29 @@ TEST(Nemesis, OnlyACoreIsHealedWhileTheRestStaysBroken) {
   }
 }
 
+// What the node's first start leaves on its disk.
+void Claim(SimDiskCore& disk) {
+  CHECK_OK(disk.CreateDirectory("shard-0"));
+  CHECK_OK(disk.Open("shard-0/IDENTITY", runtime::OpenMode::kCreate).status());
+  for (const char* directory : {"shard-0", ""}) {
+    CHECK_OK(disk.FinishSyncDirectory(directory, disk.BeginSyncDirectory(directory).value()));
+  }
+}
+
+// Seed 40768: it would be a wiped node under its old identity.
+TEST(Nemesis, NoDiskIsSwappedForABlankOne) {
+  Arena arena(Only(&FaultProfile::disk_swap_every_ns, 2'000 * kMs));
+  Claim(arena.u.nodes[1]->disk());
+  arena.u.world.RunFor(Seconds(30));
+  EXPECT_EQ(arena.Count(FaultClass::kDiskSwapped), 0u);
+}
+
 TEST(Nemesis, SwappedDisksAreGivenBack) {
   Arena arena(Only(&FaultProfile::disk_swap_every_ns, 2'000 * kMs));
   for (uint64_t i = 0; i < 3; ++i) {
     SimDiskCore& disk = arena.u.nodes[i]->disk();
     CHECK_OK(disk.CreateDirectory(absl::StrCat("of-n", i + 1)));
-    CHECK_OK(disk.FinishSyncDirectory("", disk.BeginSyncDirectory("").value()));
+    Claim(disk);
   }
   arena.u.world.RunFor(Seconds(30));
   EXPECT_GT(arena.Count(FaultClass::kDiskSwapped), 3u);
