@@ -91,6 +91,17 @@ std::string Cut(std::string text, size_t size) {
   return text;
 }
 
+// Everything that is worth a note, in the order of time.
+std::vector<Note> NotesOf(const Timeline& timeline) {
+  std::vector<Note> notes;
+  AddEvents(timeline, notes);
+  AddStates(timeline, notes);
+  AddOperations(timeline, notes);
+  std::stable_sort(notes.begin(), notes.end(),
+                   [](const Note& a, const Note& b) { return a.at < b.at; });
+  return notes;
+}
+
 }  // namespace
 
 std::string DisasterList(const Timeline& timeline) {
@@ -104,12 +115,7 @@ std::string DisasterList(const Timeline& timeline) {
 }
 
 std::string AsciiTimeline(const Timeline& timeline, size_t rows_max) {
-  std::vector<Note> notes;
-  AddEvents(timeline, notes);
-  AddStates(timeline, notes);
-  AddOperations(timeline, notes);
-  std::stable_sort(notes.begin(), notes.end(),
-                   [](const Note& a, const Note& b) { return a.at < b.at; });
+  const std::vector<Note> notes = NotesOf(timeline);
   const std::vector<std::string> nodes = NodesOf(timeline);
   std::map<std::string, std::string> columns;
   std::deque<std::string> rows;
@@ -140,12 +146,7 @@ std::string AsciiTimeline(const Timeline& timeline, size_t rows_max) {
 }
 
 std::string HappenedIn(const Timeline& timeline, int64_t from_ns, int64_t to_ns) {
-  std::vector<Note> notes;
-  AddEvents(timeline, notes);
-  AddStates(timeline, notes);
-  AddOperations(timeline, notes);
-  std::stable_sort(notes.begin(), notes.end(),
-                   [](const Note& a, const Note& b) { return a.at < b.at; });
+  const std::vector<Note> notes = NotesOf(timeline);
   std::string text;
   for (const Note& note : notes) {
     if (!note.is_row || note.text.empty() || note.at < from_ns || note.at > to_ns) continue;

@@ -99,14 +99,14 @@ void Compare(Fiber& fiber, machine::OrderedStore& store, uint64_t seed) {
 }
 
 TEST(KvOnStores, MemoryStoreAnswersAsTheModel) {
-  store::RunInFiber([](Fiber& fiber) {
+  RunInFiber([](Fiber& fiber) {
     store::MemoryStore store;
     Compare(fiber, store, 1);
   });
 }
 
 TEST(KvOnStores, RocksStoreAnswersAsTheModel) {
-  store::RunInFiber([](Fiber& fiber) {
+  RunInFiber([](Fiber& fiber) {
     store::RocksStoreOptions options;
     options.env = rocksdb::Env::Default();
     options.path = store::FreshDirectory();

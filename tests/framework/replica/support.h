@@ -13,25 +13,9 @@
 #include "framework/fiber/scheduler.h"
 #include "framework/raft/entry.h"
 #include "framework/replica/envelope.h"
+#include "tests/framework/fiber/run_in_fiber.h"
 
 namespace lockstep::replica {
-
-// Runs `body` in a fiber to its end, moving time on whenever everybody waits.
-inline void RunInFiber(const std::function<void(Fiber&)>& body) {
-  fiber::Scheduler scheduler;
-  fiber::Scope scope(scheduler);
-  bool done = false;
-  scope.Spawn("test", [&](Fiber& fiber) {
-    body(fiber);
-    done = true;
-  });
-  scheduler.RunReady();
-  while (!done) {
-    CHECK_NE(scheduler.next_deadline(), kNoDeadline);
-    scheduler.AdvanceTo(scheduler.next_deadline());
-    scheduler.RunReady();
-  }
-}
 
 inline std::string CommandOf(uint64_t session, uint64_t number, std::string_view command,
                              uint64_t acked_below = 0) {

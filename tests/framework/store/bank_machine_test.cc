@@ -26,7 +26,7 @@ class Context final : public machine::ApplyContext {
 
 class BankMachineTest : public testing::Test {
  protected:
-  void Run(const std::function<void(Fiber&)>& body) { store::RunInFiber(body); }
+  void Run(const std::function<void(Fiber&)>& body) { RunInFiber(body); }
 
   // Applies the command as a batch of its own and checks the books.
   std::string Apply(Fiber& fiber, std::string_view command) {

@@ -13,25 +13,9 @@
 #include "framework/base/check.h"
 #include "framework/fiber/scheduler.h"
 #include "framework/machine/ordered_store.h"
+#include "tests/framework/fiber/run_in_fiber.h"
 
 namespace lockstep::store {
-
-// Runs `body` in a fiber to its end, moving time on whenever everybody waits.
-inline void RunInFiber(const std::function<void(Fiber&)>& body) {
-  fiber::Scheduler scheduler;
-  fiber::Scope scope(scheduler);
-  bool done = false;
-  scope.Spawn("test", [&](Fiber& fiber) {
-    body(fiber);
-    done = true;
-  });
-  scheduler.RunReady();
-  while (!done) {
-    CHECK_NE(scheduler.next_deadline(), kNoDeadline);
-    scheduler.AdvanceTo(scheduler.next_deadline());
-    scheduler.RunReady();
-  }
-}
 
 // A path that does not exist yet, in a directory of this process that is removed at its end.
 std::string FreshDirectory();
