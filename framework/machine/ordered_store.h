@@ -102,7 +102,7 @@ class OrderedStore {
   virtual absl::Status Flush(Fiber& fiber) = 0;
   // Asks for deleted and overwritten data to be cleared away and returns at once.
   virtual absl::Status StartCompaction() = 0;
-  // Approximate bytes on disk and of live data, for status pages and quotas.
+  // Approximate bytes of live files and of what is in memory, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;
   // Not OK after a write error: nothing more is written; reopen the store.
   virtual absl::Status health() const = 0;
