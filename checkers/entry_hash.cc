@@ -20,10 +20,10 @@ uint64_t HashEntry(const raft::Entry& entry) {
   hash = CombineHash(hash, static_cast<uint64_t>(entry.kind));
   hash = CombineHash(hash, static_cast<uint64_t>(entry.timestamp_ns));
   if (entry.kind == raft::EntryKind::kConfiguration) {
-    hash = HashNodes(hash, entry.configuration.voters);
-    hash = HashNodes(hash, entry.configuration.outgoing);
-    hash = HashNodes(hash, entry.configuration.learners);
-    hash = HashNodes(hash, entry.configuration.learners_next);
+    hash = HashNodes(hash, entry.configuration->voters);
+    hash = HashNodes(hash, entry.configuration->outgoing);
+    hash = HashNodes(hash, entry.configuration->learners);
+    hash = HashNodes(hash, entry.configuration->learners_next);
   }
   return entry.payload ? base::Checksum64(*entry.payload, hash) : hash;
 }

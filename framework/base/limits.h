@@ -31,7 +31,7 @@ inline constexpr size_t kApplyBatchEntriesMax = 1024;
 inline constexpr size_t kApplyBatchBytesMax = 4 * 1024 * 1024;
 
 // Log bytes kept for one shard before a flush of the state is asked for.
-inline constexpr size_t kLogBytesRetained = 24 * 1024 * 1024;
+inline constexpr size_t kLogBytesRetained = 12 * 1024 * 1024;
 
 // Concurrent client connections of a node, calls of one connection, bytes queued to one client.
 inline constexpr size_t kClientConnectionsMax = 4096;

@@ -26,8 +26,8 @@ struct Entry final {
   Index index;
   EntryKind kind = EntryKind::kNoop;
   int64_t timestamp_ns = 0;
-  Payload payload;              // null for kNoop
-  Configuration configuration;  // only for kConfiguration
+  Payload payload;                                     // null for kNoop
+  std::shared_ptr<const Configuration> configuration;  // kConfiguration only, never null there
 
   // What the entry counts against byte limits.
   size_t bytes() const { return 48 + (payload ? payload->size() : 0); }

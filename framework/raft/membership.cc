@@ -40,7 +40,7 @@ void Raft::Core::AppendConfiguration(Leader& leader, Configuration configuration
   std::vector<Entry> entries(1);
   entries[0].kind = EntryKind::kConfiguration;
   entries[0].timestamp_ns = timestamp_ns;
-  entries[0].configuration = std::move(configuration);
+  entries[0].configuration = std::make_shared<const Configuration>(std::move(configuration));
   AppendAsLeader(leader, std::move(entries));
   leader.pending_configuration = log_.last_index();
   SendAppendsToAll(leader);

@@ -220,7 +220,7 @@ void Raft::Core::Applied(Index index) {
   log_.AppliedTo(index);
   for (Index i = std::max(before + 1, log_.first_index()); i <= index; ++i) {
     const Entry& entry = log_.At(i);
-    if (entry.kind == EntryKind::kConfiguration) ApplyConfiguration(entry.configuration, i);
+    if (entry.kind == EntryKind::kConfiguration) ApplyConfiguration(*entry.configuration, i);
   }
   if (auto* leader = std::get_if<Leader>(&role_)) LeaveJointIfDue(*leader);
   CampaignIfAsked();

@@ -125,7 +125,7 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
       requests.push_back(std::move(request));
       result = requests.back().result;
     } else if (entry.kind == raft::EntryKind::kConfiguration) {
-      reached.configuration = entry.configuration;
+      reached.configuration = *entry.configuration;
     }
     reached.index = entry.index;
     reached.term = entry.term;

@@ -152,8 +152,8 @@ void BodyReader::ReadInto(raft::Entry& e, schema::Entry::Reader r, PayloadMaker&
   Require(e.kind != raft::EntryKind::kNoop || !e.payload, "entry: a no-op with a payload");
   Require(e.kind != raft::EntryKind::kCommand || e.payload, "entry: a command without a payload");
   if (e.kind == raft::EntryKind::kConfiguration) {
-    e.configuration = Read(r.getConfiguration());
-    Require(!e.configuration.voters.empty(), "entry: a configuration without voters");
+    e.configuration = std::make_shared<const raft::Configuration>(Read(r.getConfiguration()));
+    Require(!e.configuration->voters.empty(), "entry: a configuration without voters");
   }
 }
 

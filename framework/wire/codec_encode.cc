@@ -36,7 +36,7 @@ size_t Words(const raft::SnapshotMeta& m) { return kSnapshotMetaWords + Words(m.
 size_t Words(const raft::Entry& e) {
   size_t words = kEntryWords;
   if (e.payload) words += DataWords(e.payload->size());
-  if (e.kind == raft::EntryKind::kConfiguration) words += Words(e.configuration);
+  if (e.kind == raft::EntryKind::kConfiguration) words += Words(*e.configuration);
   return words;
 }
 size_t Words(const std::vector<raft::Entry>& entries) {
@@ -154,7 +154,7 @@ void Fill(const raft::Entry& e, schema::Entry::Builder b) {
   b.setTimestampNs(e.timestamp_ns);
   b.setKind(static_cast<uint8_t>(e.kind));
   if (e.payload) b.setPayload(DataOf(*e.payload));
-  if (e.kind == raft::EntryKind::kConfiguration) Fill(e.configuration, b.initConfiguration());
+  if (e.kind == raft::EntryKind::kConfiguration) Fill(*e.configuration, b.initConfiguration());
 }
 
 void Fill(const std::vector<raft::Entry>& entries, capnp::List<schema::Entry>::Builder b) {

@@ -73,7 +73,7 @@ void Machine::Apply(const Entry& entry) {
   applied = entry.index;
   applied_term = entry.term;
   timestamp_ns = entry.timestamp_ns;
-  if (entry.kind == EntryKind::kConfiguration) configuration = entry.configuration;
+  if (entry.kind == EntryKind::kConfiguration) configuration = *entry.configuration;
 }
 
 SnapshotMeta Machine::Describe() const {

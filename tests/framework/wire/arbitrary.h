@@ -53,7 +53,7 @@ class Arbitrary final {
       e.timestamp_ns = -static_cast<int64_t>(Number() / 2);
       if (e.kind == raft::EntryKind::kCommand) e.payload = Payload();
       if (e.kind == raft::EntryKind::kConfiguration) {
-        e.configuration = Configuration();
+        e.configuration = std::make_shared<const raft::Configuration>(Configuration());
         if (Flag()) e.payload = Payload();
       }
     }

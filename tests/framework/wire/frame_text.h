@@ -93,7 +93,7 @@ class FrameText final {
   void Put(const raft::Entry& e) {
     Line("entry", e.term, e.index, static_cast<int>(e.kind), e.timestamp_ns);
     Line(e.payload ? "payload " + *e.payload : "no payload");
-    Put(e.configuration);
+    Put(e.configuration ? *e.configuration : raft::Configuration());
   }
   void Put(const GroupRecord& r) {
     Line("record", r.group, r.snapshot.has_value(), r.compacted.has_value(),
