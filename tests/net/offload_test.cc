@@ -156,12 +156,13 @@ TEST(ThreadOffload, UnwindingTakesBackWorkThatHasNotStarted) {
   EXPECT_FALSE(ran);
 }
 
-// Unwinds at every stage that a job can be in, many times over.
+// Unwinds at every stage that a job can be in, many times over; on a busy machine it may take more
+// rounds until a worker gets to a job before it is taken back.
 TEST(ThreadOffload, UnwindingAtAnyMomentIsSafe) {
   TestShard shard;
   std::atomic<int> started{0};
   RunFibers(shard.loop, {[&](Fiber& fiber) {
-              for (int round = 0; round < 300; ++round) {
+              for (int round = 0; round < 300 || started.load() == 0; ++round) {
                 fiber::Scope scope(fiber.scheduler());
                 for (int i = 0; i < 8; ++i) {
                   scope.Spawn("job", [&, i](Fiber& f) {
@@ -176,7 +177,6 @@ TEST(ThreadOffload, UnwindingAtAnyMomentIsSafe) {
                 for (int turns = round % 5; turns >= 0; --turns) fiber.Yield();
               }
             }});
-  EXPECT_GT(started.load(), 0);
 }
 
 }  // namespace
