@@ -6,13 +6,17 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
+#include "cli/tls_files.h"
 #include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+#include "framework/edge/tls_network.h"
+#include "net/json_trace.h"
 #include "net/loop.h"
 #include "net/signals.h"
+#include "net/system_devices.h"
 #include "net/tcp_network.h"
 #include "net/thread_offload.h"
 
@@ -32,15 +36,60 @@ absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string
   return absl::ToChronoNanoseconds(duration);
 }
 
+constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kHttps = "https://";
+constexpr char kSystemTrust[] = "/etc/ssl/certs/ca-certificates.crt";
+
+bool HasScheme(const std::string& endpoint, std::string_view scheme) {
+  return endpoint.compare(0, scheme.size(), scheme) == 0;
+}
+
 std::string AddressOf(const std::string& endpoint) {
-  constexpr std::string_view kScheme = "http://";
-  return absl::StartsWith(endpoint, "http://") ? endpoint.substr(kScheme.size()) : endpoint;
+  for (const std::string_view scheme : {kHttp, kHttps}) {
+    if (HasScheme(endpoint, scheme)) return endpoint.substr(scheme.size());
+  }
+  return endpoint;
+}
+
+// As etcdctl: the scheme decides; without one, whether there are flags of TLS.
+bool WantsTls(const std::string& endpoint, const ClientOptions& options) {
+  return HasScheme(endpoint, kHttps) || (!HasScheme(endpoint, kHttp) && options.has_tls());
+}
+
+edge::TlsOptions TlsOptionsOf(const ClientOptions& options) {
+  edge::TlsOptions tls;
+  tls.policy.verifies_server = !options.skips_verification;
+  tls.policy.protocols = {"h2"};
+  tls.load = [options](Fiber&) {
+    const std::string trusted =
+        options.trusted_file.empty() ? std::string(kSystemTrust) : options.trusted_file;
+    return ReadCredentialsBlocking(options.certificate_file, options.key_file,
+                                   options.skips_verification ? "" : trusted);
+  };
+  return tls;
 }
 
 edge::GrpcChannelOptions ChannelOptions(Duration dial_timeout) {
   edge::GrpcChannelOptions options;
   options.dial_timeout = dial_timeout;
   return options;
+}
+
+// One for each endpoint; opens `tls` if any of them wants it.
+absl::StatusOr<std::vector<runtime::Network*>> NetworksOf(Fiber& fiber,
+                                                          const ClientOptions& options,
+                                                          const edge::TlsDevices& devices,
+                                                          std::unique_ptr<edge::TlsNetwork>& tls) {
+  std::vector<runtime::Network*> networks;
+  for (const std::string& endpoint : options.endpoints) {
+    networks.push_back(&devices.network);
+    if (!WantsTls(endpoint, options)) continue;
+    if (tls == nullptr) {
+      ASSIGN_OR_RETURN(tls, edge::TlsNetwork::Open(fiber, devices, TlsOptionsOf(options)));
+    }
+    networks.back() = tls.get();
+  }
+  return networks;
 }
 
 }  // namespace
@@ -54,16 +103,23 @@ void AddClientFlags(CLI::App& app, ClientOptions& options) {
       ->capture_default_str();
   app.add_option("--command-timeout", options.command_timeout, "For the whole command")
       ->capture_default_str();
+  app.add_option("--cacert", options.trusted_file,
+                 "PEM: who signs the servers' certificates (the system's list)");
+  app.add_option("--cert", options.certificate_file, "PEM: this client's certificate");
+  app.add_option("--key", options.key_file, "PEM: its private key");
+  app.add_flag("--insecure-skip-tls-verify", options.skips_verification,
+               "Believe any server: for tests only");
 }
 
-Client::Client(fiber::Scheduler& scheduler, runtime::Network& network,
+Client::Client(fiber::Scheduler& scheduler, const std::vector<runtime::Network*>& networks,
                std::vector<std::string> endpoints, Duration dial_timeout, Duration command_timeout)
     : scheduler_(scheduler),
       endpoints_(std::move(endpoints)),
       deadline_(scheduler.now() + command_timeout) {
-  for (const std::string& endpoint : endpoints_) {
-    channels_.push_back(std::make_unique<edge::GrpcChannel>(scheduler, network, AddressOf(endpoint),
-                                                            ChannelOptions(dial_timeout)));
+  CHECK_EQ(networks.size(), endpoints_.size());
+  for (size_t i = 0; i < endpoints_.size(); ++i) {
+    channels_.push_back(std::make_unique<edge::GrpcChannel>(
+        scheduler, *networks[i], AddressOf(endpoints_[i]), ChannelOptions(dial_timeout)));
   }
 }
 
@@ -109,20 +165,32 @@ int RunClient(const std::string& what, const ClientOptions& options,
     return kExitUsage;
   }
   for (const std::string& endpoint : options.endpoints) {
-    if (!absl::StartsWith(endpoint, "https://") && !AddressOf(endpoint).empty()) continue;
-    PrintError(what, absl::StrCat("--endpoints '", endpoint, "' is not host:port (no TLS yet)"));
+    if (!AddressOf(endpoint).empty()) continue;
+    PrintError(what, absl::StrCat("--endpoints '", endpoint, "' is not host:port"));
     return kExitUsage;
   }
   net::IgnoreBrokenPipes();
   net::Loop loop;
   net::ThreadOffload offload(loop, {.general_threads = 1});
   net::TcpNetwork network(loop, offload);
+  net::SystemClock clock;
+  net::JsonTrace silent({.level_min = runtime::TraceLevel::kError}, NodeId(), ShardId());
+  const edge::TlsDevices devices{loop.scheduler(), network, clock, silent};
   int exit_code = kExitFailed;
   {
-    Client client(loop.scheduler(), network, options.endpoints, *dial, *command);
+    std::unique_ptr<edge::TlsNetwork> tls;
+    std::unique_ptr<Client> client;
     fiber::Scope scope(loop.scheduler());
     scope.Spawn("command", [&](Fiber& fiber) {
-      exit_code = work(fiber, client);
+      const auto networks = NetworksOf(fiber, options, devices, tls);
+      if (networks.ok()) {
+        client = std::make_unique<Client>(loop.scheduler(), *networks, options.endpoints, *dial,
+                                          *command);
+        exit_code = work(fiber, *client);
+      } else {
+        PrintError(what, std::string(networks.status().message()));
+        exit_code = kExitUsage;
+      }
       loop.Stop();
     });
     loop.Run();

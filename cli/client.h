@@ -26,16 +26,26 @@ struct ClientOptions final {
   std::vector<std::string> endpoints = {"127.0.0.1:2379"};
   std::string dial_timeout = "2s";
   std::string command_timeout = "5s";
+  // TLS, with the names and meanings of etcdctl's flags.
+  std::string trusted_file;      // --cacert; "": the system's
+  std::string certificate_file;  // --cert
+  std::string key_file;          // --key
+  bool skips_verification = false;
+
+  bool has_tls() const {
+    return !trusted_file.empty() || !certificate_file.empty() || skips_verification;
+  }
 };
 
-// Adds --endpoints, --dial-timeout and --command-timeout.
+// Adds --endpoints, the timeouts and the flags of TLS.
 void AddClientFlags(CLI::App& app, ClientOptions& options);
 
 // Asks one endpoint after the other until one has seen the request. Owned by RunClient.
 class Client final {
  public:
-  Client(fiber::Scheduler& scheduler, runtime::Network& network, std::vector<std::string> endpoints,
-         Duration dial_timeout, Duration command_timeout);
+  // `network` for each of the endpoints.
+  Client(fiber::Scheduler& scheduler, const std::vector<runtime::Network*>& networks,
+         std::vector<std::string> endpoints, Duration dial_timeout, Duration command_timeout);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 

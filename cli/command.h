@@ -33,6 +33,7 @@ Command AddStatus(CLI::App& root);
 Command AddVersion(CLI::App& root);
 Command AddSim(CLI::App& root);
 Command AddCheck(CLI::App& root);
+std::vector<Command> AddCert(CLI::App& root);
 
 // One line on standard error: "lockstep WHAT: TEXT".
 void PrintError(const std::string& what, const std::string& text);

@@ -34,6 +34,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddStatus(app));
   commands.push_back(AddSim(app));
   commands.push_back(AddCheck(app));
+  for (Command& command : AddCert(app)) commands.push_back(std::move(command));
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/tls_files.h"
 #include "disk/data_directory.h"
 #include "disk/posix_disk.h"
 #include "framework/base/check.h"
@@ -108,6 +109,8 @@ net::NodeOptions RuntimeOptions(const ServePlan& plan) {
 replica::NodeOptions ReplicaOptions(const ServePlan& plan) {
   replica::NodeOptions options = kv::ToNodeOptions(plan.config);
   kv::Configure(options, plan.config);
+  if (plan.config.peer_tls) options.peer_tls = ToNodeTls(*plan.config.peer_tls);
+  if (plan.config.client_tls) options.client_tls = ToNodeTls(*plan.config.client_tls);
   options.open_store = [data_dir = plan.data_dir](Fiber& fiber, runtime::Environment& environment,
                                                   const std::string& directory) {
     store::RocksStoreOptions rocks;

@@ -23,6 +23,8 @@ Examples:
       --listen-peer-urls http://0.0.0.0:2380 --initial-advertise-peer-urls http://10.0.0.1:2380 \
       --initial-cluster n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380,n3=http://10.0.0.3:2380
   lockstep serve --config-file /etc/lockstep.yml --check-config
+  lockstep serve --listen-client-urls https://0.0.0.0:2379 --advertise-client-urls https://10.0.0.1:2379 \
+      --cert-file n1.pem --key-file n1-key.pem --trusted-ca-file ca.pem --client-cert-auth
 
 Exit status: 0 stopped by SIGINT or SIGTERM; 1 the node cannot start or go on; 2 bad flags.)";
 
@@ -49,6 +51,13 @@ absl::StatusOr<ServePlan> PlanOf(const ServeSettings& settings) {
   plan.config = *std::move(config);
   plan.data_dir = settings.data_dir.empty() ? settings.node.name + ".lockstep" : settings.data_dir;
   plan.ignored = settings.ignored;
+  const auto note_unused = [&plan](const char* flag, const std::string& value, bool is_used) {
+    if (!value.empty() && !is_used) plan.ignored.push_back(absl::StrCat(flag, " (URLs are http)"));
+  };
+  note_unused("--cert-file", settings.node.client_tls.cert_file,
+              plan.config.client_tls.has_value());
+  note_unused("--peer-cert-file", settings.node.peer_tls.cert_file,
+              plan.config.peer_tls.has_value());
   return plan;
 }
 

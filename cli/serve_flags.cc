@@ -77,9 +77,7 @@ constexpr const char* kIgnoredValues[] = {"wal-dir",
                                           "experimental-initial-corrupt-check",
                                           "experimental-compact-hash-check-enabled",
                                           "experimental-compact-hash-check-time",
-                                          "tls-min-version",
                                           "tls-max-version",
-                                          "cipher-suites",
                                           "self-signed-cert-validity",
                                           "max-learners-per-cluster",
                                           "initial-corrupt-check"};
@@ -98,32 +96,12 @@ constexpr const char* kIgnoredSwitches[] = {"initial-election-tick-advance",
                                             "compact-hash-check-enabled",
                                             "enable-lease-checkpoint"};
 // Silence would promise what is not there.
-constexpr const char* kRefusedValues[] = {"cert-file",
-                                          "key-file",
-                                          "trusted-ca-file",
-                                          "ca-file",
-                                          "client-crl-file",
-                                          "client-cert-allowed-hostname",
-                                          "client-cert-file",
-                                          "client-key-file",
-                                          "peer-cert-file",
-                                          "peer-key-file",
-                                          "peer-trusted-ca-file",
-                                          "peer-ca-file",
-                                          "peer-crl-file",
-                                          "peer-cert-allowed-cn",
-                                          "peer-cert-allowed-hostname",
-                                          "peer-client-cert-file",
-                                          "peer-client-key-file",
-                                          "discovery",
-                                          "discovery-srv",
-                                          "discovery-srv-name",
-                                          "discovery-fallback",
-                                          "discovery-proxy",
-                                          "discovery-endpoints",
-                                          "discovery-token"};
-constexpr const char* kRefusedSwitches[] = {"client-cert-auth", "auto-tls", "peer-client-cert-auth",
-                                            "peer-auto-tls", "force-new-cluster"};
+constexpr const char* kRefusedValues[] = {
+    "ca-file",         "client-crl-file",     "client-cert-file",      "client-key-file",
+    "peer-ca-file",    "peer-crl-file",       "peer-client-cert-file", "peer-client-key-file",
+    "discovery",       "discovery-srv",       "discovery-srv-name",    "discovery-fallback",
+    "discovery-proxy", "discovery-endpoints", "discovery-token"};
+constexpr const char* kRefusedSwitches[] = {"auto-tls", "peer-auto-tls", "force-new-cluster"};
 
 bool IsFalse(const std::string& value) {
   const std::string lower = absl::AsciiStrToLower(value);
@@ -143,6 +121,7 @@ absl::Status Bad(const std::string& source, const std::string& text) {
 
 ServeFlags::ServeFlags() {
   AddNodeFlags();
+  AddTlsFlags();
   AddEtcdOnlyFlags();
 }
 
@@ -181,6 +160,33 @@ void ServeFlags::AddNodeFlags() {
                     "YAML with these flags as keys; flags and variables are not read then"});
   flags_.push_back({"check-config", &settings_.check_config, true,
                     "Say whether the configuration is good, and end"});
+}
+
+void ServeFlags::AddTlsFlags() {
+  kv::NodeSettings& node = settings_.node;
+  const auto add = [this](const std::string& prefix, kv::TlsSettings& tls, const char* whose) {
+    const auto text = [&](const char* name, std::string& target, const std::string& help) {
+      flags_.push_back({prefix + name, &target, false, help});
+    };
+    text("cert-file", tls.cert_file, absl::StrCat("PEM: certificates for the ", whose, " port"));
+    text("key-file", tls.key_file, "PEM: their private key");
+    text("trusted-ca-file", tls.trusted_ca_file,
+         absl::StrCat("PEM: who signs certificates of ", whose, "s"));
+    flags_.push_back({prefix + "client-cert-auth", &tls.client_cert_auth, true,
+                      "Whoever connects has to show a certificate"});
+  };
+  add("", node.client_tls, "client");
+  add("peer-", node.peer_tls, "peer");
+  flags_.push_back({"client-cert-allowed-hostname", &node.client_tls.allowed_hostname, false,
+                    "Only certificates for one of these names"});
+  flags_.push_back({"peer-cert-allowed-cn", &node.peer_tls.allowed_cn, false,
+                    "Only certificates with one of these common names"});
+  flags_.push_back({"peer-cert-allowed-hostname", &node.peer_tls.allowed_hostname, false,
+                    "Only certificates for one of these names"});
+  flags_.push_back(
+      {"tls-min-version", &node.tls_limits.min_version, false, "TLS1.2 or TLS1.3 (TLS1.2)"});
+  flags_.push_back(
+      {"cipher-suites", &node.tls_limits.cipher_suites, false, "Names of IANA (OpenSSL's choice)"});
 }
 
 void ServeFlags::AddEtcdOnlyFlags() {
@@ -222,8 +228,9 @@ absl::Status ServeFlags::Set(Flag& flag, const std::string& value, const std::st
     settings_.ignored.push_back("--" + flag.name);
   } else if (!IsFalse(value) && value != "exit") {  // "exit" is the default of discovery-fallback
     return Bad(source, absl::StrCat("--", flag.name,
-                                    " is not supported yet: leave it out (TLS, discovery and "
-                                    "forced new clusters come later)"));
+                                    " is not supported: leave it out (lists of revoked "
+                                    "certificates, certificates made up at the start, discovery "
+                                    "and forced new clusters are not there)"));
   }
   return absl::OkStatus();
 }

@@ -53,7 +53,7 @@ class ServeFlags final {
  private:
   enum class Effect {
     kNone,     // accepted, so that units and manifests written for etcd start unchanged
-    kRefused,  // would promise what is not there (TLS, discovery ...)
+    kRefused,  // would promise what is not there (discovery ...)
   };
   using Target = std::variant<std::string*, int64_t*, bool*, Effect>;
   struct Flag {
@@ -66,6 +66,7 @@ class ServeFlags final {
   };
 
   void AddNodeFlags();
+  void AddTlsFlags();
   void AddEtcdOnlyFlags();
   Flag* Find(std::string_view name);
   absl::Status Set(Flag& flag, const std::string& value, const std::string& source);

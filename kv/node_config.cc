@@ -23,6 +23,8 @@ constexpr Duration kTick = Milliseconds(10);
 constexpr int64_t kTickMs = 10;
 constexpr int64_t kElectionTimeoutMsMax = 50'000;
 constexpr int64_t kShardsMax = 64;
+constexpr absl::string_view kHttp = "http://";
+constexpr absl::string_view kHttps = "https://";
 constexpr char kPeerUrl[] = "http://localhost:2380";
 constexpr char kClientUrl[] = "http://localhost:2379";
 
@@ -235,17 +237,43 @@ absl::Status AddMembers(const NodeSettings& settings, const std::vector<InitialM
   return absl::OkStatus();
 }
 
+// Whether the URLs of a port, of all flags together, are https.
+absl::StatusOr<bool> SchemeOf(absl::string_view port, const Urls& urls) {
+  const bool is_https = IsHttps(urls.front());
+  for (const std::string& url : urls) {
+    if (IsHttps(url) == is_https) continue;
+    return Invalid(absl::StrCat(port, " URLs are partly http and partly https (", urls.front(),
+                                ", ", url, "): use one of them for all"));
+  }
+  return is_https;
+}
+
+absl::Status AddTls(const NodeSettings& settings, NodeConfig& config) {
+  Urls clients = Split(settings.listen_client_urls, kClientUrl);
+  ASSIGN_OR_RETURN(const bool client_https, SchemeOf("client", clients));
+  Urls peers = Split(settings.listen_peer_urls, kPeerUrl);
+  for (const auto& [id, member] : config.members) {
+    peers.insert(peers.end(), member.peer_urls.begin(), member.peer_urls.end());
+  }
+  ASSIGN_OR_RETURN(const bool peer_https, SchemeOf("peer", peers));
+  ASSIGN_OR_RETURN(config.client_tls,
+                   ParseTlsPort("", client_https, settings.client_tls, settings.tls_limits));
+  ASSIGN_OR_RETURN(config.peer_tls,
+                   ParseTlsPort("peer-", peer_https, settings.peer_tls, settings.tls_limits));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
+bool IsHttps(const std::string& url) { return absl::StartsWith(url, kHttps); }
+
 absl::StatusOr<runtime::Address> ParseUrl(const std::string& url) {
-  if (absl::StartsWith(url, "https://")) {
-    return Invalid(absl::StrCat("'", url, "': TLS is not supported yet; use http://"));
+  const absl::string_view scheme = IsHttps(url) ? kHttps : kHttp;
+  if (!absl::StartsWith(url, scheme)) {
+    return Invalid(
+        absl::StrCat("URL scheme must be http or https: '", url, "'; write http://HOST:PORT"));
   }
-  constexpr absl::string_view kScheme = "http://";
-  if (!absl::StartsWith(url, kScheme)) {
-    return Invalid(absl::StrCat("URL scheme must be http: '", url, "'; write http://HOST:PORT"));
-  }
-  const std::string address = url.substr(kScheme.size());
+  const std::string address = url.substr(scheme.size());
   if (address.find_first_of("/?#@ ") != std::string::npos) {
     return Invalid(
         absl::StrCat("URL must not contain a path: '", url, "'; write http://HOST:PORT"));
@@ -297,6 +325,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   ASSIGN_OR_RETURN(
       config.peer_listen,
       ListenAddressesOf("--listen-peer-urls", Split(settings.listen_peer_urls, kPeerUrl)));
+  RETURN_IF_ERROR(AddTls(settings, config));
   if (config.peer_listen.size() != config.shards) {
     return Invalid(absl::StrCat("--listen-peer-urls has ", config.peer_listen.size(),
                                 " URL(s), but --shards is ", config.shards,

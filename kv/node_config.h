@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "framework/base/time.h"
 #include "framework/replica/node.h"
 #include "framework/runtime/network.h"
+#include "kv/tls_settings.h"
 
 namespace lockstep::kv {
 
@@ -36,6 +38,9 @@ struct NodeSettings final {
   int64_t max_txn_ops = 128;
   int64_t quota_backend_bytes = 0;  // 0: etcd's default; negative: none
   int64_t shards = 1;
+  TlsSettings client_tls;
+  TlsSettings peer_tls;
+  TlsLimits tls_limits;
 };
 
 struct MemberConfig final {
@@ -59,14 +64,17 @@ struct NodeConfig final {
   size_t request_bytes_max = 0;
   int txn_ops_max = 0;
   int64_t quota_bytes = 0;  // as typed
+  std::optional<TlsPort> client_tls;
+  std::optional<TlsPort> peer_tls;
 };
 
 // "http://10.0.0.1:2379" as "10.0.0.1:2379". INVALID_ARGUMENT says what is wrong with the URL.
 absl::StatusOr<runtime::Address> ParseUrl(const std::string& url);
+bool IsHttps(const std::string& url);
 
 absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings);
 
-// All but the store and the service, which kv_node.h and the composer add.
+// All but the store, the credentials and the service, which kv_node.h and the composer add.
 replica::NodeOptions ToNodeOptions(const NodeConfig& config);
 
 }  // namespace lockstep::kv

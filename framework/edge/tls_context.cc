@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -135,11 +136,7 @@ absl::Status TlsContext::ApplyPolicy() {
                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
   // An idle connection keeps no buffers.
   SSL_CTX_set_mode(handle_, SSL_MODE_RELEASE_BUFFERS);
-  if (!policy_.cipher_suites.empty() &&
-      SSL_CTX_set_cipher_list(handle_, absl::StrJoin(policy_.cipher_suites, ":").c_str()) != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no cipher suite is known among ", absl::StrJoin(policy_.cipher_suites, ",")));
-  }
+  RETURN_IF_ERROR(ApplyCipherSuites());
   for (const std::string& protocol : policy_.protocols) {
     CHECK_LT(protocol.size(), 256u);
     wire_protocols_ += static_cast<char>(protocol.size());
@@ -149,6 +146,27 @@ absl::Status TlsContext::ApplyPolicy() {
   SSL_CTX_set_alpn_protos(handle_, reinterpret_cast<const unsigned char*>(wire_protocols_.data()),
                           static_cast<unsigned>(wire_protocols_.size()));
   SSL_CTX_set_alpn_select_cb(handle_, &ChooseProtocol, &wire_protocols_);
+  return absl::OkStatus();
+}
+
+absl::Status TlsContext::ApplyCipherSuites() {
+  std::vector<std::string> suites_12;
+  std::vector<std::string> suites_13;
+  for (const std::string& name : policy_.cipher_suites) {
+    // OpenSSL calls the suites of TLS 1.3 by IANA's names, those before by its own.
+    const char* const standard = OPENSSL_cipher_name(name.c_str());
+    const bool is_known_by_iana = std::string_view(standard) != "(NONE)";
+    const bool is_13 = is_known_by_iana && name == standard;
+    (is_13 ? suites_13 : suites_12).push_back(is_known_by_iana ? standard : name);
+    const int taken = is_13 ? SSL_CTX_set_ciphersuites(handle_, name.c_str())
+                            : SSL_CTX_set_cipher_list(handle_, suites_12.back().c_str());
+    if (taken != 1) {
+      ERR_clear_error();
+      return absl::InvalidArgumentError(absl::StrCat("cipher suite ", name, " is unknown"));
+    }
+  }
+  if (!suites_12.empty()) SSL_CTX_set_cipher_list(handle_, absl::StrJoin(suites_12, ":").c_str());
+  if (!suites_13.empty()) SSL_CTX_set_ciphersuites(handle_, absl::StrJoin(suites_13, ":").c_str());
   return absl::OkStatus();
 }
 

@@ -34,7 +34,7 @@ struct TlsPolicy final {
   // name or IP address among its alternative names. Of `requires_client_certificate` and dialing.
   std::vector<std::string> allowed_names;
   TlsVersion version_min = TlsVersion::k12;
-  // OpenSSL's names of cipher suites of TLS 1.2, in order of preference; empty: its defaults.
+  // Cipher suites, by IANA's names (as Go has them) or OpenSSL's; empty: OpenSSL's defaults.
   std::vector<std::string> cipher_suites;
   // Application protocols (RFC 7301) in order of preference; empty: not negotiated.
   std::vector<std::string> protocols;
@@ -63,6 +63,7 @@ class TlsContext final {
   absl::Status LoadOwn(const TlsCredentials& credentials);
   absl::Status LoadTrusted(const std::string& trusted);
   absl::Status ApplyPolicy();
+  absl::Status ApplyCipherSuites();
 
   TlsPolicy policy_;
   std::string wire_protocols_;  // length-prefixed, as ALPN has them

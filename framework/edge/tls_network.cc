@@ -62,11 +62,11 @@ class TlsNetwork::Listener final : public runtime::Listener {
     TlsStreamOptions options;
     options.side = TlsSide::kServer;
     options.handshake_deadline = fiber.now() + network_.options_.handshake_timeout;
-    runtime::Environment& environment = network_.environment_;
+    const TlsDevices& devices = network_.devices_;
     auto stream = std::make_unique<TlsStream>(std::move(below), network_.context_,
-                                              environment.scheduler, environment.clock, options);
+                                              devices.scheduler, devices.clock, options);
     return std::unique_ptr<runtime::Stream>(
-        std::make_unique<Accepted>(std::move(stream), environment.trace));
+        std::make_unique<Accepted>(std::move(stream), devices.trace));
   }
   const runtime::Address& address() const override { return below_->address(); }
 
@@ -84,16 +84,16 @@ std::string HostOf(const runtime::Address& address) {
 }
 
 absl::StatusOr<std::unique_ptr<TlsNetwork>> TlsNetwork::Open(Fiber& fiber,
-                                                             runtime::Environment& environment,
+                                                             const TlsDevices& devices,
                                                              TlsOptions options) {
-  std::unique_ptr<TlsNetwork> network(new TlsNetwork(environment, std::move(options)));
+  std::unique_ptr<TlsNetwork> network(new TlsNetwork(devices, std::move(options)));
   RETURN_IF_ERROR(network->Load(fiber));
   network->WarnOfEnd();
   return network;
 }
 
 absl::Status TlsNetwork::Load(Fiber& fiber) {
-  ASSIGN_OR_RETURN(TlsCredentials credentials, options_.load(fiber, environment_));
+  ASSIGN_OR_RETURN(TlsCredentials credentials, options_.load(fiber));
   if (context_ != nullptr && credentials == credentials_) return absl::OkStatus();
   ASSIGN_OR_RETURN(context_, TlsContext::Make(credentials, options_.policy));
   credentials_ = std::move(credentials);
@@ -102,11 +102,11 @@ absl::Status TlsNetwork::Load(Fiber& fiber) {
 
 void TlsNetwork::WarnOfEnd() {
   if (credentials_.certificate_chain.empty()) return;
-  const Duration left = context_->valid_until() - environment_.clock.Wall();
+  const Duration left = context_->valid_until() - devices_.clock.Wall();
   if (left > kEndsSoon) return;
-  environment_.trace.Emit(runtime::TraceLevel::kWarning, "tls.certificate_ends",
-                          {{"seconds_left", static_cast<int64_t>(left / Seconds(1))},
-                           {"advice", "replace the files; they are read again without a restart"}});
+  devices_.trace.Emit(runtime::TraceLevel::kWarning, "tls.certificate_ends",
+                      {{"seconds_left", static_cast<int64_t>(left / Seconds(1))},
+                       {"advice", "replace the files; they are read again without a restart"}});
 }
 
 void TlsNetwork::Run(Fiber& fiber) {
@@ -115,10 +115,10 @@ void TlsNetwork::Run(Fiber& fiber) {
     const std::shared_ptr<const TlsContext> before = context_;
     const absl::Status status = Load(fiber);
     if (!status.ok()) {
-      environment_.trace.Emit(runtime::TraceLevel::kError, "tls.reload_failed",
-                              {{"reason", std::string(status.message())}});
+      devices_.trace.Emit(runtime::TraceLevel::kError, "tls.reload_failed",
+                          {{"reason", std::string(status.message())}});
     } else if (context_ != before) {
-      environment_.trace.Emit(runtime::TraceLevel::kInfo, "tls.reloaded", {});
+      devices_.trace.Emit(runtime::TraceLevel::kInfo, "tls.reloaded", {});
       WarnOfEnd();
     }
   }
@@ -128,17 +128,17 @@ absl::StatusOr<std::unique_ptr<runtime::Stream>> TlsNetwork::Dial(Fiber& fiber,
                                                                   const runtime::Address& address,
                                                                   MonoTime deadline) {
   ASSIGN_OR_RETURN(std::unique_ptr<runtime::Stream> below,
-                   environment_.network.Dial(fiber, address, deadline));
+                   devices_.network.Dial(fiber, address, deadline));
   TlsStreamOptions options;
   options.side = TlsSide::kClient;
   options.server_name = HostOf(address);
   options.handshake_deadline = std::min(deadline, fiber.now() + options_.handshake_timeout);
-  auto stream = std::make_unique<TlsStream>(std::move(below), context_, environment_.scheduler,
-                                            environment_.clock, options);
+  auto stream = std::make_unique<TlsStream>(std::move(below), context_, devices_.scheduler,
+                                            devices_.clock, options);
   const absl::Status status = stream->Handshake(fiber);
   if (!status.ok()) {
-    environment_.trace.Emit(runtime::TraceLevel::kWarning, "tls.refused",
-                            {{"peer", address}, {"reason", std::string(status.message())}});
+    devices_.trace.Emit(runtime::TraceLevel::kWarning, "tls.refused",
+                        {{"peer", address}, {"reason", std::string(status.message())}});
     return status;
   }
   return std::unique_ptr<runtime::Stream>(std::move(stream));
@@ -146,7 +146,7 @@ absl::StatusOr<std::unique_ptr<runtime::Stream>> TlsNetwork::Dial(Fiber& fiber,
 
 absl::StatusOr<std::unique_ptr<runtime::Listener>> TlsNetwork::Listen(
     const runtime::Address& address) {
-  ASSIGN_OR_RETURN(std::unique_ptr<runtime::Listener> below, environment_.network.Listen(address));
+  ASSIGN_OR_RETURN(std::unique_ptr<runtime::Listener> below, devices_.network.Listen(address));
   return std::unique_ptr<runtime::Listener>(std::make_unique<Listener>(*this, std::move(below)));
 }
 

@@ -9,14 +9,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "framework/edge/tls_context.h"
-#include "framework/runtime/environment.h"
+#include "framework/fiber/scheduler.h"
+#include "framework/runtime/clock.h"
+#include "framework/runtime/network.h"
+#include "framework/runtime/trace.h"
 
 namespace lockstep::edge {
 
+// What a TlsNetwork uses of the world; all outlive it.
+struct TlsDevices final {
+  fiber::Scheduler& scheduler;
+  runtime::Network& network;
+  runtime::Clock& clock;
+  runtime::Trace& trace;
+};
+
 struct TlsOptions final {
   TlsPolicy policy;
-  // The credentials as they are now. Called by a fiber at the start and every `reload_interval`.
-  std::function<absl::StatusOr<TlsCredentials>(Fiber&, runtime::Environment&)> load;
+  // The credentials as they are now. Called at the start and every `reload_interval`; may suspend.
+  std::function<absl::StatusOr<TlsCredentials>(Fiber&)> load;
   Duration reload_interval = Seconds(10);
   Duration handshake_timeout = Seconds(5);
 };
@@ -27,8 +38,7 @@ struct TlsOptions final {
 class TlsNetwork final : public runtime::Network {
  public:
   // Loads the credentials. INVALID_ARGUMENT or what `load` says. Suspends.
-  static absl::StatusOr<std::unique_ptr<TlsNetwork>> Open(Fiber& fiber,
-                                                          runtime::Environment& environment,
+  static absl::StatusOr<std::unique_ptr<TlsNetwork>> Open(Fiber& fiber, const TlsDevices& devices,
                                                           TlsOptions options);
 
   absl::StatusOr<std::unique_ptr<runtime::Stream>> Dial(Fiber& fiber,
@@ -42,15 +52,15 @@ class TlsNetwork final : public runtime::Network {
   void Run(Fiber& fiber);
 
  private:
-  TlsNetwork(runtime::Environment& environment, TlsOptions options)
-      : environment_(environment), options_(std::move(options)) {}
+  TlsNetwork(const TlsDevices& devices, TlsOptions options)
+      : devices_(devices), options_(std::move(options)) {}
   class Listener;
   class Accepted;
 
   absl::Status Load(Fiber& fiber);
   void WarnOfEnd();
 
-  runtime::Environment& environment_;
+  TlsDevices devices_;
   TlsOptions options_;
   TlsCredentials credentials_;
   std::shared_ptr<const TlsContext> context_;

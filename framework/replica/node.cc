@@ -9,6 +9,7 @@
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
 #include "framework/replica/identity.h"
+#include "framework/replica/node_networks.h"
 #include "framework/replica/shard.h"
 
 namespace lockstep::replica {
@@ -24,11 +25,12 @@ MonoTime DeadlineOf(Fiber& fiber, const edge::GrpcRequest& request) {
 // One shard of a running node; RunNode's locals, with names.
 class NodeShard final {
  public:
-  NodeShard(runtime::Environment& environment, const NodeOptions& options, NodeShared& shared)
-      : environment_(environment),
+  NodeShard(NodeNetworks& networks, const NodeOptions& options, NodeShared& shared)
+      : networks_(networks),
+        environment_(networks.environment()),
         options_(options),
-        slot_(shared.directory.slot(environment.shard)),
-        client_(environment, shared.directory, options.group),
+        slot_(shared.directory.slot(environment_.shard)),
+        client_(environment_, shared.directory, options.group),
         shards_(shared.directory.shard_count()),
         home_(shared.directory.ShardOf(options.group)) {}
 
@@ -55,6 +57,7 @@ class NodeShard final {
     fiber::Scope scope(environment_.scheduler);
     absl::Status ended;
     fiber::Event over;
+    networks_.Spawn(scope);
     scope.Spawn("node.shard", [&](Fiber& running) {
       ended = shard_->Run(running);
       over.Set();
@@ -110,7 +113,7 @@ class NodeShard final {
     server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
                                                  registry_, options_.client_port);
     for (const runtime::Address& address : options_.client_listen) {
-      ASSIGN_OR_RETURN(auto listener, environment_.network.Listen(address));
+      ASSIGN_OR_RETURN(auto listener, networks_.clients().Listen(address));
       listeners_.push_back(std::move(listener));
     }
     return absl::OkStatus();
@@ -121,6 +124,7 @@ class NodeShard final {
     if (server_) server_->Shutdown(fiber, fiber.now() + options_.drain_timeout);
   }
 
+  NodeNetworks& networks_;
   runtime::Environment& environment_;
   const NodeOptions& options_;
   ShardDirectory::Slot& slot_;
@@ -138,7 +142,8 @@ class NodeShard final {
 
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop) {
-  NodeShard shard(environment, options, shared);
+  ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
+  NodeShard shard(*networks, options, shared);
   RETURN_IF_ERROR(shard.Open(fiber));
   environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started", {});
   absl::Status status = shard.Run(fiber, stop);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "framework/edge/grpc_connection.h"
 #include "framework/edge/grpc_service.h"
+#include "framework/edge/tls_context.h"
 #include "framework/fiber/sync.h"
 #include "framework/machine/ordered_store.h"
 #include "framework/machine/state_machine.h"
@@ -29,6 +31,13 @@ namespace lockstep::replica {
 using StoreOpener = std::function<absl::StatusOr<std::unique_ptr<machine::OrderedStore>>(
     Fiber&, runtime::Environment&, const std::string& directory)>;
 
+// TLS of one of a node's ports. Every shard loads the credentials by itself, again and again:
+// whoever replaces them need not restart the node.
+struct NodeTls final {
+  edge::TlsPolicy policy;
+  std::function<absl::StatusOr<edge::TlsCredentials>(Fiber&, runtime::Environment&)> load;
+};
+
 struct NodeOptions final {
   ClusterId cluster;
   // Every member's peer addresses, one per shard; this node's are where it listens.
@@ -36,6 +45,9 @@ struct NodeOptions final {
   // Where clients connect; served by shard 0. (No address: no client port.)
   std::vector<runtime::Address> client_listen;
   edge::GrpcServerOptions client_port;
+  // Without: connections are neither encrypted nor proven. Peers dial and accept with `peer_tls`.
+  std::optional<NodeTls> peer_tls;
+  std::optional<NodeTls> client_tls;
   GroupId group{1};
   Duration tick = Milliseconds(10);
   raft::Options raft;               // ticks and limits

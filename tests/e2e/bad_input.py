@@ -61,10 +61,10 @@ def bad_values_name_flag_value_and_remedy(tools, directory):
             (["--name", "n1", "--initial-cluster", "n1=http://10.0.0.9:2380"],
              ["--initial-cluster has n1=http://10.0.0.9:2380", "--initial-advertise-peer-urls"]),
             (["--listen-client-urls", "https://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379"],
-             ["--listen-client-urls", "TLS"]),
+             ["--cert-file is missing", "https"]),
             (["--listen-client-urls", "http://127.0.0.1:2379"], ["--advertise-client-urls is required"]),
             (["--initial-cluster-state", "old"], ["old", "new or existing"]),
-            (["--cert-file", "server.pem"], ["--cert-file", "TLS"])):
+            (["--auto-tls"], ["--auto-tls", "not supported"])):
         done = serve(tools, "--data-dir", os.path.join(directory, "never"), *flags)
         check(done.returncode == 2, "%s: exit code %d: %s" % (flags, done.returncode, done.stderr))
         check(done.stderr.count("\n") == 1, "%s: more than a line: %s" % (flags, done.stderr))

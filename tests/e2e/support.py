@@ -59,7 +59,7 @@ def run(command, stdin="", timeout=60, env=None):
 class Node:
     """One `serve` process, of lockstep or of etcd: they take the same flags."""
 
-    def __init__(self, command, name, directory, client_port, peer_port, cluster, token, extra=()):
+    def __init__(self, command, name, directory, client_port, peer_port, cluster, token, extra=(), scheme="http"):
         self.name = name
         self.data_dir = os.path.join(directory, name)
         self.log_path = os.path.join(directory, name + ".log")
@@ -67,10 +67,10 @@ class Node:
         self.peer = "127.0.0.1:%d" % peer_port
         self.command = list(command) + [
             "--name", name, "--data-dir", self.data_dir,
-            "--listen-client-urls", "http://" + self.client,
-            "--advertise-client-urls", "http://" + self.client,
-            "--listen-peer-urls", "http://" + self.peer,
-            "--initial-advertise-peer-urls", "http://" + self.peer,
+            "--listen-client-urls", scheme + "://" + self.client,
+            "--advertise-client-urls", scheme + "://" + self.client,
+            "--listen-peer-urls", scheme + "://" + self.peer,
+            "--initial-advertise-peer-urls", scheme + "://" + self.peer,
             "--initial-cluster", cluster, "--initial-cluster-token", token] + list(extra)
         self.process = None
 
@@ -120,12 +120,13 @@ class Node:
 class Cluster:
     """Nodes that know each other. A context manager: nothing is left running."""
 
-    def __init__(self, command, count, directory, token="e2e", extra=()):
+    def __init__(self, command, count, directory, token="e2e", extra=(), scheme="http"):
         ports = free_ports(2 * count)
         names = ["n%d" % (i + 1) for i in range(count)]
         peers = ports[count:]
-        self.initial = ",".join("%s=http://127.0.0.1:%d" % (name, port) for name, port in zip(names, peers))
-        self.nodes = [Node(command, name, directory, client, peer, self.initial, token, extra)
+        self.initial = ",".join("%s=%s://127.0.0.1:%d" % (name, scheme, port) for name, port in zip(names, peers))
+        self.nodes = [Node(command, name, directory, client, peer, self.initial, token,
+                           extra(name) if callable(extra) else extra, scheme)
                       for name, client, peer in zip(names, ports, peers)]
 
     def __enter__(self):
@@ -156,6 +157,7 @@ class Tools:
         check(os.access(self.lockstep, os.X_OK), self.lockstep + " is not built")
         self.etcdctl = shutil.which("etcdctl")
         self.serve = [self.lockstep, "serve"]
+        self.client_flags = []  # of every command that talks to nodes
 
     def await_leader(self, nodes, timeout=20.0):
         endpoints = ",".join(node.client for node in nodes)
@@ -163,11 +165,11 @@ class Tools:
         def led():
             for node in nodes:
                 check(node.alive(), "%s ended: %s" % (node.name, node.log()[-1000:] if not node.alive() else ""))
-            return run([self.lockstep, "status", "--quiet", "--endpoints", endpoints]).returncode == 0
+            return run([self.lockstep, "status", "--quiet", "--endpoints", endpoints] + self.client_flags).returncode == 0
         wait_until("a leader that all know", led, timeout)
 
     def status(self, node):
-        done = run([self.lockstep, "status", "-w", "json", "--endpoints", node.client])
+        done = run([self.lockstep, "status", "-w", "json", "--endpoints", node.client] + self.client_flags)
         return json.loads(done.stdout)[0] if done.stdout else {"error": done.stderr}
 
     def leader(self, nodes):
@@ -180,11 +182,11 @@ class Tools:
 
     def put(self, node, key, value, timeout="5s"):
         return run([self.lockstep, "kv", "put", key, value, "--endpoints", node.client,
-                    "--command-timeout", timeout])
+                    "--command-timeout", timeout] + self.client_flags)
 
     def get(self, node, key, consistency="l"):
         done = run([self.lockstep, "kv", "get", key, "--print-value-only", "--consistency", consistency,
-                    "--endpoints", node.client])
+                    "--endpoints", node.client] + self.client_flags)
         check(done.returncode == 0, "get of %s at %s: %s" % (key, node.name, done.stderr))
         return done.stdout.rstrip("\n")
 

@@ -141,7 +141,48 @@ TEST(NodeConfig, UrlsAreChecked) {
                           "http://h:65536", "http://h:1/path", "http://::1:80", "http://a:b:1"}) {
     EXPECT_FALSE(ParseUrl(url).ok()) << url;
   }
-  EXPECT_NE(ParseUrl("https://h:1").status().message().find("TLS"), std::string::npos);
+  EXPECT_EQ(*ParseUrl("https://h:1"), "h:1");
+}
+
+TEST(NodeConfig, HttpsNeedsFilesAndOneSchemePerPort) {
+  NodeSettings settings;
+  settings.listen_client_urls = "https://127.0.0.1:2379";
+  settings.advertise_client_urls = "https://127.0.0.1:2379";
+  EXPECT_NE(ErrorOf(settings).find("--cert-file is missing"), std::string::npos);
+  settings.client_tls.cert_file = "c.pem";
+  EXPECT_NE(ErrorOf(settings).find("--key-file is missing"), std::string::npos);
+  settings.client_tls.key_file = "k.pem";
+  ASSERT_TRUE(ParseNodeConfig(settings).ok());
+  settings.client_tls.client_cert_auth = true;
+  EXPECT_NE(ErrorOf(settings).find("--trusted-ca-file is missing"), std::string::npos);
+  settings.client_tls.trusted_ca_file = "ca.pem";
+  settings.tls_limits.min_version = "TLS1.0";
+  EXPECT_NE(ErrorOf(settings).find("--tls-min-version 'TLS1.0'"), std::string::npos);
+  settings.tls_limits.min_version = "TLS1.3";
+  auto config = ParseNodeConfig(settings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->client_tls->policy.requires_client_certificate);
+  EXPECT_FALSE(config->peer_tls.has_value());
+  settings.listen_client_urls += ",http://127.0.0.1:2378";
+  EXPECT_NE(ErrorOf(settings).find("partly http and partly https"), std::string::npos);
+}
+
+TEST(NodeConfig, PeersOfTlsTrustAnAuthorityAndMayBeNamed) {
+  NodeSettings settings;
+  settings.listen_peer_urls = "https://127.0.0.1:2380";
+  EXPECT_NE(ErrorOf(settings).find("partly http"), std::string::npos);
+  settings.initial_advertise_peer_urls = "https://127.0.0.1:2380";
+  settings.peer_tls.cert_file = "c.pem";
+  settings.peer_tls.key_file = "k.pem";
+  EXPECT_NE(ErrorOf(settings).find("--peer-trusted-ca-file is missing"), std::string::npos);
+  settings.peer_tls.trusted_ca_file = "ca.pem";
+  settings.peer_tls.allowed_cn = "n1, n2";
+  settings.peer_tls.allowed_hostname = "n3.example";
+  auto config = ParseNodeConfig(settings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::vector<std::string> names = {"n1", "n2", "n3.example"};
+  EXPECT_EQ(config->peer_tls->policy.allowed_names, names);
+  EXPECT_TRUE(config->peer_tls->policy.requires_client_certificate);
 }
 
 TEST(NodeConfig, NamesCannotBeBound) {

@@ -364,6 +364,9 @@ TEST(TlsContextTest, SaysWhatIsWrongWithCredentials) {
   TlsPolicy policy;
   policy.cipher_suites = {"NO-SUCH-SUITE"};
   EXPECT_TRUE(Says(refusal(good, policy), "NO-SUCH-SUITE"));
+  policy.cipher_suites = {"TLS_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+                          "ECDHE-ECDSA-CHACHA20-POLY1305"};
+  EXPECT_TRUE(TlsContext::Make(good, policy).ok());
   std::string cut = good.certificate_chain + good.certificate_chain;
   cut.resize(cut.size() - 40);
   EXPECT_TRUE(Says(refusal({cut, good.private_key, good.trusted}), "chain of certificates"));
