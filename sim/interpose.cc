@@ -1,9 +1,14 @@
 #include "sim/interpose.h"
 
+// The only way to give OpenSSL randomness of one's own without a provider.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <rocksdb/env.h>
@@ -13,6 +18,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cstdarg>
@@ -68,8 +74,11 @@ CodeRange RangeOf(const char* library) {
 bool CalledByStore(const void* caller) {
   // nghttp2 looks at the clock when a peer resets a stream, for a limit that the edge has switched
   // off.
-  static const CodeRange ranges[] = {RangeOf("librocksdb"), RangeOf("libnghttp2")};
-  return ranges[0].Holds(caller) || ranges[1].Holds(caller);
+  // OpenSSL stamps sessions, which nobody resumes.
+  static const CodeRange ranges[] = {RangeOf("librocksdb"), RangeOf("libnghttp2"),
+                                     RangeOf("libcrypto"), RangeOf("libssl")};
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [caller](const CodeRange& range) { return range.Holds(caller); });
 }
 
 // Allocators and sanitizers look at the clock; nothing that they do shows.
@@ -197,6 +206,27 @@ rocksdb::Status LockstepStoreRegisterEvery(void*, int, const std::function<void(
   ++sim::counts.store_periodic_tasks;
   return rocksdb::Status::OK();
 }
+
+// --- libcrypto -----------------------------------------------------------------------------------
+// Keys, nonces and serial numbers inside a universe come from its seed.
+
+extern "C" int LockstepTlsRandom(unsigned char* out, int size) {
+  if (sim::running_world == nullptr) return RAND_OpenSSL()->bytes(out, size);
+  lockstep::base::SequentialRandom& random = sim::running_world->TlsRandom();
+  for (int i = 0; i < size; ++i) out[i] = static_cast<unsigned char>(random.Next());
+  return 1;
+}
+extern "C" int LockstepTlsRandomStatus() { return 1; }
+
+namespace {
+const RAND_METHOD kTlsRandom = {nullptr, &LockstepTlsRandom, nullptr,
+                                nullptr, &LockstepTlsRandom, &LockstepTlsRandomStatus};
+// Before main: OpenSSL sets itself up once, and that may look at the world.
+const bool kTlsIsSetUp = [] {
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  return RAND_set_rand_method(&kTlsRandom) == 1;
+}();
+}  // namespace
 
 #if defined(__SANITIZE_ADDRESS__)
 // RocksDB's accounting, and so its flushes, depend on how large an allocation really is. Other

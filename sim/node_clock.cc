@@ -25,6 +25,8 @@ int64_t Signed(Draws& draws, Stream stream, uint64_t key, uint64_t limit) {
 
 }  // namespace
 
+WallTime TrueWallTime(const World& world) { return {kEpochNs + world.now().ns}; }
+
 NodeClock::NodeClock(World& world, NodeId node)
     : world_(world), node_(node), base_virtual_(world.now()) {
   Draws& draws = world.draws();

@@ -50,6 +50,9 @@ class NodeClock final : public runtime::Clock {
   WallTime frozen_at_;
 };
 
+// What an honest wall clock shows.
+WallTime TrueWallTime(const World& world);
+
 }  // namespace lockstep::sim
 
 #endif  // LOCKSTEP_SIM_NODE_CLOCK_H_

@@ -121,6 +121,13 @@ uint32_t& World::StoreRandomState() {
   return at->second;
 }
 
+base::SequentialRandom& World::TlsRandom() {
+  const auto at = tls_random_.find(running_node_);
+  if (at != tls_random_.end()) return at->second;
+  const uint64_t seed = draws_.Entropy("tls.random", running_node_.value());
+  return tls_random_.emplace(running_node_, base::SequentialRandom(seed)).first->second;
+}
+
 bool World::RunUrgent() {
   CHECK_EQ(product_depth_, 0u);
   if (urgent_.empty()) return false;

@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "framework/base/ids.h"
+#include "framework/base/random.h"
 #include "sim/draws.h"
 #include "sim/event_log.h"
 #include "sim/fault_class.h"
@@ -108,6 +109,8 @@ class World final {
 
   // The state of RocksDB's own generator for the node that runs; see interpose.cc.
   uint32_t& StoreRandomState();
+  // What OpenSSL draws from, likewise.
+  base::SequentialRandom& TlsRandom();
 
  private:
   struct Pending final {
@@ -142,6 +145,7 @@ class World final {
   NodeId running_node_;
   uint32_t product_depth_ = 0;
   std::map<NodeId, uint32_t> store_random_;
+  std::map<NodeId, base::SequentialRandom> tls_random_;
 };
 
 }  // namespace lockstep::sim

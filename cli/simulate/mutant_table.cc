@@ -35,6 +35,7 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM76OlderVersionsForgotten, "M76", "a full list of older versions is not stored"},
       {Id::kM77DeletedKeyRemembered, "M77", "a deleted key stays in the cache of recent ones"},
       {Id::kM78QuotaIgnoredByTxn, "M78", "transactions put although there is no space"},
+      {Id::kM90ReloadedCertificateUnused, "M90", "replaced TLS credentials are not used"},
   };
   return all;
 }

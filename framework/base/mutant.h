@@ -42,6 +42,7 @@ enum class Id : int {
   kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
   kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
+  kM90ReloadedCertificateUnused = 90,     // edge: credentials that were replaced are still used
 };
 
 // Whether the given bug is planted in this run.

@@ -28,6 +28,7 @@ TlsHandle<EVP_PKEY> NewKey() {
 void SetSerialNumber(X509* certificate) {
   // RFC 5280 4.1.2.2: positive, at most 20 bytes; random, so that no list has to be kept.
   std::array<unsigned char, 16> bytes{};
+  // lint: allow(entropy) OpenSSL's, as its keys; a universe replaces it (sim/interpose.cc)
   CHECK_EQ(RAND_bytes(bytes.data(), bytes.size()), 1) << TakeTlsError();
   bytes[0] = static_cast<unsigned char>(bytes[0] & 0x7f) | 1;
   const TlsHandle<BIGNUM> number(BN_bin2bn(bytes.data(), bytes.size(), nullptr));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/tls_stream.h"
 
@@ -95,6 +96,10 @@ absl::StatusOr<std::unique_ptr<TlsNetwork>> TlsNetwork::Open(Fiber& fiber,
 absl::Status TlsNetwork::Load(Fiber& fiber) {
   ASSIGN_OR_RETURN(TlsCredentials credentials, options_.load(fiber));
   if (context_ != nullptr && credentials == credentials_) return absl::OkStatus();
+  // Planted bug M90: what was loaded first stays.
+  if (context_ != nullptr && mutant::Enabled(mutant::Id::kM90ReloadedCertificateUnused)) {
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(context_, TlsContext::Make(credentials, options_.policy));
   credentials_ = std::move(credentials);
   return absl::OkStatus();

@@ -36,6 +36,7 @@ using StoreOpener = std::function<absl::StatusOr<std::unique_ptr<machine::Ordere
 struct NodeTls final {
   edge::TlsPolicy policy;
   std::function<absl::StatusOr<edge::TlsCredentials>(Fiber&, runtime::Environment&)> load;
+  Duration reload_interval = Seconds(10);
 };
 
 struct NodeOptions final {

@@ -18,6 +18,7 @@ absl::StatusOr<std::unique_ptr<edge::TlsNetwork>> OpenTls(Fiber& fiber,
   if (!tls) return std::unique_ptr<edge::TlsNetwork>();
   edge::TlsOptions options;
   options.policy = tls->policy;
+  options.reload_interval = tls->reload_interval;
   options.load = [&load = tls->load, &environment](Fiber& loading) {
     return load(loading, environment);
   };

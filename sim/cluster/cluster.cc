@@ -54,6 +54,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       }),
       oracle_(log_image_),
       network_(world) {
+  if (shape_.peer_tls) certificates_ = std::make_unique<PeerCertificates>(world);
   std::vector<SimNode*> targets;
   for (uint32_t i = 0; i < shape_.nodes; ++i) {
     nodes_.push_back(std::make_unique<SimNode>(
@@ -100,7 +101,10 @@ void Cluster::CheckImage(SimNode& node) {
   if (!nemesis_->has_swapped_disk(node.id())) oracle_.CheckImage(node.id(), kGroup);
 }
 
-void Cluster::Heal() { nemesis_->Heal(); }
+void Cluster::Heal() {
+  nemesis_->Heal();
+  if (certificates_ != nullptr) certificates_->Heal();
+}
 
 void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
 
@@ -117,6 +121,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   }
   const auto index = static_cast<uint32_t>(node.id().value() - 1);
   options.client_listen.push_back(absl::StrCat(HostOf(index), ":", kClientPort));
+  if (certificates_ != nullptr) options.peer_tls = certificates_->For(HostOf(index));
   SetTimers(node, options);
   const FaultRates& rates = world_.rates();
   options.raft.saves_commit = shape_.saves_commit;

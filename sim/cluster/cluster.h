@@ -15,6 +15,7 @@
 #include "sim/cluster/durable_image.h"
 #include "sim/cluster/nemesis.h"
 #include "sim/cluster/oracle.h"
+#include "sim/cluster/peer_certificates.h"
 #include "sim/cluster/recording_observer.h"
 #include "sim/cluster/workload.h"
 #include "sim/sim_network.h"
@@ -32,6 +33,7 @@ struct ClusterShape final {
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
   bool saves_commit = true;
+  bool peer_tls = false;  // peers encrypt, and prove who they are
 };
 
 // How a node opens its stores; called at every boot.
@@ -87,6 +89,7 @@ class Cluster final {
   Workload& workload_;
   StoreOpenerFactory open_stores_;
   LogImage log_image_;
+  std::unique_ptr<PeerCertificates> certificates_;  // null: peers talk in the clear
   Oracle oracle_;
   std::map<NodeId, std::unique_ptr<RecordingObserver>> recording_;  // if somebody records
   SimNetwork network_;

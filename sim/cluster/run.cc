@@ -29,6 +29,8 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   // Without the hint, writes that concern terms and votes are rare enough to be forgotten.
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
+  // A handshake costs a thousand events' worth of time, so few universes have them.
+  shape.peer_tls = world.draws().Chance("shape.peer_tls", 0, kMillion / 24);
   return shape;
 }
 
