@@ -2,12 +2,12 @@
 #ifndef LOCKSTEP_FRAMEWORK_EDGE_TLS_HANDLES_H_
 #define LOCKSTEP_FRAMEWORK_EDGE_TLS_HANDLES_H_
 
-#include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
+#include <openssl/bio.h>     // lint: allow(heavy) for tls_*.cc
+#include <openssl/bn.h>      // lint: allow(heavy) for tls_*.cc
+#include <openssl/evp.h>     // lint: allow(heavy) for tls_*.cc
+#include <openssl/pem.h>     // lint: allow(heavy) for tls_*.cc
+#include <openssl/x509.h>    // lint: allow(heavy) for tls_*.cc
+#include <openssl/x509v3.h>  // lint: allow(heavy) for tls_*.cc
 
 #include <memory>
 #include <string>
