@@ -31,6 +31,8 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
   // A handshake costs a thousand events' worth of time, so few universes have them.
   shape.peer_tls = world.draws().Chance("shape.peer_tls", 0, kMillion / 24);
+  // (A tape may ask for more.)
+  shape.image_period = draws.Given("shape.image_period", 0, shape.image_period, shape.image_period);
   return shape;
 }
 
