@@ -44,6 +44,10 @@ enum class Id : int {
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
   kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
   kM93PromotedWithoutCatchingUp = 93,     // replica: a learner is promoted whatever it holds
+  kM80IndexEntryNotRemoved = 80,          // docs: an update leaves the old version's index entries
+  kM81OplogOutsideBatch = 81,             // docs: the oplog row is in a batch of its own
+  kM82RevisionsForgotten = 82,            // docs: revisions start again from the clock
+  kM83AcknowledgedBeforeSync = 83,        // docs: a durable write is acknowledged before its sync
 };
 
 // Whether the given bug is planted in this run.
