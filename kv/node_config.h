@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "framework/base/ids.h"
 #include "framework/base/limits.h"
 #include "framework/base/time.h"
@@ -21,6 +22,9 @@
 #include "kv/tls_settings.h"
 
 namespace lockstep::kv {
+
+inline constexpr absl::string_view kHttp = "http://";
+inline constexpr absl::string_view kHttps = "https://";
 
 // As typed. Lists are separated by commas; an empty one means its default, which is etcd's.
 struct NodeSettings final {
@@ -45,19 +49,23 @@ struct NodeSettings final {
 
 struct MemberConfig final {
   std::string name;
-  std::vector<std::string> peer_urls;    // one per shard
-  std::vector<std::string> client_urls;  // only this node's are known
+  std::vector<std::string> peer_urls;  // one per shard
 };
 
 // Invariants: `members` has `self` and nobody twice; every member has `shards` peer URLs; the
-// cluster's and the members' ids are not 0. A value.
+// cluster's and the members' ids are not 0. Only for a new cluster the ids are right: otherwise the
+// data directory or the members that are asked have them. A value.
 struct NodeConfig final {
   ClusterId cluster;
   NodeId self;
   std::map<NodeId, MemberConfig> members;
-  std::vector<runtime::Address> peer_listen;    // one per shard
-  std::vector<runtime::Address> client_listen;  // any of them
+  std::string name;
+  std::vector<std::string> client_urls;          // as advertised
+  std::vector<runtime::Address> peer_advertise;  // one per shard
+  std::vector<runtime::Address> peer_listen;     // one per shard
+  std::vector<runtime::Address> client_listen;   // any of them
   bool is_new_cluster = true;
+  bool names_cluster = false;  // --initial-cluster was given
   uint32_t shards = 1;
   Duration heartbeat_interval{};
   Duration election_timeout{};
@@ -66,6 +74,8 @@ struct NodeConfig final {
   int64_t quota_bytes = 0;  // as typed
   std::optional<TlsPort> client_tls;
   std::optional<TlsPort> peer_tls;
+
+  absl::string_view peer_scheme() const { return peer_tls ? kHttps : kHttp; }
 };
 
 // "http://10.0.0.1:2379" as "10.0.0.1:2379". INVALID_ARGUMENT says what is wrong with the URL.

@@ -40,6 +40,7 @@ class KvService final {
     size_t request_bytes_max = limits::kRequestBytesMax;
     int txn_ops_max = kTxnOpsMax;
     int64_t quota_bytes = 0;  // see Quota
+    std::string peer_scheme = "http://";
   };
 
   // `self`: for whom alarms are raised here.
@@ -69,6 +70,14 @@ class KvService final {
   Status Hash(Fiber& fiber, const Request& request, std::string* response);
   Status HashKv(Fiber& fiber, const Request& request, std::string* response);
   Status MemberList(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberAdd(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberRemove(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberUpdate(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberPromote(Fiber& fiber, const Request& request, std::string* response);
+  Status MoveLeader(Fiber& fiber, const Request& request, std::string* response);
+
+  Status ChangeMembers(Fiber& fiber, const Request& request, replica::MemberStep::Kind kind,
+                       replica::Member member);
 
   // Proposes the request as it came and answers with the outcome, once there is room for it.
   Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response,
