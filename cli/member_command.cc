@@ -18,6 +18,7 @@
 #include "cli/table.h"
 #include "framework/replica/member_change.h"
 #include "kv/members.h"
+#include "kv/node_config.h"
 #include "kv/proto/rpc.pb.h"
 
 namespace lockstep::cli {
@@ -141,7 +142,9 @@ int Change(Fiber& fiber, Client& client, const std::string& what, const MemberOp
   std::vector<etcdserverpb::Member> members;
   if (list.ok()) {
     for (const replica::Member& member : list->members) {
-      kv::FillMember(member, members.emplace_back());
+      // (The list has addresses; whether peers use TLS is in no answer. Most use it on both ports.)
+      kv::FillMember(member, options.client.has_tls() ? kv::kHttps : kv::kHttp,
+                     members.emplace_back());
     }
   }
   return Print(members, options.format);
