@@ -43,7 +43,7 @@ void Raft::Core::Tick(Leader& leader) {
       BecomeFollower(hard_.term, NodeId(0));
       return;
     }
-    for (auto& [id, progress] : leader.peers) progress.set_recently_active(false);
+    for (auto& [id, progress] : leader.peers) progress.StartSpan();
   }
   if (leader.transfer_target != NodeId(0) && ++leader.transfer_elapsed >= options_.election_ticks) {
     leader.transfer_target = NodeId(0);

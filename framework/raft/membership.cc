@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 
@@ -43,6 +44,13 @@ void Raft::Core::AppendConfiguration(Leader& leader, Configuration configuration
   entries[0].configuration = std::make_shared<const Configuration>(std::move(configuration));
   AppendAsLeader(leader, std::move(entries));
   leader.pending_configuration = log_.last_index();
+  if (mutant::Enabled(mutant::Id::kM90ConfigurationAtOnce)) {
+    const Configuration early = *log_.At(log_.last_index()).configuration;
+    if (IsVoter(early, options_.self)) {
+      configuration_ = early;
+      UpdatePeers(leader);
+    }
+  }
   SendAppendsToAll(leader);
 }
 

@@ -249,7 +249,7 @@ std::vector<PeerStatus> Raft::Core::Peers() const {
     status.match = progress.match();
     status.next = progress.next();
     status.is_learner = IsLearner(configuration_, id);
-    status.recently_active = progress.recently_active();
+    status.recently_active = progress.seen_lately();
     status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
     peers.push_back(status);
   }
