@@ -59,6 +59,8 @@ void Raft::Core::ApplyConfiguration(const Configuration& configuration, Index in
   CHECK_LE(index, log_.applied());
   configuration_ = configuration;
   effects_.events.emplace_back(ConfigurationChanged{configuration, index});
+  // A restart that knew less would go by the old one, whose voters may be gone by then.
+  must_save_commit_ = true;
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return;
   UpdatePeers(*leader);

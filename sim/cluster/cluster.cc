@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/checksum.h"
 #include "framework/replica/identity.h"
@@ -368,6 +369,14 @@ std::string Cluster::DescribeProgress() {
     absl::StrAppend(&out, "role ", static_cast<int>(status.role), " term ", status.term.value(),
                     " leader ", status.leader.value(), " last ", status.last_index.value(),
                     " commit ", status.commit.value(), " applied ", status.applied.value());
+    if (shape_.spares == 0) continue;
+    const auto show = [](const std::vector<NodeId>& ids) {
+      return absl::StrJoin(ids, ",",
+                           [](std::string* text, NodeId id) { absl::StrAppend(text, id.value()); });
+    };
+    absl::StrAppend(&out, " voters ", show(status.configuration.voters), " outgoing ",
+                    show(status.configuration.outgoing), " learners ",
+                    show(status.configuration.learners), " of list ", replica->members()->version);
   }
   if (clients_running_ > 0) absl::StrAppend(&out, "; ", clients_running_, " clients still wait");
   return out;
