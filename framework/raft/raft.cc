@@ -166,7 +166,8 @@ void Raft::Core::IssueWrite() {
   UnsavedLog unsaved = log_.TakeUnsaved();
   const bool ballot_changed = hard_.term != saved_.term || hard_.vote != saved_.vote;
   const bool log_changed = unsaved.snapshot.has_value() || !unsaved.entries.empty();
-  if (!ballot_changed && !log_changed) return;
+  const bool commit_due = std::exchange(must_save_commit_, false) && hard_.commit != saved_.commit;
+  if (!ballot_changed && !log_changed && !commit_due) return;
   Persist persist;
   if (unsaved.snapshot.has_value()) {
     persist.id = writes_.IssueSnapshot(unsaved.snapshot->index, log_.last_index());
@@ -177,7 +178,9 @@ void Raft::Core::IssueWrite() {
   }
   persist.snapshot = std::move(unsaved.snapshot);
   persist.entries = std::move(unsaved.entries);
-  if (ballot_changed || (options_.saves_commit && hard_ != saved_)) persist.hard_state = hard_;
+  if (ballot_changed || commit_due || (options_.saves_commit && hard_ != saved_)) {
+    persist.hard_state = hard_;
+  }
   saved_ = hard_;
   CHECK(!effects_.persist.has_value());
   effects_.persist = std::move(persist);
@@ -253,7 +256,7 @@ std::vector<PeerStatus> Raft::Core::Peers() const {
     status.match = progress.match();
     status.next = progress.next();
     status.is_learner = IsLearner(configuration_, id);
-    status.recently_active = progress.recently_active();
+    status.recently_active = progress.seen_lately();
     status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
     peers.push_back(status);
   }

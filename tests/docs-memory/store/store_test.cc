@@ -151,6 +151,61 @@ TEST(Store, ShowsThePast) {
   });
 }
 
+TEST(Store, RestoresAVersion) {
+  Device device;
+  device.Live([](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    const Revision first = c.InsertOne(fiber, Json(R"({"_id": "a", "n": 1})"))->rev;
+    ASSERT_TRUE(c.UpdateOne(fiber, Json("{}"), Json(R"({"$set": {"n": 2}})")).ok());
+    ASSERT_TRUE(c.DeleteOne(fiber, Json("{}")).ok());
+    const auto restored = c.Restore(fiber, Value("a"), first);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    EXPECT_GT(restored->rev, first);
+    EXPECT_EQ(TextOf(fiber, store, Value("a")), R"({ "_id" : "a", "n" : 1 })");
+    EXPECT_EQ(CodeOf(c.Restore(fiber, Value("a"), Revision()).status()), "E_HISTORY_TRUNCATED");
+  });
+}
+
+// No row of any column holds the text.
+bool IsAnywhere(Fiber& fiber, Store& store, std::string_view text) {
+  for (size_t i = 0; i < machine::kColumnCount; ++i) {
+    const auto row = store.state()->view->NewIterator(static_cast<machine::Column>(i));
+    for (row->Seek(fiber, ""); row->Valid(); row->Next(fiber)) {
+      if (row->value().find(text) != std::string_view::npos ||
+          row->key().find(text) != std::string_view::npos)
+        return true;
+    }
+  }
+  return false;
+}
+
+TEST(Store, PurgesADocumentWithItsPast) {
+  Device device;
+  const auto purge = [](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.CreateIndex(fiber, Json(R"({"secret": 1})")).ok());
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": "a", "secret": "plumbus"})")).ok());
+    ASSERT_TRUE(c.UpdateOne(fiber, Json("{}"), Json(R"({"$set": {"n": 2}})")).ok());
+    const Sequence before = store.state()->state.sequence;
+    EXPECT_TRUE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(c.Purge(fiber, Value("a"))->deleted, 1u);
+    EXPECT_FALSE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(IdsOf(fiber, store, "{}", {.as_of = before}), "");
+    EXPECT_TRUE(c.History(fiber, Value("a"))->empty());
+    Watch watch = c.WatchAfter(0);
+    EXPECT_EQ((*watch.Next(fiber))->op, MutationOp::kPurge);
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+    EXPECT_TRUE(c.InsertOne(fiber, Json(R"({"_id": "a"})")).ok());
+  };
+  device.Live(purge);
+  device.LosePower();
+  device.Live([](Fiber& fiber, Store& store) {
+    EXPECT_FALSE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "a");
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+  });
+}
+
 TEST(Store, ForgetsThePastInTime) {
   Device device;
   device.options.history_ms = 60'000;
@@ -261,6 +316,48 @@ TEST(Store, SurvivesAPowerLossAtEveryStep) {
     });
     EXPECT_TRUE(device.opened.ok()) << us << " " << device.opened;
   }
+}
+
+TEST(Store, IsReadOnlyAfterAFailedSyncUntilItIsReopened) {
+  Device device;
+  device.Live([&](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    device.universe.world.rates().sync_error_ppm = 1'000'000;
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 2})")).status()), "E_READ_ONLY");
+    device.universe.world.rates().sync_error_ppm = 0;
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 3})")).status()), "E_READ_ONLY");
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1");
+  });
+  device.Live([](Fiber& fiber, Store& store) {
+    EXPECT_EQ(IdsOf(fiber, store, R"({"_id": 1})"), "1");
+    EXPECT_TRUE(Collection(store, "c").InsertOne(fiber, Json(R"({"_id": 4})")).ok());
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+  });
+}
+
+TEST(Store, WaitsForSpaceAndRefusesMeanwhile) {
+  Device device;
+  device.Live([&](Fiber& fiber, Store& store) {
+    sim::SimDiskCore& disk = device.universe.node(1).disk();
+    Collection c(store, "c");
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    disk.set_capacity(disk.used_bytes());
+    const std::string large(500'000, 'x');
+    fiber::Scope scope(fiber.scheduler());
+    bool done = false;
+    scope.Spawn("writer", [&](Fiber& writing) {
+      EXPECT_TRUE(c.InsertOne(writing, Document{{"_id", Value(2)}, {"text", Value(large)}}).ok());
+      done = true;
+    });
+    fiber.SleepFor(Milliseconds(100));
+    EXPECT_FALSE(done);
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 3})")).status()), "E_READ_ONLY");
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1");
+    disk.set_capacity(uint64_t{1} << 30);
+    while (!done) fiber.SleepFor(Milliseconds(10));
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1 2");
+  });
 }
 
 TEST(Store, SaysWhatItRefuses) {
