@@ -10,6 +10,7 @@
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
 #include "framework/replica/log_scan.h"
+#include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -108,6 +109,8 @@ class Recovery final {
       if (segment.begun && !is_empty) {
         RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
         RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
+        marks::Sometimes(bytes.find_first_not_of('\0', segment.end) != std::string::npos,
+                         kMarkTornTail);
         newest_bytes_ = std::move(bytes);
         newest_bytes_.resize(segment.end);
       } else {
@@ -150,6 +153,7 @@ class Recovery final {
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment) const {
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
     if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
+    marks::Reach(kMarkDamageRefused);
     return Damaged(Path(sequence), segment.end,
                    absl::StrCat("damaged, although batch ", segment.later->batch, " at offset ",
                                 segment.later->offset, " was written after it"));
@@ -219,6 +223,7 @@ class Recovery final {
   absl::Status WriteAnew(Fiber& fiber, uint64_t sequence) {
     const std::string copy_path = PathIn(directory_, kCopyName);
     ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, copy_path));
+    marks::Sometimes(left_over, kMarkRecoveryInterrupted);
     if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, copy_path));
     {
       ASSIGN_OR_RETURN(const auto copy, disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));

@@ -187,6 +187,52 @@ TEST(Cluster, BeyondTheBudgetAnswersAreStillTrue) {
   EXPECT_GT(lost, 15u);
 }
 
+// Knows after some answers that the rest need not be awaited.
+class SoonWrong final : public Workload {
+ public:
+  explicit SoonWrong(std::unique_ptr<Workload> inner) : inner_(std::move(inner)) {}
+
+  void Configure(replica::NodeOptions& options) override { inner_->Configure(options); }
+  void RunClient(Fiber& fiber, runtime::Environment& environment, const ClientPlan& plan) override {
+    inner_->RunClient(fiber, environment, plan);
+  }
+  bool HasFailed() const override { return inner_->completed() >= 50; }
+  std::optional<checkers::Violation> Check() override {
+    return checkers::Violation{"toy", "fifty answers", "client"};
+  }
+  uint64_t invoked() const override { return inner_->invoked(); }
+  uint64_t completed() const override { return inner_->completed(); }
+
+ private:
+  std::unique_ptr<Workload> inner_;
+};
+
+TEST(Cluster, ARunEndsWhereItsHistoryIsCertainlyWrong) {
+  RunOptions options = CounterOptions();
+  options.profile = CalmProfile();
+  options.make_workload = [make = options.make_workload](World& world) {
+    return std::make_unique<SoonWrong>(make(world));
+  };
+  const RunResult result = RunSeed(1, options);
+  ASSERT_TRUE(result.violation);
+  EXPECT_EQ(result.violation->oracle, "toy");
+  EXPECT_LT(result.completed, 70u);
+  EXPECT_LT(result.virtual_time, options.horizon / 2);
+}
+
+TEST(Cluster, MarksThatWereExpectedAndReachedAreCounted) {
+  RunOptions options = CounterOptions();
+  options.marks = {"raft.vote_refused_by_log", "nobody.reaches_this"};
+  std::map<std::string, uint64_t> marks;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    for (const auto& [mark, count] : RunSeed(seed, options).marks) marks[mark] += count;
+  }
+  EXPECT_GT(marks["raft.vote_refused_by_log"], 0u);
+  EXPECT_GT(marks["raft.late_append"], 0u) << "counted, although nobody expected it";
+  ASSERT_TRUE(marks.contains("nobody.reaches_this"));
+  EXPECT_EQ(marks["nobody.reaches_this"], 0u);
+}
+
 TEST(Cluster, SameSeedSameUniverse) {
   const RunResult first = RunSeed(7, CounterOptions());
   const RunResult again = RunSeed(7, CounterOptions());
