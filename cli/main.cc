@@ -32,6 +32,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   std::vector<Command> commands = AddKv(app);
   commands.push_back(AddServe(app, environment));
   commands.push_back(AddStatus(app));
+  commands.push_back(AddInspect(app));
   commands.push_back(AddSim(app));
   commands.push_back(AddCheck(app));
   commands.push_back(AddVersion(app));

@@ -52,7 +52,7 @@ absl::Status Compare(const Identity& found, const Identity& expected) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
+absl::StatusOr<Identity> ReadFile(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
   std::string text(kBytesMax, '\0');
   ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(text)));
@@ -103,13 +103,18 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
+                                      const std::string& directory) {
+  return ReadFile(fiber, disk, directory + kName);
+}
+
 absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
                             const Identity& expected) {
   const std::string path = directory + kName;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
   ASSIGN_OR_RETURN(const bool claimed, disk.Exists(fiber, path));
   if (claimed) {
-    ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, path));
+    ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, directory));
     RETURN_IF_ERROR(Compare(found, expected));
   } else {
     RETURN_IF_ERROR(WriteIdentity(fiber, disk, path, directory + kTemporaryName, expected));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "framework/base/ids.h"
 #include "framework/runtime/disk.h"
 
@@ -30,6 +31,10 @@ struct Identity final {
 // is damaged.
 std::string EncodeIdentity(const Identity& identity);
 absl::Status DecodeIdentity(const std::string& text, Identity* identity);
+
+// Whose `directory` it is. NOT_FOUND, DATA_LOSS. Suspends.
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
+                                      const std::string& directory);
 
 // Claims the shard's `directory` for `expected`, durably, or checks that it is its own. Creates it.
 // FAILED_PRECONDITION: it belongs to another cluster or node, has another number of shards, or was

@@ -11,6 +11,7 @@
 #include "framework/replica/log_format.h"
 #include "framework/replica/log_keeper.h"
 #include "framework/replica/log_recovery.h"
+#include "framework/replica/log_repair.h"
 #include "framework/replica/log_segments.h"
 #include "framework/wire/codec.h"
 
@@ -104,6 +105,7 @@ absl::Status Log::Core::Open(Fiber& fiber, std::map<GroupId, RecoveredGroup>* re
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, options_.directory));
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, ParentOf(options_.directory)));
   ASSIGN_OR_RETURN(RecoveredLog log, RecoverLog(fiber, disk, options_.directory, identity_));
+  RETURN_IF_ERROR(SetSegmentsAside(fiber, disk, options_.directory, log.outdated));
   segments_ = std::move(log.segments);
   last_batch_ = log.last_batch;
   // Never behind a tail of unknown history: each incarnation begins a segment of its own.

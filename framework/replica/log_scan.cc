@@ -95,12 +95,41 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
       ++next;
       continue;
     }
+    if (const auto torn = ReadBatchHeader(identity, sequence, segment.end, bytes);
+        torn && torn->batch == next) {
+      segment.unfinished_bytes = torn->body_bytes;
+    }
     segment.later = FindLater(identity, sequence, segment.end, next, bytes);
     if (!segment.later || !mutant::Enabled(mutant::Id::kM25ReplayPastGap)) break;
     segment.end = segment.later->offset;
     next = segment.later->batch;
   }
   return segment;
+}
+
+absl::StatusOr<SegmentParts> ScanParts(const LogIdentity& identity, uint64_t sequence,
+                                       std::string_view bytes) {
+  SegmentParts parts;
+  absl::StatusOr<std::optional<SegmentHeader>> header =
+      ReadSegmentHeader(identity, sequence, bytes);
+  if (absl::IsFailedPrecondition(header.status())) return header.status();
+  if (header.ok()) parts.header = *header;
+  for (uint64_t offset = 0; offset + sizeof(BatchHeader) <= bytes.size();) {
+    const auto found = ReadBatchHeader(identity, sequence, offset, bytes);
+    if (!found) {
+      offset += kLogAlignment;
+      continue;
+    }
+    const auto batch = ReadBatch(identity, sequence, offset, bytes);
+    if (batch) {
+      parts.batches.push_back(*batch);
+      offset += sizeof(BatchHeader) + batch->body.size();
+    } else {
+      parts.damaged.push_back(found->batch);
+      offset += sizeof(BatchHeader);
+    }
+  }
+  return parts;
 }
 
 }  // namespace lockstep::replica

@@ -55,6 +55,10 @@ struct ReplicaStatus final {
   raft::Index applied;
   raft::Index last_index;
   raft::Configuration configuration;
+  // The state is lost, or being replaced by a snapshot: nothing is read from it.
+  bool awaits_state = false;
+  // The log lost a part and catches up; until then this node has no vote.
+  bool abstains = false;
 };
 
 // Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
@@ -73,7 +77,8 @@ class Replica final : private ApplySink, private EffectListener {
   };
 
   // Recovers the replica from its log and store. `recovered` is null for a new group, which starts
-  // with options.bootstrap. DATA_LOSS as said by Log and Applier.
+  // with options.bootstrap. A state that does not reach up to the log's start is asked for from the
+  // leader; DATA_LOSS if there is nobody to ask, and as said by Log.
   static absl::StatusOr<std::unique_ptr<Replica>> Open(Fiber& fiber, Parts parts,
                                                        const ReplicaOptions& options,
                                                        RecoveredGroup* recovered);
@@ -90,7 +95,8 @@ class Replica final : private ApplySink, private EffectListener {
   // OK: what this replica answers from now on is not older than this call. DEADLINE_EXCEEDED: no
   // leader confirmed that in time.
   absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
-  // Asks this replica's state machine, after CatchUp if it is to be linearizable.
+  // Asks this replica's state machine, after CatchUp if it is to be linearizable. UNAVAILABLE: its
+  // state is being replaced.
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
                                     MonoTime deadline);
   // Suspends until some leader is known: false at the deadline.
@@ -136,6 +142,10 @@ class Replica final : private ApplySink, private EffectListener {
   void DispatchLocal(std::vector<wire::ForwardItem> items);
   void ManageDuty(Fiber& fiber);
   bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
+  absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
+  absl::Status CheckState(raft::InitialState& initial);
+  // Whether the store has nothing that the log continues.
+  bool AwaitsState() const;
 
   // ApplySink
   void OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) override;

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/replica/log_repair.h"
 #include "framework/replica/snapshot_transfer.h"
 
 namespace lockstep::replica {
@@ -29,9 +31,34 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber, runtime::Enviro
   RETURN_IF_ERROR(shard->snapshots_.Open(fiber));
   shard->options_.log.cluster = shard->options_.cluster;
   shard->options_.log.directory = absl::StrCat(shard->options_.directory, "/log");
-  ASSIGN_OR_RETURN(shard->log_,
-                   Log::Open(fiber, environment, shard->options_.log, &shard->recovered_));
+  RETURN_IF_ERROR(shard->OpenLog(fiber));
   return shard;
+}
+
+// A log that is damaged in its middle is cut there: the peers have what is lost.
+absl::Status Shard::OpenLog(Fiber& fiber) {
+  absl::StatusOr<std::unique_ptr<Log>> log =
+      Log::Open(fiber, environment_, options_.log, &recovered_);
+  if (absl::IsDataLoss(log.status()) && !options_.peers.empty()) {
+    const absl::Status cause = log.status();
+    const LogIdentity identity{options_.cluster, environment_.node, environment_.shard};
+    ASSIGN_OR_RETURN(const LogRepair repair,
+                     RepairLog(fiber, environment_.disk, options_.log.directory, identity));
+    environment_.trace.Emit(
+        runtime::TraceLevel::kError, "log.repaired",
+        {{"cause", cause.ToString()},
+         {"kept_batches", repair.kept_batches},
+         {"lost_batches", repair.lost_batches},
+         {"set_aside", absl::StrJoin(repair.set_aside, " ")},
+         {"advice",
+          "nothing to do: what is lost comes from the leader; until then this node does "
+          "not vote; remove what was set aside when nobody needs it any more"}});
+    recovered_.clear();
+    log = Log::Open(fiber, environment_, options_.log, &recovered_);
+  }
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& options,
@@ -59,7 +86,11 @@ absl::Status Shard::Run(Fiber& fiber) {
     failure = std::move(status);
     failed.Set();
   };
-  work_->Spawn("shard.log", [&](Fiber& writing) { fail(log_->Run(writing)); });
+  work_->Spawn("shard.log", [&](Fiber& writing) {
+    absl::Status ended = log_->Run(writing);
+    log_failed_ = true;
+    fail(std::move(ended));
+  });
   work_->Spawn("shard.accept",
                [&](Fiber& accepting) { fail(transport_.Serve(accepting, *listener_)); });
   work_->Spawn("shard.dial", [&](Fiber& dialing) { transport_.Run(dialing); });
@@ -71,6 +102,10 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_->Spawn("shard.compact", [&](Fiber& compacting) {
     for (;;) {
       compacting.SleepFor(options_.compaction_interval);
+      // A read may have met damage that nobody else is told of.
+      if (absl::Status status = store_.health(); absl::IsDataLoss(status)) {
+        return fail(std::move(status));
+      }
       for (auto& [id, replica] : groups_) {
         if (absl::Status status = replica->CompactLog(compacting); !status.ok()) {
           return fail(std::move(status));

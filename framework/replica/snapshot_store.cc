@@ -70,7 +70,8 @@ absl::StatusOr<std::optional<wire::SnapshotChunk>> SnapshotReader::ReadChunk(Fib
   if (auto* chunk = std::get_if<wire::SnapshotChunk>(&frame)) {
     return std::optional<wire::SnapshotChunk>(std::move(*chunk));
   }
-  if (std::holds_alternative<wire::SnapshotEnd>(frame)) {
+  if (const auto* end = std::get_if<wire::SnapshotEnd>(&frame)) {
+    end_ = *end;
     return std::optional<wire::SnapshotChunk>();
   }
   return absl::DataLossError(absl::StrCat("snapshot ", path_, " holds a foreign frame"));

@@ -127,6 +127,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
+  options.store_name = "db";
   options.observer = &oracle_.ObserverOf(node.id());
   if (world_.recorder() != nullptr) {
     recording_[node.id()] =

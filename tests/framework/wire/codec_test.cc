@@ -160,7 +160,7 @@ RC_GTEST_PROP(Codec, BoundsOfPartsAddUpToTheFrame, (uint64_t seed)) {
 // The example in docs/formats.md.
 TEST(Codec, WritesTheDocumentedBytes) {
   const raft::Message message{NodeId(1), NodeId(2), raft::Term(3),
-                              raft::Heartbeat{raft::Index(9), 4}};
+                              raft::Heartbeat{raft::Index(9), 4, raft::Index(12)}};
   const std::string bytes = Encoded(RaftMessages{{{GroupId(5), message}}});
   EXPECT_EQ(absl::BytesToHexString(bytes),
             "60000000504c0100a7055b2c2af5f439"
