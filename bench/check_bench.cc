@@ -17,6 +17,7 @@
 #include "checkers/models/string_store.h"
 #include "checkers/register_zones.h"
 #include "checkers/revision_certificate.h"
+#include "checkers/string_versions.h"
 #include "checkers/transactions/transactions.h"
 #include "framework/base/random.h"
 
@@ -45,10 +46,9 @@ void Measure(const std::string& name, size_t operations, const std::function<std
   std::vector<double> times;
   std::string verdict;
   for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     verdict = run();
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    times.push_back(took.count());
+    times.push_back(static_cast<double>(std::clock() - start) * 1e3 / CLOCKS_PER_SEC);
   }
   std::sort(times.begin(), times.end());
   std::printf("%-38s %9zu operations %9.1f ms (%.1f to %.1f) %7.0f MB + %5.0f MB  %s\n",
@@ -241,9 +241,9 @@ double CheckRecorded(const checkers::RecordedHistory& recorded, bool is_register
     const std::clock_t start = std::clock();
     for (int i = 0; i < 10; ++i) {
       if (is_register) {
-        checkers::CheckLinearizability(registers.model, registers.operations, limits);
+        checkers::CheckRegisters(registers.model, registers.operations, limits);
       } else {
-        checkers::CheckLinearizability(checkers::StringModel(), strings, limits);
+        checkers::CheckStringStore(checkers::StringModel(), strings, limits);
       }
     }
     best = std::min(best, static_cast<double>(std::clock() - start) * 100 / CLOCKS_PER_SEC);

@@ -15,6 +15,7 @@
 #include "checkers/models/string_store.h"
 #include "checkers/register_zones.h"
 #include "checkers/revision_certificate.h"
+#include "checkers/string_versions.h"
 #include "checkers/transactions/transactions.h"
 #include "framework/base/status_macros.h"
 
@@ -104,7 +105,7 @@ absl::Status CheckStrings(const RecordedHistory& recorded, const CheckOptions& o
                           CheckReport* report) {
   ASSIGN_OR_RETURN(const std::vector<StringOperation> operations, StringHistoryOf(recorded));
   const StringModel model;
-  Take(model, operations, CheckLinearizability(model, operations, options.limits), report);
+  Take(model, operations, CheckStringStore(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 

@@ -6,41 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "checkers/refutation.h"
 
 namespace lockstep::checkers {
 namespace {
 
 constexpr int64_t kNever = INT64_MAX;
-constexpr size_t kNone = SIZE_MAX;
-
-template <typename M, typename Ops>
-LinearizabilityResult Refute(const M& model, const Ops& operations, std::vector<size_t> places,
-                             const std::string& why) {
-  LinearizabilityResult result;
-  result.verdict = Verdict::kViolation;
-  places.erase(std::remove(places.begin(), places.end(), kNone), places.end());
-  std::sort(places.begin(), places.end());
-  places.erase(std::unique(places.begin(), places.end()), places.end());
-  std::string text = why;
-  for (const size_t place : places) {
-    const auto& op = operations[place];
-    const std::string what = model.Describe(op.input, op.returned ? &op.output : nullptr);
-    absl::StrAppend(&text, "; ", DescribeInterval(op.client, what, op.call, op.returned));
-    const auto& other = operations[result.culprit];
-    if (places[0] == place || other.returned.value_or(kNever) < op.returned.value_or(kNever)) {
-      result.culprit = place;
-    }
-  }
-  result.counterexample = std::move(places);
-  result.violation = Violation{"linearizability", std::move(text), ""};
-  return result;
-}
-
-LinearizabilityResult Proven(size_t operations) {
-  LinearizabilityResult result;
-  result.configurations = operations;
-  return result;
-}
+constexpr size_t kNone = kNoPlace;
 
 // --- queues -----------------------------------------------------------------------------------
 
@@ -74,7 +46,7 @@ class QueueCheck final {
     if (auto found = Pair()) return *found;
     if (auto found = CheckOrder()) return *found;
     if (auto found = CheckEmpty()) return *found;
-    return Proven(operations_.size());
+    return Proof(operations_.size());
   }
 
  private:
@@ -115,13 +87,13 @@ class QueueCheck final {
         passage.dequeue_call = out.call;
         passage.dequeue_return = *out.returned;
         if (*out.returned < in.call) {
-          return Refute(
+          return Refutation(
               model_, operations_, {enqueue, passage.dequeue},
               absl::StrCat(model_.Name(passage.value), " was dequeued before it was enqueued"));
         }
         if (next < dequeues_.size() && ValueOf(dequeues_[next]) == passage.value) {
-          return Refute(model_, operations_, {passage.dequeue, dequeues_[next]},
-                        absl::StrCat(model_.Name(passage.value), " was dequeued twice"));
+          return Refutation(model_, operations_, {passage.dequeue, dequeues_[next]},
+                            absl::StrCat(model_.Name(passage.value), " was dequeued twice"));
         }
       } else if (!in.returned) {
         continue;  // it may not have happened
@@ -133,7 +105,7 @@ class QueueCheck final {
   }
 
   LinearizabilityResult OutOfNowhere(size_t dequeue) {
-    return Refute(
+    return Refutation(
         model_, operations_, {dequeue},
         absl::StrCat(model_.Name(ValueOf(dequeue)), " was dequeued and nobody enqueued it"));
   }
@@ -165,10 +137,10 @@ class QueueCheck final {
       }
       const Passage& a = passages_[latest];
       if (a.dequeue == kNone && has_unknown_dequeue_) return Search();
-      return Refute(model_, operations_,
-                    {a.enqueue, a.dequeue, passages_[b].enqueue, passages_[b].dequeue},
-                    absl::StrCat(model_.Name(a.value), " was enqueued before ",
-                                 model_.Name(passages_[b].value), ", which left the queue first"));
+      return Refutation(
+          model_, operations_, {a.enqueue, a.dequeue, passages_[b].enqueue, passages_[b].dequeue},
+          absl::StrCat(model_.Name(a.value), " was enqueued before ",
+                       model_.Name(passages_[b].value), ", which left the queue first"));
     }
     return std::nullopt;
   }
@@ -205,7 +177,8 @@ class QueueCheck final {
         places.push_back(passage->enqueue);
         places.push_back(passage->dequeue);
       }
-      return Refute(model_, operations_, places, "the queue was never empty during the dequeue");
+      return Refutation(model_, operations_, places,
+                        "the queue was never empty during the dequeue");
     }
     return std::nullopt;
   }
@@ -253,7 +226,7 @@ class SetCheck final {
     }
     std::sort(layers_.begin(), layers_.end());
     if (auto found = CheckRealTime()) return *found;
-    return Proven(operations_.size());
+    return Proof(operations_.size());
   }
 
  private:
@@ -293,8 +266,9 @@ class SetCheck final {
       const auto at = std::lower_bound(adds_.begin(), adds_.end(), value,
                                        [](const Add& add, int64_t v) { return add.value < v; });
       if (at == adds_.end() || at->value != value) {
-        return Refute(model_, operations_, {reads_[i]},
-                      absl::StrCat("a read shows ", model_.Name(value), ", which nobody added"));
+        return Refutation(
+            model_, operations_, {reads_[i]},
+            absl::StrCat("a read shows ", model_.Name(value), ", which nobody added"));
       }
       if (at->layer != kNone) {
         ++known;
@@ -306,8 +280,8 @@ class SetCheck final {
     layers_.emplace_back(layer_ * 2, reads_[i]);
     // What was placed before is what the read before shows.
     if (known >= before) return std::nullopt;
-    return Refute(model_, operations_, {reads_[i - 1], reads_[i]},
-                  "each of two reads shows what the other does not");
+    return Refutation(model_, operations_, {reads_[i - 1], reads_[i]},
+                      "each of two reads shows what the other does not");
   }
 
   Found CheckRealTime() const {
@@ -318,9 +292,10 @@ class SetCheck final {
         const size_t place = layers_[end].second;
         if (latest == kNone) continue;
         if (operations_[place].returned.value_or(kNever) >= operations_[latest].call) continue;
-        return Refute(model_, operations_, {place, latest},
-                      "by what was read, one of two operations comes behind the other, which was "
-                      "called only after it had returned");
+        return Refutation(
+            model_, operations_, {place, latest},
+            "by what was read, one of two operations comes behind the other, which was "
+            "called only after it had returned");
       }
       for (; i < end; ++i) {
         const size_t place = layers_[i].second;
@@ -387,11 +362,11 @@ LinearizabilityResult CheckLock(const std::vector<LockOperation>& operations,
     if (holds[i].from >= holds[i - 1].to) continue;
     const Hold& a = holds[i - 1];
     const Hold& b = holds[i];
-    return Refute(model, operations, {a.acquire, a.release, b.acquire, b.release},
-                  absl::StrCat("clients ", operations[a.acquire].client, " and ",
-                               operations[b.acquire].client, " both held the lock"));
+    return Refutation(model, operations, {a.acquire, a.release, b.acquire, b.release},
+                      absl::StrCat("clients ", operations[a.acquire].client, " and ",
+                                   operations[b.acquire].client, " both held the lock"));
   }
-  return Proven(operations.size());
+  return Proof(operations.size());
 }
 
 LinearizabilityResult CheckSet(const SetModel& model, const std::vector<SetOperation>& operations,

@@ -88,18 +88,14 @@ class LinearizabilityCheck final {
     for (size_t place = 0; place < operations_.size(); ++place) {
       places_[model_.Key(operations_[place].input)].push_back(place);
     }
-    LinearizabilityLimits round = limits_;
-    round.configurations_max = std::min<size_t>(limits_.configurations_max, 2'000);
-    while (result_.verdict == Verdict::kOk && !places_.empty()) {
-      const bool is_last = round.configurations_max >= limits_.configurations_max;
+    for (SearchRound round; !places_.empty(); round = Next(round)) {
       RunRound(round);
       if (result_.verdict == Verdict::kViolation || places_.empty()) break;
-      if (is_last || result_.configurations > limits_.configurations_max ||
-          (limits_.stop && limits_.stop())) {
+      if (round.configurations >= limits_.configurations_max ||
+          result_.configurations > limits_.configurations_max || (limits_.stop && limits_.stop())) {
         result_.verdict = Verdict::kUnknown;
+        break;
       }
-      round.configurations_max =
-          std::min(round.configurations_max * 16, limits_.configurations_max);
     }
     return std::move(result_);
   }
@@ -107,11 +103,16 @@ class LinearizabilityCheck final {
  private:
   using Places = std::map<std::string, std::vector<size_t>>;
 
-  void RunRound(const LinearizabilityLimits& round) {
+  SearchRound Next(SearchRound round) const {
+    if (round.is_first) return {false, std::min<size_t>(limits_.configurations_max, 32'000)};
+    return {false, std::min(round.configurations * 16, limits_.configurations_max)};
+  }
+
+  void RunRound(const SearchRound& round) {
     for (auto at = places_.begin(); at != places_.end();) {
       Partition<M> partition(model_);
       for (const size_t place : at->second) partition.Add(operations_[place]);
-      SearchResult found = SearchPartition(partition, partition.intervals(), round);
+      SearchResult found = SearchPartition(partition, partition.intervals(), round, limits_);
       result_.configurations += found.configurations;
       result_.peak_bytes = std::max(result_.peak_bytes, found.peak_bytes);
       if (found.verdict == Verdict::kViolation)

@@ -74,7 +74,10 @@ class Frontier final {
  public:
   using Configuration = checkers::Configuration<kWords>;
 
-  Frontier() : slots_(64, kNone) {}
+  Frontier() : slots_(64, kNone) {
+    heads_.reserve(32);
+    nodes_.reserve(32);
+  }
 
   // False if the configuration, or a better one, is already in.
   bool Add(const Configuration& configuration) {
@@ -505,14 +508,18 @@ SearchResult SearchFrontier(SearchModel& model, const std::vector<SearchOperatio
 }
 
 SearchResult SearchPartition(SearchModel& model, const std::vector<SearchOperation>& operations,
-                             const LinearizabilityLimits& limits) {
-  const size_t steps = std::min(limits.configurations_max, operations.size() * 8 + 64);
-  if (FindOrder(model, operations, steps)) {
+                             const SearchRound& round, const LinearizabilityLimits& limits) {
+  const size_t small = operations.size() * 4 + 2'000;
+  LinearizabilityLimits now = limits;
+  now.configurations_max =
+      std::min(limits.configurations_max, round.is_first ? small : round.configurations);
+  if (!round.is_first &&
+      FindOrder(model, operations, std::min(now.configurations_max, small * 2))) {
     SearchResult result;
     result.configurations = operations.size();
     return result;
   }
-  return SearchFrontier(model, operations, limits);
+  return SearchFrontier(model, operations, now);
 }
 
 std::vector<size_t> OperationsAround(const SearchModel& model,

@@ -1,6 +1,6 @@
 // The search for one linear order of one partition, over numbers: operations by their place, states
-// by their id. Two ways: a short depth-first attempt, which finds an order where one is easy to
-// find, and the frontier, which decides.
+// by their id. Two ways: the frontier, which decides; and, where that grows, a short depth-first
+// attempt, which finds an order where one is easy to find.
 //
 // The frontier walks the events in time and keeps all configurations (state, which open operations
 // have taken effect) that explain what was seen so far [Wing & Gong 1993; Lowe, "Testing for
@@ -76,9 +76,16 @@ struct SearchResult final {
   std::vector<SearchModel::StateId> states;
 };
 
-// Decides one partition.
+// How much work a partition may cost now.
+struct SearchRound final {
+  // The frontier alone, as long as it stays small: what is easy is decided at once.
+  bool is_first = true;
+  size_t configurations = 0;  // of later rounds
+};
+
+// Decides one partition, or gives it up for this round.
 SearchResult SearchPartition(SearchModel& model, const std::vector<SearchOperation>& operations,
-                             const LinearizabilityLimits& limits);
+                             const SearchRound& round, const LinearizabilityLimits& limits);
 
 // An order that explains everything, found depth first in at most `steps_max` steps: the operations
 // that took effect. Absent: there is none, or it was not found.

@@ -153,7 +153,13 @@ class Partition final : public SearchModel {
   }
 
   StateId Step(StateId state, size_t op) override {
-    if constexpr (sizeof(typename M::State) <= 2 * sizeof(uint64_t)) return StepNow(state, op);
+    if constexpr (kIsSmall) {
+      if (state >= kRowStates || operations_.size() > kRowsMax) return StepNow(state, op);
+      if (rows_.empty()) rows_.assign(operations_.size() * kRowStates, StepMemo::kUnset);
+      StateId& known = rows_[op * kRowStates + state];
+      if (known == StepMemo::kUnset) known = StepNow(state, op);
+      return known;
+    }
     if (const uint32_t known = memo_.At(state, op); known != StepMemo::kUnset) return known;
     const StateId next = StepNow(state, op);
     memo_.At(state, op) = next;
@@ -165,7 +171,9 @@ class Partition final : public SearchModel {
   bool SameEffect(size_t a, size_t b) const override {
     return operations_[a]->input == operations_[b]->input;
   }
-  size_t bytes() const override { return states_.bytes() + memo_.bytes(); }
+  size_t bytes() const override {
+    return states_.bytes() + memo_.bytes() + rows_.capacity() * sizeof(StateId);
+  }
 
   StateId Observed(size_t op) override {
     if constexpr (ObservingModel<M>) {
@@ -205,9 +213,15 @@ class Partition final : public SearchModel {
     return next ? states_.Intern(*std::move(next)) : kRefused;
   }
 
+  // Steps of small states are cheap; those of the first few are remembered in a table.
+  static constexpr bool kIsSmall = sizeof(typename M::State) <= 2 * sizeof(uint64_t);
+  static constexpr StateId kRowStates = 8;
+  static constexpr size_t kRowsMax = 4096;
+
   const M& model_;
   StateTable<M> states_;
   StepMemo memo_;
+  std::vector<StateId> rows_;  // by operation and state
   bool looks_ahead_ = true;
   std::vector<const Op*> operations_;
   std::vector<SearchOperation> intervals_;

@@ -50,7 +50,7 @@ class RegisterModel final {
   std::string Describe(const Input& in, const Output* out) const;
   std::string DescribeState(State state) const;
 
-  // What SnapshotModel asks.
+  // What ObservingModel asks.
   std::optional<State> Observed(const Input& in, const Output& out) const;
   bool Overwrites(const Input& in) const { return in.kind == Input::Kind::kWrite; }
 

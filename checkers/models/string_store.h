@@ -38,7 +38,7 @@ class StringModel final {
   std::string DescribeState(const State& state) const;
   size_t HeapBytes(const State& state) const { return state.size(); }
 
-  // What SnapshotModel asks.
+  // What ObservingModel asks.
   std::optional<State> Observed(const Input& in, const Output& out) const;
   bool Overwrites(const Input& in) const { return in.kind == Input::Kind::kPut; }
   bool Extends(const State& state, const State& later) const { return later.starts_with(state); }
