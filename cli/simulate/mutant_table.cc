@@ -35,6 +35,10 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM76OlderVersionsForgotten, "M76", "a full list of older versions is not stored"},
       {Id::kM77DeletedKeyRemembered, "M77", "a deleted key stays in the cache of recent ones"},
       {Id::kM78QuotaIgnoredByTxn, "M78", "transactions put although there is no space"},
+      {Id::kM90LostStateTakenForApplied, "M90", "an empty store counts as what the log begins at"},
+      {Id::kM91RepairedLogVotesTooEarly, "M91", "a log that went back votes at once"},
+      {Id::kM93RotServed, "M93", "blocks of the store are read past their checksums"},
+      {Id::kM94NoSpaceAcknowledged, "M94", "what found no space is acknowledged"},
   };
   return all;
 }

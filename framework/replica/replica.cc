@@ -263,7 +263,8 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
   }
   if (proposals.empty()) return;
   raft::ProposeRefusal refusal = raft::ProposeRefusal::kNone;
-  const bool overloaded = environment_.fault_points.Fire("replica.forward_refused");
+  const bool overloaded =
+      log_.out_of_space() || environment_.fault_points.Fire("replica.forward_refused");
   if (!overloaded) {
     raft::Effects effects = raft_->Propose(std::move(proposals));
     refusal = effects.proposed.refusal;
@@ -300,8 +301,19 @@ void Replica::PeerConnectionLost(NodeId peer) {
   if (peer == raft_->leader()) Step(raft_->LostLeader(peer));
 }
 
+// A follower may have space.
+void Replica::LeaveIfFull() {
+  if (!log_.out_of_space()) {
+    full_ticks_ = 0;
+    return;
+  }
+  // Again and again: whoever was asked may be full, too, or may not have caught up in time.
+  if (full_ticks_++ % (2 * options_.raft.election_ticks) == 0) GiveUpLeadership();
+}
+
 void Replica::Tick() {
   Step(raft_->Tick());
+  LeaveIfFull();
   if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
     proposals_.ResendOverdue(environment_.scheduler.now() - options_.resend_interval);
   } else {
@@ -371,7 +383,8 @@ ReplicaStatus Replica::status() const {
           raft_->last_index(),
           raft_->configuration(),
           AwaitsState(),
-          raft_->hard_state().abstains};
+          raft_->hard_state().abstains,
+          log_.out_of_space()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {

@@ -59,6 +59,8 @@ struct ReplicaStatus final {
   bool awaits_state = false;
   // The log lost a part and catches up; until then this node has no vote.
   bool abstains = false;
+  // The disk is full: nothing is written here until it is not.
+  bool no_space = false;
 };
 
 // Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
@@ -143,6 +145,7 @@ class Replica final : private ApplySink, private EffectListener {
   void ManageDuty(Fiber& fiber);
   bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
   absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
+  void LeaveIfFull();
   absl::Status CheckState(raft::InitialState& initial);
   // Whether the store has nothing that the log continues.
   bool AwaitsState() const;
@@ -175,6 +178,7 @@ class Replica final : private ApplySink, private EffectListener {
   fiber::WaitQueue leader_changed_;
   fiber::WaitQueue role_changed_;
   std::function<void(raft::Index, const std::string&)> subscriber_;
+  raft::Ticks full_ticks_ = 0;  // for so long the log has been waiting for space
 };
 
 }  // namespace lockstep::replica

@@ -56,6 +56,11 @@ absl::Status Shard::OpenLog(Fiber& fiber) {
     recovered_.clear();
     log = Log::Open(fiber, environment_, options_.log, &recovered_);
   }
+  if (absl::IsDataLoss(log.status()) && options_.peers.empty()) {
+    return absl::DataLossError(
+        absl::StrCat(log.status().message(),
+                     "; there is no other member to mend it from: restore the data from a backup"));
+  }
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
   return absl::OkStatus();
