@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDERS = r"(?:framework|sim|kv|net|disk|checkers|cli|bench|examples|tests|ci|docs|cmake)"
+FOLDERS = r"(?:framework|sim|kv|docs-memory|net|disk|checkers|cli|bench|examples|tests|ci|docs|cmake)"
 NAMED = re.compile(r"`(" + FOLDERS + r"/[\w./-]*[\w/-])(?::(~?\w+(?:::~?\w+)*))?`")
 INDEX_ROWS_MIN = 25
 

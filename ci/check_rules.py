@@ -61,7 +61,8 @@ THIRD_PARTIES = [
     (r"boost/context/", ("framework/fiber",), True),
     (r"google/protobuf/|.*\.pb\.h", ("kv", "framework/edge", "cli"), False),
     (r"boost/json", ("framework/edge", "checkers", "kv", "docs-memory", "cli", "bench", "sim/cluster"), False),
-    (r"bson/|bson\.h", ("docs-memory",), False),
+    (r"bson/|bson\.h", ("docs-memory/bson",), False),
+    (r"re2/", ("docs-memory/query",), False),
     (r"CLI/", ("cli", "bench", "sim/cluster"), False),
     (r"benchmark/", ("bench",), True),
     (r"prometheus/", ("framework/edge", "kv", "cli"), False),
@@ -221,7 +222,7 @@ def parse_cmake(tree):
     home, links = {}, {}
     for path in tree.files:
         folder = tree.folder(path)
-        if os.path.basename(path) != "CMakeLists.txt" or folder is None or tree.rows[folder] == 8:
+        if not path.endswith(("CMakeLists.txt", ".cmake")) or folder is None or tree.rows[folder] == 8:
             continue
         text = re.sub(r"#[^\n]*", blank, tree.read(path))
         for match in re.finditer(r"lockstep_library\(\s*(\w+)(.*?)\)", text, re.S):

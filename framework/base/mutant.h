@@ -42,12 +42,14 @@ enum class Id : int {
   kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
   kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
+  kM80IndexEntryNotRemoved = 80,          // docs: an update leaves the old version's index entries
+  kM81OplogOutsideBatch = 81,             // docs: the oplog row is in a batch of its own
+  kM82RevisionsForgotten = 82,            // docs: revisions start again from the clock
+  kM83AcknowledgedBeforeSync = 83,        // docs: a durable write is acknowledged before its sync
   kM90LostStateTakenForApplied = 90,      // replica: an empty store counts as what the log begins at
   kM91RepairedLogVotesTooEarly = 91,      // raft: a log that went back votes at once
-  kM92LostStateServed = 92,               // replica: reads are answered from a lost state
   kM93RotServed = 93,                     // store: blocks are read past their checksums
   kM94NoSpaceAcknowledged = 94,           // replica: a batch without space counts as durable
-  kM95ResumedSnapshotMixes = 95,          // replica: chunks of two snapshots make one
 };
 
 // Whether the given bug is planted in this run.

@@ -206,7 +206,7 @@ absl::Status Replica::CatchUp(Fiber& fiber, MonoTime deadline) {
 absl::StatusOr<std::string> Replica::Query(Fiber& fiber, std::string_view request,
                                            Consistency consistency, MonoTime deadline) {
   if (consistency == Consistency::kLinearizable) RETURN_IF_ERROR(CatchUp(fiber, deadline));
-  if (AwaitsState() && !mutant::Enabled(mutant::Id::kM92LostStateServed)) {
+  if (AwaitsState()) {
     return absl::UnavailableError("the state of this node is being fetched from the leader");
   }
   const auto view = group_store_->Snapshot();

@@ -1,0 +1,79 @@
+#include "docs-memory/index/definition.h"
+
+#include <utility>
+
+#include "docs-memory/bson/error.h"
+#include "docs-memory/bson/parse.h"
+#include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+
+namespace lockstep::docs {
+
+absl::StatusOr<IndexDefinition> IndexDefinition::Make(const Document& fields,
+                                                      const IndexOptions& options) {
+  auto spec = SortSpec::Parse(fields.view());
+  if (!spec.ok() || spec->empty()) {
+    return Error(ErrorCode::kIndex, "", ToText(fields.ref()),
+                 "an index needs one to eight {field: 1 or -1}");
+  }
+  IndexDefinition index;
+  index.fields = spec->fields();
+  index.options = options;
+  for (size_t i = 0; i < index.fields.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (index.fields[i].field == index.fields[j].field) {
+        return Error(ErrorCode::kIndex, index.fields[i].field, "", "the field is there twice");
+      }
+    }
+  }
+  if (options.expire_after_seconds &&
+      (index.fields.size() != 1 || *options.expire_after_seconds < 0)) {
+    return Error(ErrorCode::kIndex, "", "",
+                 "documents expire by one field and after at least 0 seconds");
+  }
+  if (index.options.name.empty()) {
+    for (const SortField& field : index.fields) {
+      if (!index.options.name.empty()) index.options.name += '_';
+      index.options.name += field.field + (field.ascending ? "_1" : "_-1");
+    }
+  }
+  return index;
+}
+
+Document IndexDefinition::Describe() const {
+  std::string bytes;
+  Writer writer(bytes);
+  writer.AppendString("name", options.name);
+  const size_t inner = writer.Begin("fields", Type::kDocument);
+  for (const SortField& field : fields) writer.Append(field.field, Value(field.ascending ? 1 : -1));
+  writer.End(inner);
+  writer.AppendInt64("id", id);
+  writer.AppendBool("unique", options.unique);
+  writer.AppendBool("sparse", options.sparse);
+  if (options.expire_after_seconds)
+    writer.AppendInt64("expire_after_seconds", *options.expire_after_seconds);
+  writer.AppendInt64("state", static_cast<int64_t>(state));
+  writer.AppendBool("multikey", multikey);
+  writer.Append("cursor", Value::Binary(0, build_cursor));
+  writer.Finish();
+  return Document::FromBytes(std::move(bytes));
+}
+
+IndexDefinition IndexDefinition::FromDocument(std::string_view document) {
+  IndexDefinition index;
+  const auto spec = SortSpec::Parse(FindField(document, "fields")->bytes);
+  CHECK_OK(spec.status());
+  index.fields = spec->fields();
+  index.options.name = FindField(document, "name")->string();
+  index.id = static_cast<uint32_t>(FindField(document, "id")->int64());
+  index.options.unique = FindField(document, "unique")->boolean();
+  index.options.sparse = FindField(document, "sparse")->boolean();
+  if (const auto after = FindField(document, "expire_after_seconds"))
+    index.options.expire_after_seconds = after->int64();
+  index.state = static_cast<IndexState>(FindField(document, "state")->int64());
+  index.multikey = FindField(document, "multikey")->boolean();
+  index.build_cursor = FindField(document, "cursor")->bytes.substr(5);
+  return index;
+}
+
+}  // namespace lockstep::docs

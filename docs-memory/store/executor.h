@@ -1,0 +1,105 @@
+// Executor: operations become mutations, in one transaction.
+#ifndef LOCKSTEP_DOCS_MEMORY_STORE_EXECUTOR_H_
+#define LOCKSTEP_DOCS_MEMORY_STORE_EXECUTOR_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "docs-memory/query/filter.h"
+#include "docs-memory/store/applier.h"
+#include "docs-memory/store/options.h"
+#include "docs-memory/store/walk.h"
+#include "docs-memory/update/update.h"
+#include "framework/runtime/environment.h"
+
+namespace lockstep::docs {
+
+// A transaction that can go back to where it was when this was made.
+class UndoableTransaction final : public machine::StoreTransaction {
+ public:
+  explicit UndoableTransaction(machine::StoreTransaction& inner) : inner_(inner) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(Fiber& fiber, machine::Column column,
+                                                 std::string_view key) const override {
+    return inner_.Get(fiber, column, key);
+  }
+  std::unique_ptr<machine::Iterator> NewIterator(machine::Column column) const override {
+    return inner_.NewIterator(column);
+  }
+  void Put(machine::Column column, std::string_view key, std::string_view value) override;
+  void Delete(machine::Column column, std::string_view key) override;
+  // REQUIRES: nothing to undo it with; batches drop no index.
+  void DeleteRange(machine::Column column, std::string_view begin, std::string_view end) override;
+
+  // What the keys hold that `change` will write. Suspends.
+  absl::Status Remember(Fiber& fiber, const Change& change, Sequence next);
+  void Undo();
+
+ private:
+  machine::StoreTransaction& inner_;
+  std::vector<Change::Write> old_;
+};
+
+// One group of operations. Everything that it is given outlives it.
+class Executor final {
+ public:
+  Executor(runtime::Environment& environment, const StoreOptions& options, Applier& applier,
+           HybridClock& clock, machine::StoreTransaction& transaction)
+      : environment_(environment),
+        options_(options),
+        applier_(applier),
+        clock_(clock),
+        transaction_(transaction),
+        now_ms_(environment.clock.Wall().ns / 1'000'000) {}
+
+  // What happened, also if the operation ended early (`status` says why then): single documents
+  // change wholly or not at all.
+  struct Outcome final {
+    WriteResult result;
+    absl::Status status;
+  };
+  Outcome Execute(Fiber& fiber, const Operation& operation);
+  // All or nothing.
+  Outcome ExecuteBatch(Fiber& fiber, const std::vector<Operation>& operations);
+
+  // Of the operations so far, in order.
+  std::vector<Mutation>& mutations() { return mutations_; }
+
+ private:
+  absl::Status Insert(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status InsertDocument(Fiber& fiber, const Operation& operation, const Document& document,
+                              WriteResult& result);
+  absl::Status Change(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status ChangeOne(Fiber& fiber, const Operation& operation, const Update* update,
+                         const Found& found, WriteResult& result);
+  absl::Status Upsert(Fiber& fiber, const Operation& operation, const Filter& filter,
+                      const Update* update, WriteResult& result);
+  absl::Status Delete(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status ChangeIndex(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status Sweep(Fiber& fiber, WriteResult& result);
+  absl::Status SweepIndex(Fiber& fiber, const CollectionInfo& info, const IndexDefinition& index,
+                          WriteResult& result);
+  absl::Status Expire(Fiber& fiber, uint32_t collection, std::string_view id, WriteResult& result);
+  absl::Status Trim(Fiber& fiber, WriteResult& result);
+
+  absl::StatusOr<const CollectionInfo*> CollectionFor(Fiber& fiber, const std::string& name);
+  // Documents that the filter matches; at most one unless `many`.
+  absl::StatusOr<std::vector<Found>> Targets(Fiber& fiber, const CollectionInfo& info,
+                                             const Filter& filter, bool many);
+  absl::Status Apply(Fiber& fiber, Mutation mutation, WriteResult& result);
+  Value NewId();
+
+  runtime::Environment& environment_;
+  const StoreOptions& options_;
+  Applier& applier_;
+  HybridClock& clock_;
+  machine::StoreTransaction& transaction_;
+  UndoableTransaction* undo_ = nullptr;  // in a batch
+  const int64_t now_ms_;
+  std::vector<Mutation> mutations_;
+};
+
+}  // namespace lockstep::docs
+
+#endif  // LOCKSTEP_DOCS_MEMORY_STORE_EXECUTOR_H_

@@ -1,0 +1,99 @@
+// What callers of a store choose.
+#ifndef LOCKSTEP_DOCS_MEMORY_STORE_OPTIONS_H_
+#define LOCKSTEP_DOCS_MEMORY_STORE_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "docs-memory/bson/parse.h"
+#include "docs-memory/bson/value.h"
+#include "docs-memory/store/record.h"
+#include "framework/base/time.h"
+
+namespace lockstep::docs {
+
+struct StoreOptions final {
+  std::string directory = "docs";  // of the log, in the environment's disk
+  DocumentRules rules;
+  // The log keeps about this much; the rest is in the store's files.
+  uint64_t log_bytes_retained = uint64_t{32} << 20;
+  uint64_t log_segment_bytes = uint64_t{8} << 20;
+  // How long old versions are kept, for reads of the past and watches that resume.
+  int64_t history_ms = int64_t{30} * 24 * 3600 * 1000;
+  // How often expired documents, old versions and old log are looked for.
+  Duration maintenance_interval = Milliseconds(500);
+  // (tests) Flush at every maintenance, whatever there is.
+  bool eager_flush = false;
+};
+
+enum class Durability {
+  kSync,   // acknowledged when it survives a power loss
+  kAsync,  // acknowledged when it is visible; durable a moment later, in order
+};
+
+struct WriteOptions final {
+  Durability durability = Durability::kSync;
+  std::optional<Revision>
+      expect_rev;             // E_REV_MISMATCH if the document has another; for one document
+  int64_t expires_at_ms = 0;  // the document vanishes then; 0: never
+  bool upsert = false;        // of updates and replacements
+};
+
+struct FindOptions final {
+  Document sort = {};  // {field: 1 or -1}
+  Document projection = {};
+  int64_t skip = 0;
+  int64_t limit = 0;      // 0: none
+  std::string hint = {};  // an index's name, "_id_" or "$natural"
+  bool no_scan = false;
+  bool with_meta = false;  // _rev, _updated_at, _source_node (and _deleted) become fields
+  std::optional<Sequence> as_of = {};    // the past, as of this sequence
+  std::optional<int64_t> as_of_ms = {};  // ... or as of this time
+};
+
+struct WriteResult final {
+  uint64_t inserted = 0;
+  uint64_t matched = 0;
+  uint64_t modified = 0;
+  uint64_t deleted = 0;
+  std::vector<Value> ids;  // of inserted and upserted documents
+  bool upserted = false;
+  Revision rev;           // of the last change
+  Sequence sequence = 0;  // of the last change; 0: nothing changed
+};
+
+struct StoredDocument final {
+  Document document;
+  Meta meta;
+};
+
+// One operation; those of a batch happen together or not at all.
+struct Operation final {
+  enum class Kind {
+    kInsert,
+    kUpdate,
+    kReplace,
+    kDelete,
+    kCreateIndex,
+    kDropIndex,
+    kBuildIndex,
+    kSweep,
+    kTrim
+  };
+  Kind kind = Kind::kInsert;
+  std::string collection;
+  std::vector<Document> documents;  // kInsert; kReplace: one
+  Document filter;
+  Document update;  // kUpdate; kCreateIndex: its description
+  bool many = false;
+  std::string index;  // its name
+  WriteOptions options;
+};
+
+inline constexpr size_t kBatchOperationsMax = 10'000;
+
+}  // namespace lockstep::docs
+
+#endif  // LOCKSTEP_DOCS_MEMORY_STORE_OPTIONS_H_

@@ -1,0 +1,149 @@
+#include "docs-memory/store/walk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "docs-memory/index/keys.h"
+#include "framework/base/check.h"
+#include "framework/base/status_macros.h"
+
+namespace lockstep::docs {
+
+using machine::Column;
+
+int64_t ExpiryOf(const CollectionInfo& info, const Record& record) {
+  int64_t expiry = record.meta.expires_ms;
+  for (const IndexDefinition& index : info.indexes) {
+    const auto by_index = ExpiryOf(index, record.document);
+    if (by_index && (expiry == 0 || *by_index < expiry)) expiry = *by_index;
+  }
+  return expiry;
+}
+
+namespace {
+
+bool Visible(const CollectionInfo& info, const Record& record, int64_t now_ms) {
+  if (record.meta.deleted) return false;
+  const int64_t expiry = ExpiryOf(info, record);
+  return expiry == 0 || now_ms < expiry;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::StoreView& view,
+                                                 const CollectionInfo& info, std::string_view id,
+                                                 int64_t now_ms) {
+  ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, DocumentKey(info.id, id)));
+  if (!row) return std::optional<Found>();
+  ASSIGN_OR_RETURN(const Record record, DecodeRecord(*row));
+  if (!Visible(info, record, now_ms)) return std::optional<Found>();
+  return std::optional<Found>(
+      Found{std::string(id), record.meta, Document::FromBytes(std::string(record.document))});
+}
+
+Walk::Walk(const machine::StoreView& view, const CollectionInfo& info, const Filter& filter,
+           Plan plan, int64_t now_ms)
+    : view_(view), info_(info), filter_(filter), plan_(std::move(plan)), now_ms_(now_ms) {}
+
+bool Walk::EnterRange(Fiber& fiber, const IndexScan& scan) {
+  if (range_ == scan.ranges.size()) return false;
+  const size_t at = scan.reverse ? scan.ranges.size() - 1 - range_ : range_;
+  const KeyRange& range = scan.ranges[at];
+  ++range_;
+  prefix_ = scan.index == nullptr ? BigEndian32(info_.id) : IndexPrefix(scan.index->id);
+  if (iterator_ == nullptr) {
+    iterator_ = view_.NewIterator(scan.index == nullptr ? Column::kPrimary : Column::kIndex);
+  }
+  const std::string begin = prefix_ + range.begin;
+  const std::string end = range.end.empty() ? KeyAfterPrefix(prefix_) : prefix_ + range.end;
+  end_ = scan.reverse ? begin : end;
+  if (scan.reverse) {
+    iterator_->SeekBefore(fiber, end);
+  } else {
+    iterator_->Seek(fiber, begin);
+  }
+  return true;
+}
+
+bool Walk::Advance(Fiber& fiber) {
+  bool entered = iterator_ != nullptr && range_ > 0;
+  if (entered && iterator_->Valid()) {
+    plan_.scans[scan_].reverse ? iterator_->Previous(fiber) : iterator_->Next(fiber);
+  }
+  for (;;) {
+    if (entered) {
+      if (!iterator_->status().ok()) return false;
+      const bool reverse = plan_.scans[scan_].reverse;
+      if (iterator_->Valid() && (reverse ? iterator_->key() >= end_ : iterator_->key() < end_))
+        return true;
+    }
+    if (scan_ == plan_.scans.size()) return false;
+    entered = EnterRange(fiber, plan_.scans[scan_]);
+    if (entered) continue;
+    if (++scan_ == plan_.scans.size()) return false;
+    range_ = 0;
+    iterator_.reset();
+    if (plan_.scans[scan_].points) return true;
+  }
+}
+
+absl::StatusOr<bool> Walk::Take(std::string_view id, std::string_view row, Found* found) {
+  ++stats_.documents_examined;
+  ASSIGN_OR_RETURN(const Record record, DecodeRecord(row));
+  if (!Visible(info_, record, now_ms_)) return false;
+  if (!filter_.empty() && !filter_.Matches(record.document)) return false;
+  if (plan_.may_repeat && !met_.emplace(id).second) return false;
+  *found = Found{std::string(id), record.meta, Document::FromBytes(std::string(record.document))};
+  return true;
+}
+
+absl::StatusOr<std::optional<Found>> Walk::NextPoint(Fiber& fiber, const IndexScan& scan) {
+  while (range_ < scan.ranges.size()) {
+    const std::string& id =
+        scan.ranges[scan.reverse ? scan.ranges.size() - 1 - range_ : range_].begin;
+    ++range_;
+    ++stats_.keys_examined;
+    ASSIGN_OR_RETURN(const auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
+    if (!row) continue;
+    Found found;
+    ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &found));
+    if (taken) return std::optional<Found>(std::move(found));
+  }
+  return std::optional<Found>();
+}
+
+absl::StatusOr<std::optional<Found>> Walk::Next(Fiber& fiber) {
+  while (scan_ < plan_.scans.size()) {
+    const IndexScan& scan = plan_.scans[scan_];
+    if (scan.points) {
+      ASSIGN_OR_RETURN(auto found, NextPoint(fiber, scan));
+      if (found) return found;
+      ++scan_;
+      range_ = 0;
+      iterator_.reset();
+      continue;
+    }
+    if (!Advance(fiber)) break;
+    if (plan_.scans[scan_].points) continue;
+    ++stats_.keys_examined;
+    const IndexDefinition* const index = plan_.scans[scan_].index;
+    Found found;
+    bool taken = false;
+    if (index == nullptr) {
+      ASSIGN_OR_RETURN(taken,
+                       Take(iterator_->key().substr(prefix_.size()), iterator_->value(), &found));
+    } else {
+      const std::string id = IdOfEntry(*index, iterator_->key(), iterator_->value());
+      if (plan_.may_repeat && met_.contains(id)) continue;
+      ASSIGN_OR_RETURN(const auto row,
+                       view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
+      if (!row) return absl::DataLossError("documents: an index entry without a document");
+      ASSIGN_OR_RETURN(taken, Take(id, *row, &found));
+    }
+    if (taken) return std::optional<Found>(std::move(found));
+  }
+  if (iterator_ != nullptr) RETURN_IF_ERROR(iterator_->status());
+  return std::optional<Found>();
+}
+
+}  // namespace lockstep::docs

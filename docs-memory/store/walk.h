@@ -1,0 +1,76 @@
+// Reading: the documents that a plan meets and a filter wants.
+#ifndef LOCKSTEP_DOCS_MEMORY_STORE_WALK_H_
+#define LOCKSTEP_DOCS_MEMORY_STORE_WALK_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "docs-memory/index/planner.h"
+#include "docs-memory/query/filter.h"
+#include "docs-memory/store/catalog.h"
+#include "docs-memory/store/record.h"
+#include "framework/machine/ordered_store.h"
+
+namespace lockstep::docs {
+
+// A document as it was met.
+struct Found final {
+  std::string id;  // the key of its id
+  Meta meta;
+  Document document;
+};
+
+struct WalkStats final {
+  uint64_t keys_examined = 0;
+  uint64_t documents_examined = 0;
+};
+
+// When the document vanishes: by itself or by an index; 0: never.
+int64_t ExpiryOf(const CollectionInfo& info, const Record& record);
+
+// The document of that id, unless its time is over.
+absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::StoreView& view,
+                                                 const CollectionInfo& info, std::string_view id,
+                                                 int64_t now_ms);
+
+// One pass. View, collection and filter outlive it.
+class Walk final {
+ public:
+  Walk(const machine::StoreView& view, const CollectionInfo& info, const Filter& filter, Plan plan,
+       int64_t now_ms);
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  // Nothing at the end. Suspends.
+  absl::StatusOr<std::optional<Found>> Next(Fiber& fiber);
+  const WalkStats& stats() const { return stats_; }
+
+ private:
+  // Moves to the next key of the plan; false at the end.
+  bool Advance(Fiber& fiber);
+  bool EnterRange(Fiber& fiber, const IndexScan& scan);
+  absl::StatusOr<bool> Take(std::string_view id, std::string_view row, Found* found);
+  absl::StatusOr<std::optional<Found>> NextPoint(Fiber& fiber, const IndexScan& scan);
+
+  const machine::StoreView& view_;
+  const CollectionInfo& info_;
+  const Filter& filter_;
+  const Plan plan_;
+  const int64_t now_ms_;
+  size_t scan_ = 0;
+  size_t range_ = 0;  // ranges of the scan that were entered
+  std::string prefix_;
+  std::string end_;  // of the range; of a reverse one, its beginning
+  std::unique_ptr<machine::Iterator> iterator_;
+  std::set<std::string, std::less<>> met_;  // ids, if the plan may repeat them
+  WalkStats stats_;
+};
+
+}  // namespace lockstep::docs
+
+#endif  // LOCKSTEP_DOCS_MEMORY_STORE_WALK_H_

@@ -1,0 +1,257 @@
+#include "docs-memory/testing/universe.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "docs-memory/bson/error.h"
+#include "docs-memory/store/collection.h"
+#include "docs-memory/testing/model.h"
+#include "docs-memory/testing/simulated_rows.h"
+#include "framework/base/check.h"
+#include "framework/base/random.h"
+#include "framework/base/status_macros.h"
+#include "sim/sim_network.h"
+#include "sim/sim_node.h"
+#include "sim/world.h"
+
+namespace lockstep::docs {
+namespace {
+
+constexpr char kCollection[] = "facts";
+constexpr char kNode[] = "device";
+constexpr int kSpareLives = 40;
+
+sim::FaultProfile Profile() {
+  sim::FaultProfile profile = sim::DefaultProfile();
+  // Errors of the medium end a store; power losses are what this is about.
+  for (const char* name :
+       {"read_error_ppm", "write_error_ppm", "sync_error_ppm", "disk_full_every_ns"}) {
+    sim::Knob* const knob = sim::KnobNamed(profile, name);
+    CHECK(knob != nullptr) << name;
+    knob->on_ppm = 0;
+  }
+  return profile;
+}
+
+class Universe final {
+ public:
+  explicit Universe(const UniverseOptions& options)
+      : options_(options),
+        world_(options.seed, Profile()),
+        network_(world_),
+        node_(world_, network_, {NodeId(1), kNode}),
+        random_(options.seed ^ 0x646f6373),
+        models_(static_cast<size_t>(options.clients)) {}
+
+  UniverseReport Run() {
+    // (The power also fails by itself, inside an operation.)
+    for (int life = 0; !finished_ && report_.failure.empty(); ++life) {
+      if (life == options_.lives + kSpareLives) Fail("the last life did not come to its end");
+      last_ = life + 1 >= options_.lives;
+      if (last_) world_.rates().power_loss_in_operation_ppm = 0;
+      node_.Boot(
+          [this](Fiber& fiber, runtime::Environment& environment) { Live(fiber, environment); });
+      const auto ms =
+          static_cast<int64_t>(1 + random_.Below(static_cast<uint64_t>(options_.life_ms)));
+      world_.RunFor(Milliseconds(last_ ? 20'000 : ms));
+      node_.PowerLoss();
+      world_.RunFor(Milliseconds(1));
+      // Clocks are wrong after a battery was empty, say.
+      if (random_.Below(3) == 0)
+        node_.clock().StepWall(-Seconds(static_cast<int64_t>(random_.Below(100))));
+    }
+    report_.hash = world_.log().hash();
+    return report_;
+  }
+
+ private:
+  // What a dead process says does not count.
+  void Fail(std::string text) {
+    if (node_.state() != sim::SimNode::State::kOff && !node_.process().alive()) return;
+    if (report_.failure.empty()) report_.failure = absl::StrCat("seed ", options_.seed, ": ", text);
+  }
+  std::string IdOf(int client, uint64_t n) const { return absl::StrCat("c", client, "-", n); }
+
+  void Live(Fiber& fiber, runtime::Environment& environment) {
+    auto rows = OpenSimulatedRows(fiber, environment, node_, "rows");
+    if (!rows.ok()) return Fail(rows.status().ToString());
+    StoreOptions options;
+    options.maintenance_interval = Milliseconds(20);
+    options.eager_flush = true;
+    options.log_segment_bytes = 64 * 1024;
+    auto store = Store::Open(fiber, environment, **rows, options);
+    if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
+    if (!Check(fiber, **store)) return;
+    fiber::Scope clients(environment.scheduler);
+    int running = options_.clients;
+    fiber::Event done;
+    for (int client = 0; client < options_.clients; ++client) {
+      clients.Spawn("client", [&, client](Fiber& acting) {
+        Act(acting, **store, client);
+        if (--running == 0) done.Set();
+      });
+    }
+    done.Wait(fiber);
+    if (!report_.failure.empty()) return;
+    if (absl::Status closed = (*store)->Close(fiber); !closed.ok()) return Fail(closed.ToString());
+    if (Check(fiber, **store)) finished_ = true;
+  }
+
+  // Everything must be as somebody was told, or as somebody may have asked.
+  bool Check(Fiber& fiber, Store& store) {
+    if (absl::Status verified = VerifyStore(fiber, *store.state()); !verified.ok()) {
+      Fail(verified.ToString());
+      return false;
+    }
+    std::vector<Facts> found(models_.size());
+    Collection facts(store, kCollection);
+    auto cursor = facts.Find(fiber, Document(), {.hint = "$natural"});
+    for (;;) {
+      const auto next = cursor.ok() ? (*cursor)->Next(fiber) : cursor.status();
+      if (!next.ok()) {
+        Fail(next.status().ToString());
+        return false;
+      }
+      if (!*next) break;
+      const std::string id((*next)->document.Find("_id")->string());
+      const auto fact = FromDocument((*next)->document);
+      if (!fact) {
+        Fail(absl::StrCat("not what anybody wrote: ", ToJson((*next)->document)));
+        return false;
+      }
+      found[static_cast<size_t>(id[1] - '0')][id] = *fact;
+      ++report_.checks;
+    }
+    for (size_t client = 0; client < models_.size(); ++client) {
+      const std::string described = models_[client].Describe(found[client]);
+      if (models_[client].Settle(found[client])) continue;
+      Fail(absl::StrCat("client ", client, ": ", described));
+      return false;
+    }
+    return true;
+  }
+
+  void Act(Fiber& fiber, Store& store, int client) {
+    const int turns = last_ ? 30 : 1 << 20;
+    if (client == 0) {
+      Collection facts(store, kCollection);
+      for (const char* field : {"topic", "tags"}) {
+        const absl::Status made =
+            facts.CreateIndex(fiber, Document{{field, Value(1)}, {"count", Value(-1)}});
+        if (!made.ok()) return Fail(made.ToString());
+      }
+    }
+    for (int turn = 0; turn < turns && report_.failure.empty(); ++turn) {
+      fiber.SleepFor(Microseconds(static_cast<int64_t>(random_.Below(5000))));
+      TakeTurn(fiber, store, client);
+    }
+  }
+
+  void TakeTurn(Fiber& fiber, Store& store, int client) {
+    ClientModel& model = models_[static_cast<size_t>(client)];
+    if (random_.Below(8) == 0) return Read(fiber, store, client);
+    Facts next = model.newest();
+    std::vector<Operation> operations;
+    const size_t count = random_.Below(4) == 0 ? 1 + random_.Below(4) : 1;
+    for (size_t i = 0; i < count; ++i) operations.push_back(Draw(client, next));
+    const Durability durability = random_.Below(4) == 0 ? Durability::kAsync : Durability::kSync;
+    model.Begin(next);
+    ++report_.unknown;
+    absl::Status status;
+    if (count > 1) {
+      status = store.WriteBatch(fiber, std::move(operations), durability).status();
+    } else {
+      operations[0].options.durability = durability;
+      status = store.Write(fiber, std::move(operations[0])).status();
+    }
+    --report_.unknown;
+    if (!status.ok()) return Fail(absl::StrCat("a write failed: ", status.ToString()));
+    ++report_.writes;
+    if (durability == Durability::kSync) model.Durable();
+  }
+
+  // An operation that is legal in that state, which becomes the state after it.
+  Operation Draw(int client, Facts& facts) {
+    const std::string id = IdOf(client, random_.Below(static_cast<uint64_t>(options_.documents)));
+    const Document by_id{{"_id", Value(id)}};
+    const auto there = facts.find(id);
+    const auto topic = static_cast<int64_t>(random_.Below(4));
+    if (there == facts.end()) {
+      const Fact fact{0, topic, {topic, static_cast<int64_t>(random_.Below(9))}};
+      facts[id] = fact;
+      return InsertOp(kCollection, {ToDocument(id, fact)});
+    }
+    Fact& fact = there->second;
+    switch (random_.Below(5)) {
+      case 0:
+        ++fact.count;
+        return UpdateOp(kCollection, by_id,
+                        Document{{"$inc", Document{{"count", Value(int64_t{1})}}}}, false);
+      case 1:
+        fact.topic = topic;
+        return UpdateOp(kCollection, by_id, Document{{"$set", Document{{"topic", Value(topic)}}}},
+                        false);
+      case 2:
+        fact.tags.push_back(topic);
+        if (fact.tags.size() > 5) {
+          fact.tags.clear();
+          return UpdateOp(kCollection, by_id,
+                          Document{{"$set", Document{{"tags", Value::Array({})}}}}, false);
+        }
+        return UpdateOp(kCollection, by_id, Document{{"$push", Document{{"tags", Value(topic)}}}},
+                        false);
+      case 3:
+        fact = Fact{fact.count, topic, {topic}};
+        return ReplaceOp(kCollection, by_id, ToDocument(id, fact));
+      default:
+        facts.erase(id);
+        return DeleteOp(kCollection, by_id, false);
+    }
+  }
+
+  // Through whatever index the planner takes; no other client writes these documents.
+  void Read(Fiber& fiber, Store& store, int client) {
+    const Facts& expected = models_[static_cast<size_t>(client)].newest();
+    const auto topic = static_cast<int64_t>(random_.Below(4));
+    const bool by_tag = random_.Below(2) == 0;
+    Collection facts(store, kCollection);
+    auto cursor = facts.Find(fiber, Document{{by_tag ? "tags" : "topic", Value(topic)}});
+    Facts found;
+    const std::string mine = absl::StrCat("c", client, "-");
+    for (;;) {
+      const auto next = cursor.ok() ? (*cursor)->Next(fiber) : cursor.status();
+      if (!next.ok()) return Fail(next.status().ToString());
+      if (!*next) break;
+      const std::string id((*next)->document.Find("_id")->string());
+      if (id.compare(0, mine.size(), mine) == 0) found[id] = *FromDocument((*next)->document);
+    }
+    Facts wanted;
+    for (const auto& [id, fact] : expected) {
+      const bool tagged = std::find(fact.tags.begin(), fact.tags.end(), topic) != fact.tags.end();
+      if (by_tag ? tagged : fact.topic == topic) wanted[id] = fact;
+    }
+    if (found != wanted) {
+      Fail(absl::StrCat("a query of client ", client, " returned ", found.size(),
+                        " documents, should be ", wanted.size()));
+    }
+  }
+
+  const UniverseOptions options_;
+  sim::World world_;
+  sim::SimNetwork network_;
+  sim::SimNode node_;
+  base::SequentialRandom random_;
+  std::vector<ClientModel> models_;
+  UniverseReport report_;
+  bool last_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+UniverseReport RunUniverse(const UniverseOptions& options) { return Universe(options).Run(); }
+
+}  // namespace lockstep::docs

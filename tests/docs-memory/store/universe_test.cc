@@ -1,0 +1,59 @@
+// A store in universes whose power fails, and bugs that these must find.
+#include "docs-memory/testing/universe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/base/mutant_on.h"
+
+namespace lockstep::docs {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+
+TEST(DocsUniverse, KeepsWhatItAcknowledged) {
+  uint64_t writes = 0;
+  uint64_t checks = 0;
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    const UniverseReport report = RunUniverse({.seed = seed});
+    ASSERT_EQ(report.failure, "");
+    writes += report.writes;
+    checks += report.checks;
+  }
+  EXPECT_GT(writes, 1000u);
+  EXPECT_GT(checks, 500u);
+}
+
+TEST(DocsUniverse, IsTheSameForTheSameSeed) {
+  EXPECT_EQ(RunUniverse({.seed = 5}).hash, RunUniverse({.seed = 5}).hash);
+}
+
+// The first failure that universes of a planted bug show.
+std::string FirstFailure(mutant::Id id, uint64_t seeds) {
+  mutant::Plant(id);
+  std::string failure;
+  for (uint64_t seed = 1; seed <= seeds && failure.empty(); ++seed) {
+    failure = RunUniverse({.seed = seed}).failure;
+  }
+  mutant::Plant(mutant::Id::kNone);
+  return failure;
+}
+
+TEST(DocsUniverse, FindsIndexEntriesThatStay) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM80IndexEntryNotRemoved, 10),
+              AnyOf(HasSubstr("a query of"), HasSubstr("index ")));
+}
+TEST(DocsUniverse, FindsAnOplogOutsideOfTheBatch) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM81OplogOutsideBatch, 50), HasSubstr("has no row"));
+}
+TEST(DocsUniverse, FindsRevisionsThatGoBack) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM82RevisionsForgotten, 50), HasSubstr("does not rise"));
+}
+TEST(DocsUniverse, FindsAcknowledgementsBeforeTheSync) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM83AcknowledgedBeforeSync, 50),
+              HasSubstr("was durable as"));
+}
+
+}  // namespace
+}  // namespace lockstep::docs
