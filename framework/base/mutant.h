@@ -46,10 +46,10 @@ enum class Id : int {
   kM81OplogOutsideBatch = 81,             // docs: the oplog row is in a batch of its own
   kM82RevisionsForgotten = 82,            // docs: revisions start again from the clock
   kM83AcknowledgedBeforeSync = 83,        // docs: a durable write is acknowledged before its sync
-  kM90LostStateTakenForApplied = 90,      // replica: an empty store counts as what the log begins at
-  kM91RepairedLogVotesTooEarly = 91,      // raft: a log that went back votes at once
-  kM93RotServed = 93,                     // store: blocks are read past their checksums
-  kM94NoSpaceAcknowledged = 94,           // replica: a batch without space counts as durable
+  kM90LostStateTakenForApplied = 90,  // replica: an empty store counts as what the log begins at
+  kM91RepairedLogVotesTooEarly = 91,  // raft: a log that went back votes at once
+  kM93RotServed = 93,                 // store: blocks are read past their checksums
+  kM94NoSpaceAcknowledged = 94,       // replica: a batch without space counts as durable
 };
 
 // Whether the given bug is planted in this run.

@@ -48,11 +48,17 @@ class Recovery final {
       if (segment.begun && !is_empty) {
         RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
         RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
+        tail_unreadable_ = file.UnreadableWithin(segment.end, bytes.size());
         newest_bytes_ = std::move(bytes);
         newest_bytes_.resize(segment.end);
       } else {
         RETURN_IF_ERROR(CheckNotBegun(sequences[i], sequences));
       }
+    }
+    // What is merely torn can be read. (In older segments the next one tells that nothing follows.)
+    if (tail_unreadable_) {
+      return Damaged(Path(log_.segments.newest()), end_,
+                     "the medium does not give back what may be there");
     }
     RETURN_IF_ERROR(replay_.Finish());
     if (seals) RETURN_IF_ERROR(Seal(fiber, sequences));
@@ -92,10 +98,9 @@ class Recovery final {
 
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment,
                            const SegmentBytes& file) const {
-    // Nothing that is merely torn is unreadable.
-    const uint64_t next_end = segment.end + sizeof(BatchHeader) + segment.unfinished_bytes;
-    if (file.UnreadableWithin(segment.begun ? segment.end : 0, next_end)) {
-      return Damaged(Path(sequence), segment.end, "the medium does not give back what is there");
+    // Whether it was begun, nobody can say.
+    if (!segment.begun && file.UnreadableWithin(0, sizeof(SegmentHeader))) {
+      return Damaged(Path(sequence), 0, "the medium does not give back the header");
     }
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
     if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
@@ -185,6 +190,7 @@ class Recovery final {
   Replay replay_;
   uint64_t end_ = 0;          // of the batches in the newest begun segment so far
   std::string newest_bytes_;  // of that segment, up to there
+  bool tail_unreadable_ = false;
 };
 
 }  // namespace

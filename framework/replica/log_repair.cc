@@ -96,8 +96,7 @@ class LogMender final {
       end = parts.batches.back().offset + sizeof(BatchHeader) + parts.batches.back().body.size();
       tail_unreadable_ = false;
     }
-    const uint64_t reach = parts.damaged.empty() ? end + sizeof(SegmentHeader) : file.bytes.size();
-    tail_unreadable_ |= file.UnreadableWithin(end, reach);
+    tail_unreadable_ |= file.UnreadableWithin(end, file.bytes.size());
   }
 
   static absl::Status Unknown(absl::string_view why) {

@@ -95,10 +95,6 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
       ++next;
       continue;
     }
-    if (const auto torn = ReadBatchHeader(identity, sequence, segment.end, bytes);
-        torn && torn->batch == next) {
-      segment.unfinished_bytes = torn->body_bytes;
-    }
     segment.later = FindLater(identity, sequence, segment.end, next, bytes);
     if (!segment.later || !mutant::Enabled(mutant::Id::kM25ReplayPastGap)) break;
     segment.end = segment.later->offset;

@@ -29,8 +29,6 @@ struct ScannedSegment final {
   uint64_t first_batch = 0;           // if begun
   std::vector<ScannedBatch> batches;  // numbered without gaps from first_batch
   uint64_t end = 0;                   // where the next batch would be
-  // Of the body of a batch at `end` whose header is intact and whose body is not.
-  uint64_t unfinished_bytes = 0;
   // An intact header of a batch after the one that should be at `end`: what is there is rot.
   std::optional<LaterBatch> later;
 };

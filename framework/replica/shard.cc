@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
 #include "framework/replica/snapshot_transfer.h"
 
@@ -40,8 +41,11 @@ absl::Status Shard::OpenLog(Fiber& fiber) {
   absl::StatusOr<std::unique_ptr<Log>> log =
       Log::Open(fiber, environment_, options_.log, &recovered_);
   if (absl::IsDataLoss(log.status()) && !options_.peers.empty()) {
-    const absl::Status cause = log.status();
     const LogIdentity identity{options_.cluster, environment_.node, environment_.shard};
+    // A device that failed while the log was being opened says nothing of what is in it.
+    const absl::Status cause =
+        ExamineLog(fiber, environment_.disk, options_.log.directory, identity).status();
+    if (!absl::IsDataLoss(cause)) return log.status();
     ASSIGN_OR_RETURN(const LogRepair repair,
                      RepairLog(fiber, environment_.disk, options_.log.directory, identity));
     environment_.trace.Emit(

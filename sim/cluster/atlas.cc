@@ -75,6 +75,10 @@ bool Atlas::Damage(size_t target, uint64_t count) {
   disk.Spoil(site.path, offset,
              unreadable ? SimDiskCore::Damage::kUnreadable : SimDiskCore::Damage::kFlipBit, bit);
   hurt_[target] = true;
+  // Then the last batch is unreadable, too, which only looks torn to who cannot tell the two apart.
+  const bool hits_last =
+      unreadable && offset / kSectorBytes * kSectorBytes + kSectorBytes > site.end;
+  if (IsOfLog(site.path) && hits_last) spoiled_[target] = true;
   // The log's first damage leaves at least one batch behind it that tells the node's vote; a second
   // one may hit just that.
   if (IsOfLog(site.path)) ++log_damages_[target];
