@@ -270,16 +270,23 @@ void BenchRecorded(const std::string& directory) {
 }  // namespace
 }  // namespace lockstep::bench
 
+// check_bench [DIRECTORY | NAME]: all cases, those whose name begins so, or recorded histories.
 int main(int argc, char** argv) {
   using namespace lockstep::bench;
-  if (argc == 2) {
-    BenchRecorded(argv[1]);
+  const std::string chosen = argc == 2 ? argv[1] : "";
+  if (std::ifstream(chosen + "/expected.tsv")) {
+    BenchRecorded(chosen);
     return 0;
   }
-  BenchRegisters(1'000);
-  BenchRegisters(1);
-  BenchRevisions();
-  BenchTransactions(true, 20);
-  BenchTransactions(true, 100);
-  BenchTransactions(false, 20);
+  const std::vector<std::pair<std::string, std::function<void()>>> cases = {
+      {"registers-1000", [] { BenchRegisters(1'000); }},
+      {"registers-1", [] { BenchRegisters(1); }},
+      {"revisions", [] { BenchRevisions(); }},
+      {"list-append-20", [] { BenchTransactions(true, 20); }},
+      {"list-append-100", [] { BenchTransactions(true, 100); }},
+      {"rw-register", [] { BenchTransactions(false, 20); }},
+  };
+  for (const auto& [name, run] : cases) {
+    if (name.starts_with(chosen)) run();
+  }
 }

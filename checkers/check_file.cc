@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "checkers/collections.h"
+#include "checkers/documents/document_check.h"
 #include "checkers/formats/recorded_history.h"
 #include "checkers/kv_text.h"
 #include "checkers/models/collections.h"
@@ -93,11 +94,13 @@ PageSection SectionOf(const KvHistory& history, const Violation& violation) {
   return section;
 }
 
-absl::Status CheckRegister(const RecordedHistory& recorded, const CheckOptions& options,
-                           CheckReport* report) {
-  ASSIGN_OR_RETURN(const RegisterHistory history, RegisterHistoryOf(recorded));
-  Take(history.model, history.operations,
-       CheckRegisters(history.model, history.operations, options.limits), report);
+// Of the histories that are a model and its operations.
+template <auto kRead, auto kCheck>
+absl::Status CheckModel(const RecordedHistory& recorded, const CheckOptions& options,
+                        CheckReport* report) {
+  ASSIGN_OR_RETURN(const auto history, kRead(recorded));
+  const auto& [model, operations] = history;
+  Take(model, operations, kCheck(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 
@@ -109,26 +112,10 @@ absl::Status CheckStrings(const RecordedHistory& recorded, const CheckOptions& o
   return absl::OkStatus();
 }
 
-absl::Status CheckQueues(const RecordedHistory& recorded, const CheckOptions& options,
-                         CheckReport* report) {
-  ASSIGN_OR_RETURN(const auto history, QueueHistoryOf(recorded));
-  const auto& [model, operations] = history;
-  Take(model, operations, CheckQueue(model, operations, options.limits), report);
-  return absl::OkStatus();
-}
-
 absl::Status CheckLocks(const RecordedHistory& recorded, const CheckOptions& options,
                         CheckReport* report) {
   ASSIGN_OR_RETURN(const std::vector<LockOperation> operations, LockHistoryOf(recorded));
   Take(LockModel(), operations, CheckLock(operations, options.limits), report);
-  return absl::OkStatus();
-}
-
-absl::Status CheckSets(const RecordedHistory& recorded, const CheckOptions& options,
-                       CheckReport* report) {
-  ASSIGN_OR_RETURN(const auto history, SetHistoryOf(recorded));
-  const auto& [model, operations] = history;
-  Take(model, operations, CheckSet(model, operations, options.limits), report);
   return absl::OkStatus();
 }
 
@@ -149,6 +136,7 @@ absl::Status CheckTxn(const RecordedHistory& recorded, const CheckOptions& optio
 }
 
 constexpr char kEtcd[] = "etcd";
+constexpr char kDocuments[] = "documents";
 
 const std::vector<Model>& Models() {
   static const std::vector<Model> models = {
@@ -157,19 +145,37 @@ const std::vector<Model>& Models() {
        nullptr},
       {{"register", "linearizable registers with compare-and-set", "read write cas"},
        {"read", "write", "cas"},
-       CheckRegister},
+       CheckModel<RegisterHistoryOf, CheckRegisters>},
       {{"strings", "linearizable strings under keys", "get put append"},
        {"get", "put", "append"},
        CheckStrings},
       {{"queue", "a linearizable first-in-first-out queue", "enqueue dequeue"},
        {"enqueue", "dequeue"},
-       CheckQueues},
+       CheckModel<QueueHistoryOf, CheckQueue>},
+      {{"stack", "a linearizable stack", "push pop"},
+       {"push", "pop"},
+       CheckModel<QueueHistoryOf, CheckQueue>},
+      {{"priority-queue", "a linearizable queue of numbers, the smallest first", "insert extract"},
+       {"insert", "extract"},
+       CheckModel<QueueHistoryOf, CheckQueue>},
       {{"lock", "a linearizable lock", "acquire release"}, {"acquire", "release"}, CheckLocks},
-      {{"set", "a linearizable set that grows", "add read"}, {"add", "read"}, CheckSets},
+      {{"set", "a linearizable set that grows", "add read"},
+       {"add", "read"},
+       CheckModel<SetHistoryOf, CheckSet>},
+      {{"membership", "a linearizable set, element by element", "add remove contains"},
+       {"add", "remove", "contains"},
+       CheckModel<MembershipHistoryOf, CheckMembership>},
+      {{"counter", "a linearizable counter", "increment decrement read"},
+       {"increment", "decrement", "read"},
+       CheckModel<CounterHistoryOf, CheckCounter>},
       {{"transactions", "lists to append to, or registers, under an isolation level",
         "txn of append and r, or w and r"},
        {"txn"},
        CheckTxn},
+      {{kDocuments, "documents with sync: nothing lost, conflicts kept, convergence",
+        "events as JSON"},
+       {},
+       nullptr},
   };
   return models;
 }
@@ -220,6 +226,26 @@ absl::StatusOr<CheckReport> CheckKv(std::string_view text, const CheckOptions& o
   return report;
 }
 
+absl::StatusOr<CheckReport> CheckDocumentText(std::string_view text) {
+  CheckReport report;
+  report.format = Name(HistoryFormat::kJsonLines);
+  report.model = kDocuments;
+  ASSIGN_OR_RETURN(const DocumentHistory history, ReadDocumentHistory(text));
+  if (history.empty()) {
+    return absl::InvalidArgumentError("line 1: expected at least one event, found none");
+  }
+  report.operations = history.size();
+  report.violations = CheckDocuments(history);
+  for (const Violation& violation : report.violations) {
+    report.verdict = Verdict::kViolation;
+    PageSection section;
+    section.heading = absl::StrCat(violation.oracle, ", ", violation.where);
+    section.words = violation.verdict;
+    report.sections.push_back(std::move(section));
+  }
+  return report;
+}
+
 }  // namespace
 
 std::vector<ModelInfo> KnownModels() {
@@ -230,6 +256,9 @@ std::vector<ModelInfo> KnownModels() {
 
 absl::StatusOr<CheckReport> CheckFileText(std::string_view text, const CheckOptions& options) {
   if (!options.model.empty()) RETURN_IF_ERROR(ChooseModel({}, options.model).status());
+  if (options.model == kDocuments || (options.model.empty() && HoldsDocumentEvents(text))) {
+    return CheckDocumentText(text);
+  }
   ASSIGN_OR_RETURN(const HistoryFormat format, DetectFormat(text));
   const bool is_kv = format == HistoryFormat::kJsonLines && HoldsKvRequests(text);
   if (options.model == kEtcd || (options.model.empty() && is_kv)) return CheckKv(text, options);

@@ -509,12 +509,12 @@ SearchResult SearchFrontier(SearchModel& model, const std::vector<SearchOperatio
 
 SearchResult SearchPartition(SearchModel& model, const std::vector<SearchOperation>& operations,
                              const SearchRound& round, const LinearizabilityLimits& limits) {
-  const size_t small = operations.size() * 4 + 2'000;
+  const size_t small = operations.size() * 2 + 1'000;
   LinearizabilityLimits now = limits;
   now.configurations_max =
       std::min(limits.configurations_max, round.is_first ? small : round.configurations);
   if (!round.is_first &&
-      FindOrder(model, operations, std::min(now.configurations_max, small * 2))) {
+      FindOrder(model, operations, std::min(now.configurations_max, small * 4))) {
     SearchResult result;
     result.configurations = operations.size();
     return result;

@@ -22,8 +22,9 @@ using checkers::CheckReport;
 using checkers::Verdict;
 
 constexpr char kFooter[] = R"(
-Formats: JSON Lines as the simulator's clients write them, Jepsen's EDN, Jepsen's log lines, and the
-key-value text of Porcupine's tests. Without --model, the functions in the file choose it.
+Formats: JSON Lines (operations as the simulator's clients write them, or events of a document
+store), Jepsen's EDN, Jepsen's log lines, and the key-value text of Porcupine's tests. Without --model,
+the functions in the file choose it.
 
 Examples:
   lockstep check history.edn
@@ -132,6 +133,15 @@ int RunCheck(const CheckFlags& flags) {
   return report->verdict == Verdict::kOk ? kExitOk : kExitFailed;
 }
 
+std::string ModelTable() {
+  std::string table;
+  for (const checkers::ModelInfo& model : checkers::KnownModels()) {
+    absl::StrAppend(
+        &table, absl::StrFormat("  %-15s %s (%s)\n", model.name, model.summary, model.functions));
+  }
+  return table;
+}
+
 }  // namespace
 
 Command AddCheck(CLI::App& root) {
@@ -147,7 +157,8 @@ Command AddCheck(CLI::App& root) {
       ->capture_default_str();
   app->add_option("--html", flags->page,
                   "Write what cannot be explained as a page to look at (an empty one if all can)");
-  app->footer(kFooter);
+  app->footer(absl::StrCat("\nModels, with the functions by which they are known:\n", ModelTable(),
+                           kFooter));
   return {app, [flags] { return RunCheck(*flags); }};
 }
 

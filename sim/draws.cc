@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "framework/base/check.h"
+#include "sim/stream_class.h"
 
 namespace lockstep::sim {
 namespace {
@@ -53,6 +54,10 @@ Draws::Draws(uint64_t seed, const Tape* replay) : seed_(seed), replaying_(replay
   if (!replaying_) return;
   CHECK_EQ(replay->seed, seed) << "a tape belongs to its seed";
   for (const TapeEntry& entry : replay->entries) {
+    if (entry.stream == kFreshDisasters.id()) {
+      fresh_ = entry.value;
+      continue;
+    }
     replay_[KeyOf(entry.stream, entry.key, entry.ordinal)] = entry.value;
     uint64_t& end = replay_ends_[KeyOf(entry.stream, entry.key)];
     end = std::max(end, entry.ordinal + 1);
@@ -62,6 +67,17 @@ Draws::Draws(uint64_t seed, const Tape* replay) : seed_(seed), replaying_(replay
 uint64_t Draws::ReplayEnd(Stream stream, uint64_t key) const {
   const auto end = replay_ends_.find(MapKey(stream, key));
   return end == replay_ends_.end() ? 0 : end->second;
+}
+
+bool Draws::IsFresh(Stream stream) const {
+  if (fresh_ == 0) return false;
+  const StreamClass what = ClassOf(stream.name());
+  return what == StreamClass::kDisaster || what == StreamClass::kFault;
+}
+
+uint64_t Draws::Bits(Stream stream, uint64_t key, uint64_t ordinal) const {
+  return base::KeyedDraw(replaying_ ? base::Mix64(seed_ + base::Mix64(fresh_)) : seed_,
+                         stream.name(), key, ordinal);
 }
 
 uint64_t Draws::NextOrdinal(Stream stream, uint64_t key) {
@@ -88,10 +104,10 @@ uint64_t Draws::Decided(Stream stream, uint64_t key, uint64_t ordinal, uint64_t 
 bool Draws::Chance(Stream stream, uint64_t key, uint64_t ppm) {
   const uint64_t ordinal = NextOrdinal(stream, key);
   uint64_t happens = 0;
-  if (replaying_) {
+  if (replaying(stream)) {
     happens = Replayed(stream, key, ordinal, 0);
   } else if (ppm > 0) {
-    happens = Scale(base::KeyedDraw(seed_, stream.name(), key, ordinal), kMillion) < ppm;
+    happens = Scale(Bits(stream, key, ordinal), kMillion) < ppm;
   }
   return Decided(stream, key, ordinal, happens, 0) != 0;
 }
@@ -99,9 +115,9 @@ bool Draws::Chance(Stream stream, uint64_t key, uint64_t ppm) {
 uint64_t Draws::Range(Stream stream, uint64_t key, uint64_t low, uint64_t high, uint64_t benign) {
   CHECK_LE(low, high) << stream.name();
   const uint64_t ordinal = NextOrdinal(stream, key);
-  const uint64_t value =
-      replaying_ ? Replayed(stream, key, ordinal, benign)
-                 : low + Scale(base::KeyedDraw(seed_, stream.name(), key, ordinal), high - low + 1);
+  const uint64_t value = replaying(stream)
+                             ? Replayed(stream, key, ordinal, benign)
+                             : low + Scale(Bits(stream, key, ordinal), high - low + 1);
   return Decided(stream, key, ordinal, value, benign);
 }
 
@@ -111,11 +127,11 @@ uint64_t Draws::LogUniform(Stream stream, uint64_t key, uint64_t low, uint64_t h
   CHECK_LE(low, high) << stream.name();
   const uint64_t ordinal = NextOrdinal(stream, key);
   uint64_t value = benign;
-  if (replaying_) {
+  if (replaying(stream)) {
     value = Replayed(stream, key, ordinal, benign);
   } else {
     const uint64_t span = Log2(high) - Log2(low) + 1;
-    const uint64_t bits = base::KeyedDraw(seed_, stream.name(), key, ordinal);
+    const uint64_t bits = Bits(stream, key, ordinal);
     value = std::clamp(Exp2(Log2(low) + Scale(bits, span)), low, high);
   }
   return Decided(stream, key, ordinal, value, benign);
@@ -125,11 +141,10 @@ Duration Draws::Exponential(Stream stream, uint64_t key, Duration mean) {
   CHECK_GE(mean.count(), 0) << stream.name();
   const uint64_t ordinal = NextOrdinal(stream, key);
   uint64_t value = 0;
-  if (replaying_) {
+  if (replaying(stream)) {
     value = Replayed(stream, key, ordinal, 0);
   } else if (mean.count() > 0) {
-    value = static_cast<uint64_t>(
-        ExponentialOf(base::KeyedDraw(seed_, stream.name(), key, ordinal), mean).count());
+    value = static_cast<uint64_t>(ExponentialOf(Bits(stream, key, ordinal), mean).count());
   }
   return Duration(static_cast<int64_t>(Decided(stream, key, ordinal, value, 0)));
 }
@@ -137,11 +152,10 @@ Duration Draws::Exponential(Stream stream, uint64_t key, Duration mean) {
 VirtualTime Draws::Moment(Stream stream, uint64_t key, VirtualTime now, Duration mean) {
   const uint64_t ordinal = NextOrdinal(stream, key);
   uint64_t at = 0;
-  if (replaying_) {
+  if (replaying(stream)) {
     at = Replayed(stream, key, ordinal, 0);
   } else if (mean.count() > 0) {
-    at = static_cast<uint64_t>(
-        (now + ExponentialOf(base::KeyedDraw(seed_, stream.name(), key, ordinal), mean)).ns);
+    at = static_cast<uint64_t>((now + ExponentialOf(Bits(stream, key, ordinal), mean)).ns);
   }
   return VirtualTime{static_cast<int64_t>(Decided(stream, key, ordinal, at, 0))};
 }

@@ -55,7 +55,10 @@ inline constexpr uint32_t kMillion = 1'000'000;
 class Draws final {
  public:
   // With `replay`, decisions come from that tape, benign where it has no entry. The tape is copied.
+  // If it has an entry of kFreshDisasters, disasters and faults are not replayed, but drawn, from
+  // the seed and that entry's value.
   Draws(uint64_t seed, const Tape* replay);
+  static constexpr Stream kFreshDisasters = "fresh.disasters";
 
   // Whether something of probability `ppm` in a million happens. Benign: it does not.
   bool Chance(Stream stream, uint64_t key, uint64_t ppm);
@@ -86,13 +89,17 @@ class Draws final {
   void set_recording(bool recording) { recording_ = recording; }
   uint64_t seed() const { return seed_; }
   const Tape& tape() const { return tape_; }
-  bool replaying() const { return replaying_; }
+  // Whether decisions of this stream come from a tape.
+  bool replaying(Stream stream) const { return replaying_ && !IsFresh(stream); }
   // How many decisions of that stream and key the replayed tape may know: its highest ordinal + 1.
   uint64_t ReplayEnd(Stream stream, uint64_t key) const;
   // Entries of the replayed tape that no draw has asked for ("tape drift").
   size_t unused_replay_entries() const { return replay_.size() - replay_used_; }
 
  private:
+  bool IsFresh(Stream stream) const;
+  // Random bits of a decision that is drawn.
+  uint64_t Bits(Stream stream, uint64_t key, uint64_t ordinal) const;
   uint64_t NextOrdinal(Stream stream, uint64_t key);
   // The decision on the replayed tape, or the benign one.
   uint64_t Replayed(Stream stream, uint64_t key, uint64_t ordinal, uint64_t benign);
@@ -100,6 +107,7 @@ class Draws final {
 
   uint64_t seed_;
   bool replaying_;
+  uint64_t fresh_ = 0;  // for fresh disasters under replay; zero: there are none
   bool recording_ = true;
   Tape tape_;
   // Hash maps, because a draw happens several times per event; they are probed, never iterated.

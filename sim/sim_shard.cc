@@ -66,7 +66,7 @@ void SimShard::OnEarlierTimer(fiber::Scheduler&) { ScheduleTimer(); }
 Duration SimShard::ExtraDelay() {
   World& world = process_.world();
   const uint64_t ppm = world.rates().fiber_delay_ppm;
-  if (ppm == 0 && !world.draws().replaying()) return Duration::zero();
+  if (ppm == 0 && !world.draws().replaying("sched.late")) return Duration::zero();
   if (!world.draws().Chance("sched.late", key_, ppm)) return Duration::zero();
   world.CountFault(FaultClass::kFiberDelay);
   return Duration(
@@ -85,7 +85,8 @@ void SimShard::ScheduleRun(Duration delay) {
 size_t SimShard::PickFiber() {
   World& world = process_.world();
   const size_t choices = std::min(scheduler_.ready_count(), kPickAmong);
-  if (choices < 2 || (world.rates().fiber_shuffle == 0 && !world.draws().replaying())) return 0;
+  if (choices < 2 || (world.rates().fiber_shuffle == 0 && !world.draws().replaying("sched.pick")))
+    return 0;
   const size_t pick =
       std::min(world.draws().Range("sched.pick", key_, 0, choices - 1, 0), choices - 1);
   if (pick != 0) world.CountFault(FaultClass::kFiberOrder);

@@ -1,8 +1,10 @@
 #include "checkers/models/collections.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/random.h"
 
@@ -46,30 +48,41 @@ bool Begin(const RecordedOperation& op, std::vector<Op>* operations) {
 
 }  // namespace
 
+const QueueWords& WordsOf(Discipline discipline) {
+  static constexpr std::array<QueueWords, 3> kWords = {
+      {{"queue", "enqueue", "dequeue", "enqueued", "dequeued"},
+       {"stack", "push", "pop", "pushed", "popped"},
+       {"queue", "insert", "extract", "inserted", "extracted"}}};
+  return kWords[static_cast<size_t>(discipline)];
+}
+
 std::optional<QueueModel::State> QueueModel::Step(const State& state, const Input& in,
                                                   const Output* out) const {
   State next = state;
-  if (in.is_enqueue) {
-    next.push_back(in.value);
+  if (in.is_put) {
+    const bool is_sorted = discipline_ == Discipline::kSmallestFirst;
+    next.insert(is_sorted ? std::upper_bound(next.begin(), next.end(), in.value) : next.end(),
+                in.value);
     return next;
   }
   if (out && out->has_value() != !state.empty()) return std::nullopt;
   if (state.empty()) return next;
-  if (out && **out != state.front()) return std::nullopt;
-  next.erase(next.begin());
+  const auto taken = discipline_ == Discipline::kLifo ? next.end() - 1 : next.begin();
+  if (out && **out != *taken) return std::nullopt;
+  next.erase(taken);
   return next;
 }
 
 uint64_t QueueModel::Hash(const State& state) const { return HashAll(state); }
 
 std::string QueueModel::Describe(const Input& in, const Output* out) const {
-  if (in.is_enqueue) return absl::StrCat("enqueue of ", values_.Name(in.value));
-  if (!out) return "dequeue";
-  return absl::StrCat("dequeue which found ", *out ? values_.Name(**out) : "nothing");
+  if (in.is_put) return absl::StrCat(words().put, " of ", values_.Name(in.value));
+  if (!out) return words().take;
+  return absl::StrCat(words().take, " which found ", *out ? values_.Name(**out) : "nothing");
 }
 
 std::string QueueModel::DescribeState(const State& state) const {
-  return absl::StrCat("a queue of ", DescribeValues(values_, state));
+  return absl::StrCat("a ", words().noun, " of ", DescribeValues(values_, state));
 }
 
 std::optional<LockModel::State> LockModel::Step(const State& state, const Input& in,
@@ -106,20 +119,39 @@ std::string SetModel::DescribeState(const State& state) const {
 
 absl::StatusOr<std::pair<QueueModel, std::vector<QueueOperation>>> QueueHistoryOf(
     const RecordedHistory& recorded) {
-  Names names;
-  std::vector<QueueOperation> operations;
+  Discipline discipline = Discipline::kFifo;
   for (const RecordedOperation& op : recorded.operations) {
-    const bool is_enqueue = op.function == "enqueue";
-    if (!is_enqueue && op.function != "dequeue") return Expected(op, ":enqueue or :dequeue");
-    if (!Begin(op, &operations)) continue;
-    operations.back().input.is_enqueue = is_enqueue;
-    if (is_enqueue) {
-      operations.back().input.value = names.Number(WriteEdn(op.input));
-    } else if (op.returned && !op.output.is_nil()) {
-      operations.back().output = names.Number(WriteEdn(op.output));
+    if (op.function == "push" || op.function == "pop") discipline = Discipline::kLifo;
+    if (op.function == "insert" || op.function == "extract") {
+      discipline = Discipline::kSmallestFirst;
     }
   }
-  return std::pair(QueueModel(std::move(names)), std::move(operations));
+  const QueueWords& words = WordsOf(discipline);
+  const bool is_number = discipline == Discipline::kSmallestFirst;
+  Names names;
+  const auto value_of = [&](const Edn& value) -> std::optional<int64_t> {
+    const std::string text = WriteEdn(value);
+    if (!is_number) return names.Number(text);
+    int64_t number = 0;
+    return absl::SimpleAtoi(text, &number) ? std::optional(number) : std::nullopt;
+  };
+  std::vector<QueueOperation> operations;
+  for (const RecordedOperation& op : recorded.operations) {
+    const bool is_put = op.function == words.put;
+    if (!is_put && op.function != words.take) {
+      return Expected(op, absl::StrCat(":", words.put, " or :", words.take));
+    }
+    if (!Begin(op, &operations)) continue;
+    QueueOperation& typed = operations.back();
+    typed.input.is_put = is_put;
+    const bool found = !is_put && op.returned && !op.output.is_nil();
+    if (!is_put && !found) continue;
+    const std::optional<int64_t> value = value_of(is_put ? op.input : op.output);
+    if (!value) return Expected(op, "a whole number");
+    if (is_put) typed.input.value = *value;
+    if (found) typed.output = value;
+  }
+  return std::pair(QueueModel(discipline, std::move(names)), std::move(operations));
 }
 
 absl::StatusOr<std::vector<LockOperation>> LockHistoryOf(const RecordedHistory& recorded) {

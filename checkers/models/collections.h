@@ -1,4 +1,5 @@
-// Queues, locks and growing sets: what clients asked and were told, and the sequential models.
+// Queues of three disciplines, locks and growing sets: what clients asked and were told, and the
+// sequential models.
 #ifndef LOCKSTEP_CHECKERS_MODELS_COLLECTIONS_H_
 #define LOCKSTEP_CHECKERS_MODELS_COLLECTIONS_H_
 
@@ -15,35 +16,49 @@
 
 namespace lockstep::checkers {
 
+// Which value comes out next.
+enum class Discipline { kFifo, kLifo, kSmallestFirst };
+
+// How a discipline's operations are called.
+struct QueueWords final {
+  const char* noun;  // "queue"
+  const char* put;   // "enqueue"
+  const char* take;  // "dequeue"
+  const char* was_put;
+  const char* was_taken;
+};
+const QueueWords& WordsOf(Discipline discipline);
+
 struct QueueInput final {
-  bool is_enqueue = false;
-  int64_t value = 0;  // enqueue
+  bool is_put = false;
+  int64_t value = 0;  // of a put
   bool operator==(const QueueInput&) const = default;
 };
-using QueueOutput = std::optional<int64_t>;  // dequeue; absent: the queue was empty
+using QueueOutput = std::optional<int64_t>;  // of a take; absent: there was nothing
 using QueueOperation = Operation<QueueInput, QueueOutput>;
 
 class QueueModel final {
  public:
   using Input = QueueInput;
   using Output = QueueOutput;
-  using State = std::vector<int64_t>;  // the oldest first
+  using State = std::vector<int64_t>;  // the oldest first; with kSmallestFirst, that
 
-  QueueModel() = default;
-  explicit QueueModel(Names values) : values_(std::move(values)) {}
+  explicit QueueModel(Discipline discipline = Discipline::kFifo, Names values = {})
+      : discipline_(discipline), values_(std::move(values)) {}
 
   State Initial() const { return {}; }
   std::optional<State> Step(const State& state, const Input& in, const Output* out) const;
   uint64_t Hash(const State& state) const;
   std::string Key(const Input&) const { return ""; }
-  bool NeverMutates(const Input& in, const Output* out) const {
-    return !in.is_enqueue && out && !*out;
-  }
+  bool NeverMutates(const Input& in, const Output* out) const { return !in.is_put && out && !*out; }
   std::string Describe(const Input& in, const Output* out) const;
   std::string DescribeState(const State& state) const;
   std::string Name(int64_t value) const { return values_.Name(value); }
+  Discipline discipline() const { return discipline_; }
+  const QueueWords& words() const { return WordsOf(discipline_); }
 
  private:
+  Discipline discipline_;
   Names values_;
 };
 
@@ -103,7 +118,8 @@ class SetModel final {
   Names values_;
 };
 
-// Functions enqueue and dequeue; a dequeue's answer is a value or nil.
+// Functions enqueue and dequeue, push and pop, or insert and extract; the latter answer with a
+// value or nil. What is inserted are whole numbers.
 absl::StatusOr<std::pair<QueueModel, std::vector<QueueOperation>>> QueueHistoryOf(
     const RecordedHistory& recorded);
 // Functions acquire and release.

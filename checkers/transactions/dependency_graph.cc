@@ -114,11 +114,26 @@ class Tarjan final {
   std::vector<std::vector<uint32_t>> found_;
 };
 
+// By insertion as long as that moves little: histories are nearly in order of time.
+template <typename T>
+void SortNearlySorted(std::vector<T>* values) {
+  size_t moves_left = values->size() * 32;
+  for (size_t i = 1; i < values->size(); ++i) {
+    const T value = (*values)[i];
+    size_t at = i;
+    for (; at > 0 && value < (*values)[at - 1]; --at) (*values)[at] = (*values)[at - 1];
+    (*values)[at] = value;
+    moves_left -= std::min(i - at, moves_left);
+    if (moves_left == 0) return std::sort(values->begin(), values->end());
+  }
+}
+
 }  // namespace
 
 DependencyGraph::DependencyGraph(size_t transactions)
     : transactions_(static_cast<uint32_t>(transactions)), nodes_(transactions_) {
   CHECK(transactions < Edge::kNodesMax);
+  edges_.reserve(transactions * 7);
 }
 
 uint32_t DependencyGraph::AddHelper() {
@@ -174,40 +189,32 @@ void AddProcessOrder(const TxnHistory& history, DependencyGraph* graph) {
 }
 
 void AddRealtimeOrder(const TxnHistory& history, DependencyGraph* graph) {
-  struct Event {
-    int64_t time;
-    uint32_t txn_and_end;  // twice the transaction; odd: its return
-    // Calls go first: equal times overlap.
-    bool operator<(const Event& other) const {
-      if (time != other.time) return time < other.time;
-      if ((txn_and_end & 1) != (other.txn_and_end & 1)) return (txn_and_end & 1) == 0;
-      return txn_and_end < other.txn_and_end;
-    }
-  };
+  using Event = std::pair<int64_t, uint32_t>;  // time, transaction
   std::vector<Event> calls;
   std::vector<Event> returns;
+  calls.reserve(history.txns.size());
+  returns.reserve(history.txns.size());
   for (uint32_t i = 0; i < history.txns.size(); ++i) {
     const Txn& txn = history.txns[i];
     if (txn.outcome == Outcome::kFailed) continue;
-    calls.push_back({txn.call, i * 2});
-    if (txn.returned != Txn::kNever) returns.push_back({txn.returned, i * 2 + 1});
+    calls.emplace_back(txn.call, i);
+    if (txn.returned != Txn::kNever) returns.emplace_back(txn.returned, i);
   }
-  // Files are in order of the calls already.
-  if (!std::is_sorted(calls.begin(), calls.end())) std::sort(calls.begin(), calls.end());
-  std::sort(returns.begin(), returns.end());
+  SortNearlySorted(&calls);
+  SortNearlySorted(&returns);
   uint32_t last = kNone;
   size_t next = 0;
   for (const Event& call : calls) {
     // One helper for all returns since the call before this: nobody can tell them apart.
-    if (next < returns.size() && returns[next].time < call.time) {
+    if (next < returns.size() && returns[next].first < call.first) {
       const uint32_t helper = graph->AddHelper();
       if (last != kNone) graph->Add(last, helper, EdgeKind::kHelper);
-      for (; next < returns.size() && returns[next].time < call.time; ++next) {
-        graph->Add(returns[next].txn_and_end / 2, helper, EdgeKind::kRealtime);
+      for (; next < returns.size() && returns[next].first < call.first; ++next) {
+        graph->Add(returns[next].second, helper, EdgeKind::kRealtime);
       }
       last = helper;
     }
-    if (last != kNone) graph->Add(last, call.txn_and_end / 2, EdgeKind::kHelper);
+    if (last != kNone) graph->Add(last, call.second, EdgeKind::kHelper);
   }
 }
 

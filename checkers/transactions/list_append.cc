@@ -43,10 +43,11 @@ void ListAppend::OrderVersions(Anomalies* anomalies) {
   for (uint32_t key = 0; key < keys_.size(); ++key) OrderKey(key, anomalies);
   for (uint32_t t = 0; t < history_.txns.size(); ++t) {
     if (history_.txns[t].outcome != Outcome::kOk) continue;
-    for (const TxnOp& op : history_.OpsOf(history_.txns[t])) {
+    for (uint32_t i = history_.txns[t].ops_begin; i < history_.txns[t].ops_end; ++i) {
+      const TxnOp& op = history_.ops[i];
       if (op.kind != Kind::kWrite) continue;
-      const uint32_t at = index_.Find(op.key, op.value);
-      if (index_[at].writer != t || position_[at] != kNone) continue;
+      const uint32_t at = index_.PlaceOf(i);
+      if (position_[at] != kNone || index_[at].writer != t) continue;
       unread_.emplace_back(op.key, t);
       keys_[op.key].has_unread = true;
     }
@@ -156,11 +157,12 @@ void ListAppend::CheckTxn(uint32_t t, Anomalies* anomalies) {
 void ListAppend::CheckFuture(uint32_t t, size_t append, Anomalies* anomalies) {
   const absl::Span<const TxnOp> ops = history_.OpsOf(history_.txns[t]);
   const TxnOp& op = ops[append];
-  const uint32_t position = position_[index_.Find(op.key, op.value)];
+  const uint32_t begin = history_.txns[t].ops_begin;
+  const uint32_t position = position_[index_.PlaceOf(begin + static_cast<uint32_t>(append))];
   for (size_t i = 0; i < append; ++i) {
     if (ops[i].key != op.key) continue;
     if (ops[i].kind == Kind::kWrite) {
-      const uint32_t before = position_[index_.Find(op.key, ops[i].value)];
+      const uint32_t before = position_[index_.PlaceOf(begin + static_cast<uint32_t>(i))];
       if (position == kNone || before < position || !anomalies->Wants("internal")) continue;
       anomalies->Keep("internal",
                       absl::StrCat(KeyName(op.key), " holds ", Value(op.value), " and not ",

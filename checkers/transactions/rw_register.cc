@@ -63,7 +63,7 @@ void RwRegister::CollectOf(uint32_t t, Anomalies* anomalies) {
       if (ops[j].key == ops[i].key) before = &ops[j];
     }
     if (ops[i].kind == Kind::kWrite) {
-      const uint32_t version = index_.Find(ops[i].key, ops[i].value);
+      const uint32_t version = index_.PlaceOf(txn.ops_begin + static_cast<uint32_t>(i));
       if (index_[version].is_intermediate || index_[version].writer != t) continue;
       collected_.push_back({ops[i].key, {t, version, true}});
     } else if (before == nullptr) {
@@ -154,14 +154,17 @@ void RwRegister::AddRealtime(uint32_t key, std::vector<VersionEdge>* edges) cons
 }
 
 // Nothing comes before every version that has no other before it.
-void RwRegister::AddFirst(uint32_t key, std::vector<VersionEdge>* edges) const {
-  std::vector<uint32_t> followers;
-  for (const VersionEdge& edge : *edges) followers.push_back(edge.second);
-  std::sort(followers.begin(), followers.end());
+void RwRegister::AddFirst(uint32_t key, std::vector<VersionEdge>* edges) {
+  // By place of the key: whether something is before it.
+  has_before_.assign(index_.Size(key), false);
+  const uint32_t begin = index_.Begin(key);
+  for (const VersionEdge& edge : *edges) {
+    if (edge.second < index_.size()) has_before_[edge.second - begin] = true;
+  }
   for (uint32_t i = access_begin_[key]; i < access_begin_[key + 1]; ++i) {
     const uint32_t version = accesses_[i].version;
-    if (version >= index_.size()) continue;
-    if (std::binary_search(followers.begin(), followers.end(), version)) continue;
+    if (version >= index_.size() || has_before_[version - begin]) continue;
+    has_before_[version - begin] = true;
     edges->emplace_back(Nothing(key), version);
   }
   std::sort(edges->begin(), edges->end());
@@ -223,34 +226,35 @@ void RwRegister::OrderKey(uint32_t key, Anomalies* anomalies) {
 
 // --- dependencies -----------------------------------------------------------------------------
 
-void RwRegister::AddEdges(uint32_t key, DependencyGraph* graph) const {
+void RwRegister::AddEdges(uint32_t key, DependencyGraph* graph) {
   const std::vector<VersionEdge>& order = order_[key];
-  std::vector<std::pair<uint32_t, uint32_t>> reads;  // version, reader
+  reads_.clear();
   for (uint32_t i = access_begin_[key]; i < access_begin_[key + 1]; ++i) {
     const Access& access = accesses_[i];
     if (access.is_write) continue;
-    reads.emplace_back(access.version, access.txn);
+    reads_.emplace_back(access.version, access.txn);
     const uint32_t writer = WriterOf(access.version);
     if (writer != kNone) graph->Add(writer, access.txn, EdgeKind::kWr);
   }
-  std::sort(reads.begin(), reads.end());
+  std::sort(reads_.begin(), reads_.end());
+  auto reader = reads_.begin();
   for (size_t i = 0; i < order.size();) {
     const uint32_t version = order[i].first;
     const uint32_t writer = WriterOf(version);
-    auto reader = std::lower_bound(reads.begin(), reads.end(), std::pair(version, 0u));
-    std::vector<uint32_t> readers;
-    for (; reader != reads.end() && reader->first == version; ++reader) {
-      readers.push_back(reader->second);
+    readers_.clear();
+    while (reader != reads_.end() && reader->first < version) ++reader;
+    for (; reader != reads_.end() && reader->first == version; ++reader) {
+      readers_.push_back(reader->second);
     }
-    std::vector<uint32_t> writers;
+    writers_.clear();
     for (; i < order.size() && order[i].first == version; ++i) {
       const uint32_t next = WriterOf(order[i].second);
       if (next == kNone) continue;
       if (writer != kNone) graph->Add(writer, next, EdgeKind::kWw);
-      writers.push_back(next);
+      writers_.push_back(next);
     }
-    std::sort(writers.begin(), writers.end());
-    graph->AddAll(readers, writers, EdgeKind::kRw);
+    std::sort(writers_.begin(), writers_.end());
+    graph->AddAll(readers_, writers_, EdgeKind::kRw);
   }
 }
 

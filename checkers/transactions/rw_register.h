@@ -46,9 +46,9 @@ class RwRegister final : public DependencySource {
   void OrderKey(uint32_t key, Anomalies* anomalies);
   void AddWritesFollowReads(uint32_t key, std::vector<VersionEdge>* edges) const;
   void AddRealtime(uint32_t key, std::vector<VersionEdge>* edges) const;
-  void AddFirst(uint32_t key, std::vector<VersionEdge>* edges) const;
+  void AddFirst(uint32_t key, std::vector<VersionEdge>* edges);
   bool IsCyclic(uint32_t key, const std::vector<VersionEdge>& edges) const;
-  void AddEdges(uint32_t key, DependencyGraph* graph) const;
+  void AddEdges(uint32_t key, DependencyGraph* graph);
   void CheckLostUpdates(uint32_t key, Anomalies* anomalies) const;
   std::string ValueName(uint32_t version) const;
 
@@ -60,6 +60,11 @@ class RwRegister final : public DependencySource {
   std::vector<uint32_t> access_begin_;
   std::vector<std::vector<VersionEdge>> order_;  // by key: sorted, without duplicates
   std::vector<bool> is_read_;                    // by place in the index
+  // Memory of one key, used again for the next.
+  std::vector<bool> has_before_;
+  std::vector<std::pair<uint32_t, uint32_t>> reads_;  // version, reader
+  std::vector<uint32_t> readers_;
+  std::vector<uint32_t> writers_;
 };
 
 }  // namespace lockstep::checkers

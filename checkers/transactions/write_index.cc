@@ -95,7 +95,16 @@ void WriteIndex::Build(Anomalies* anomalies) {
                       {(at - 1)->writer, at->writer});
     }
   }
+  PlaceWrites();
   for (const Txn& txn : history_.txns) MarkIntermediate(txn);
+}
+
+void WriteIndex::PlaceWrites() {
+  place_of_.assign(history_.ops.size(), kNone);
+  for (size_t i = 0; i < history_.ops.size(); ++i) {
+    const TxnOp& op = history_.ops[i];
+    if (op.kind == Kind::kWrite) place_of_[i] = Find(op.key, op.value);
+  }
 }
 
 void WriteIndex::MarkIntermediate(const Txn& txn) {
@@ -106,7 +115,7 @@ void WriteIndex::MarkIntermediate(const Txn& txn) {
     const bool again = std::any_of(
         ops.begin() + static_cast<std::ptrdiff_t>(i) + 1, ops.end(),
         [&](const TxnOp& later) { return later.kind == Kind::kWrite && later.key == ops[i].key; });
-    if (again) values_[Find(ops[i].key, ops[i].value)].is_intermediate = true;
+    if (again) values_[place_of_[txn.ops_begin + i]].is_intermediate = true;
   }
 }
 

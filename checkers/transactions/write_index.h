@@ -26,6 +26,8 @@ class WriteIndex final {
 
   // Complains about values that are written twice; the first writer keeps them.
   void Build(Anomalies* anomalies);
+  // The place of what operation `op` of the history writes.
+  uint32_t PlaceOf(uint32_t op) const { return place_of_[op]; }
   // The place of a value; kNone: nobody writes it.
   uint32_t Find(uint32_t key, int64_t value) const;
   const WrittenValue& operator[](uint32_t at) const { return values_[at]; }
@@ -43,11 +45,13 @@ class WriteIndex final {
   };
 
   void PlaceKeys();
+  void PlaceWrites();
   void MarkIntermediate(const Txn& txn);
 
   const TxnHistory& history_;
   std::vector<Key> keys_;
   std::vector<WrittenValue> values_;
+  std::vector<uint32_t> place_of_;  // by operation
 };
 
 }  // namespace lockstep::checkers

@@ -74,6 +74,19 @@ void SetCollection(std::shared_ptr<const CollectionInfo> info, Change& change, C
   change.catalog = std::make_shared<const Catalog>(std::move(catalog));
 }
 
+// One by one: RocksDB 7.8 mixes up its lists when a range is deleted in a column that remembers
+// where the last row went, as Column::kIndex does.
+absl::Status DeleteEntries(Fiber& fiber, const machine::StoreView& view, uint32_t index,
+                           Change& change) {
+  const std::string prefix = IndexPrefix(index);
+  const auto iterator = view.NewIterator(Column::kIndex);
+  for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber)) {
+    if (iterator->key().substr(0, prefix.size()) != prefix) break;
+    change.writes.push_back({Column::kIndex, std::string(iterator->key()), std::nullopt});
+  }
+  return iterator->status();
+}
+
 // The id of another document that has the key, if any does.
 absl::StatusOr<std::optional<std::string>> Holder(Fiber& fiber, const machine::StoreView& view,
                                                   const IndexDefinition& index,
@@ -136,7 +149,7 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
     case MutationOp::kCreateCollection:
     case MutationOp::kCreateIndex:
     case MutationOp::kDropIndex:
-      PrepareCatalog(change);
+      RETURN_IF_ERROR(PrepareCatalog(fiber, view, change));
       break;
     case MutationOp::kBuildIndex:
       RETURN_IF_ERROR(PrepareBuild(fiber, view, change));
@@ -231,14 +244,16 @@ absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& vie
   return absl::OkStatus();
 }
 
-void Applier::PrepareCatalog(Change& change) const {
+absl::Status Applier::PrepareCatalog(Fiber& fiber, const machine::StoreView& view,
+                                     Change& change) const {
   const Mutation& mutation = change.mutation;
   Catalog catalog = *catalog_;
   auto info = std::make_shared<CollectionInfo>();
   if (mutation.op == MutationOp::kCreateCollection) {
     info->id = catalog.next_id++;
     info->name = FindField(mutation.document, "name")->string();
-    return SetCollection(std::move(info), change, std::move(catalog));
+    SetCollection(std::move(info), change, std::move(catalog));
+    return absl::OkStatus();
   }
   const CollectionInfo* const old = catalog_->Find(mutation.collection);
   CHECK(old != nullptr);
@@ -251,11 +266,12 @@ void Applier::PrepareCatalog(Change& change) const {
               [](const auto& a, const auto& b) { return a.options.name < b.options.name; });
   } else {
     const std::string_view name = FindField(mutation.document, "name")->string();
-    change.drop_index = info->Index(name)->id;
+    RETURN_IF_ERROR(DeleteEntries(fiber, view, info->Index(name)->id, change));
     std::erase_if(info->indexes,
                   [&](const IndexDefinition& index) { return index.options.name == name; });
   }
   SetCollection(std::move(info), change, std::move(catalog));
+  return absl::OkStatus();
 }
 
 absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
@@ -312,7 +328,7 @@ absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
   }
   if (index->state == IndexState::kFailed) {
     change.writes.clear();
-    change.drop_index = index->id;
+    RETURN_IF_ERROR(DeleteEntries(fiber, view, index->id, change));
   }
   SetCollection(std::move(info), change, *catalog_);
   return absl::OkStatus();
@@ -361,10 +377,6 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
 }
 
 void Applier::Commit(const Change& change, machine::StoreTransaction& transaction) {
-  if (change.drop_index) {
-    const std::string prefix = IndexPrefix(*change.drop_index);
-    transaction.DeleteRange(Column::kIndex, prefix, KeyAfterPrefix(prefix));
-  }
   for (const Change::Write& write : change.writes) {
     if (write.value) {
       transaction.Put(write.column, write.key, *write.value);

@@ -37,7 +37,6 @@ struct Change final {
   std::vector<Write> writes;
   CatalogRef catalog;  // if it changes
   std::optional<Sequence> history_from;
-  std::optional<uint32_t> drop_index;  // all entries of it go
 };
 
 // Invariants:
@@ -77,7 +76,7 @@ class Applier final {
   absl::Status PrepareEntries(Fiber& fiber, const machine::StoreView& view,
                               const CollectionInfo& info, std::string_view id,
                               std::string_view before, Change& change) const;
-  void PrepareCatalog(Change& change) const;
+  absl::Status PrepareCatalog(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PrepareBuild(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PrepareTrim(Fiber& fiber, const machine::StoreView& view, Change& change) const;
 

@@ -37,7 +37,8 @@ LeaderChurn::LeaderChurn(World& world, SimNetwork& network, const std::vector<Si
       marks_(nodes.size()) {}
 
 void LeaderChurn::OnTrace(size_t target, const TraceEvent& event) {
-  if (stopped_ || (world_.rates().churn_percent == 0 && !world_.draws().replaying())) return;
+  const bool exists = world_.rates().churn_percent > 0 || world_.draws().replaying("churn.marked");
+  if (stopped_ || !exists) return;
   CHECK_LT(target, marks_.size());
   const bool elected = event.name == "raft.role" &&
                        Number(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);

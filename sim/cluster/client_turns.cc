@@ -20,7 +20,7 @@ bool ClientTurns::Await(Fiber& fiber, Duration think) {
   const Duration since_start = fiber.now() + think - start_;
   CHECK_GE(since_start.count(), 0);
   uint64_t when = kNever;
-  if (draws.replaying()) {
+  if (draws.replaying(kTurn)) {
     const uint64_t end = draws.ReplayEnd(kTurn, client_);
     while (when == kNever && next_ < end) when = draws.Given(kTurn, client_, 0, kNever), ++next_;
     if (when == kNever) return false;

@@ -15,6 +15,7 @@ constexpr GroupId kGroup(1);
 constexpr uint16_t kClientPort = 2379;
 constexpr uint16_t kPeerPort = 2380;
 constexpr Duration kShortestElection = Milliseconds(100);
+constexpr int64_t kFailuresWithoutPause = 4;
 
 std::string HostOf(uint32_t index) { return absl::StrCat("n", index + 1); }
 
@@ -36,6 +37,16 @@ absl::StatusOr<uint64_t> HashView(Fiber& fiber, const machine::StoreView& view) 
 
 // What belongs to one node besides the machine itself: its current process.
 struct Cluster::Member final {
+  // How long whoever starts processes waits for one that has ended itself: the longer, the more
+  // often it has done so within a second.
+  Duration PauseAfterFailure(VirtualTime now) {
+    failures_in_a_row = now - booted < Seconds(1) ? failures_in_a_row + 1 : 1;
+    if (failures_in_a_row < kFailuresWithoutPause) return Duration(0);
+    return std::min<Duration>(Milliseconds(20) * failures_in_a_row, Seconds(1));
+  }
+
+  VirtualTime booted;
+  int64_t failures_in_a_row = 0;
   std::unique_ptr<replica::NodeOptions> options;
   std::unique_ptr<replica::NodeShared> shared;
   std::unique_ptr<fiber::Event> never;
@@ -52,7 +63,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
         return LogImage::Place{&nodes_.at(node.value() - 1)->disk(), kCluster, ShardId(shard),
                                absl::StrCat("shard-", shard, "/log")};
       }),
-      oracle_(log_image_),
+      oracle_(log_image_, shape.image_period),
       network_(world) {
   std::vector<SimNode*> targets;
   for (uint32_t i = 0; i < shape_.nodes; ++i) {
@@ -162,6 +173,7 @@ void Cluster::Boot(SimNode& node) {
   member.options = std::make_unique<replica::NodeOptions>(OptionsFor(node));
   member.shared = std::make_unique<replica::NodeShared>(shape_.shards);
   member.never = std::make_unique<fiber::Event>();
+  member.booted = world_.now();
   Member* borrowed = &member;
   SimNode* self = &node;
   node.Boot([this, borrowed, self](Fiber& fiber, runtime::Environment& environment) {
@@ -171,7 +183,7 @@ void Cluster::Boot(SimNode& node) {
     environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
                            {{"status", status.ToString()}});
     // As abort() would: all shards of the process end with the one that failed.
-    nemesis_->BootLater(*self);
+    nemesis_->BootLater(*self, borrowed->PauseAfterFailure(world_.now()));
     self->Kill();
   });
 }

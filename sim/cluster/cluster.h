@@ -32,6 +32,8 @@ struct ClusterShape final {
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
   bool saves_commit = true;
+  // Promises of a replica between two full readings of its durable image.
+  uint64_t image_period = 64;
 };
 
 // How a node opens its stores; called at every boot.

@@ -35,7 +35,7 @@ void Nemesis::Plan(Stream stream, uint64_t mean_ns, Strike strike, uint64_t targ
                    uint64_t count) {
   if (healed_) return;
   Draws& draws = world_.draws();
-  if (draws.replaying()) {
+  if (draws.replaying(stream)) {
     // The whole chain at once: a tape may lack any part of it.
     for (uint64_t i = 0; count == 0 && i < kStrikesMax; ++i) {
       StrikeAt(draws.Moment(stream, KeyOf(target, i), world_.now(), Duration(0)), strike, target,
@@ -98,14 +98,14 @@ void Nemesis::PlanAfresh() {
   if (!healed_) Start();
 }
 
-void Nemesis::BootLater(SimNode& node) {
+void Nemesis::BootLater(SimNode& node, Duration pause) {
   const Duration down =
       world_.draws().Exponential("nemesis.down", KeyOf(node.id().value(), node.incarnation()),
                                  Nanoseconds(static_cast<int64_t>(world_.rates().down_ns)));
   // What cannot start need not try all the time.
   const bool spoiled = atlas_.Spoiled(node.id().value() - 1);
   SimNode* target = &node;
-  world_.After(down + Milliseconds(spoiled ? 500 : 1), {node.id(), EventKind::kNemesis, 0},
+  world_.After(down + pause + Milliseconds(spoiled ? 500 : 1), {node.id(), EventKind::kNemesis, 0},
                [this, target] {
                  if (target->state() == SimNode::State::kOff) boot_(*target);
                });
@@ -263,7 +263,7 @@ void Nemesis::OnTrace(uint64_t target, std::string_view name) {
   const FaultRates& rates = world_.rates();
   const uint64_t id = StreamId(name);
   // Which names count is one fact per universe.
-  const bool provokes = world_.draws().replaying() ||
+  const bool provokes = world_.draws().replaying("nemesis.trigger") ||
                         base::KeyedDraw(world_.seed(), "nemesis.trigger_name", id, 0) % 100 <
                             rates.trigger_name_percent;
   if (healed_ || !provokes) return;

@@ -46,8 +46,8 @@ class Nemesis final {
   // What was planned is off; plans again, from now.
   void PlanAfresh();
 
-  // Boots the node after the universe's usual down time.
-  void BootLater(SimNode& node);
+  // Boots the node after the universe's usual down time, and after that pause.
+  void BootLater(SimNode& node, Duration pause = Duration(0));
   // Whether the node has another one's disk just now.
   bool has_swapped_disk(NodeId node) const {
     return swapped_ &&

@@ -89,7 +89,8 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
   std::map<GroupId, State> groups_;
 };
 
-Oracle::Oracle(checkers::DurableImage& image) : ledger_(image, kImagePeriod) {}
+Oracle::Oracle(checkers::DurableImage& image, uint64_t image_period)
+    : ledger_(image, image_period) {}
 
 Oracle::~Oracle() = default;
 

@@ -27,11 +27,9 @@ namespace lockstep::sim {
 // Owned by the Cluster. Nothing here suspends.
 class Oracle final {
  public:
-  // Every so many promises of a replica its durable image is read in full.
-  static constexpr uint64_t kImagePeriod = 64;
-
-  // The image is borrowed.
-  explicit Oracle(checkers::DurableImage& image);
+  // Every `image_period` promises of a replica its durable image is read in full. The image is
+  // borrowed.
+  Oracle(checkers::DurableImage& image, uint64_t image_period);
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
   ~Oracle();

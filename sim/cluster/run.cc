@@ -29,6 +29,8 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   // Without the hint, writes that concern terms and votes are rare enough to be forgotten.
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
+  // (A tape may ask for more.)
+  shape.image_period = draws.Given("shape.image_period", 0, shape.image_period, shape.image_period);
   return shape;
 }
 

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "framework/base/check.h"
+#include "framework/base/random.h"
 #include "sim/draws.h"
+#include "sim/stream_class.h"
 
 namespace lockstep::sim {
 namespace {
@@ -16,16 +18,29 @@ constexpr std::string_view kTurns = "client.turn";
 constexpr std::string_view kHorizon = "shape.horizon";
 constexpr std::string_view kRecovery = "shape.recovery";
 constexpr std::string_view kNodes = "shape.nodes";
+constexpr std::string_view kImagePeriod = "shape.image_period";
+constexpr std::string_view kSegment = "shape.segment";
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRecoveryNs = 10'000 * kMs;
+constexpr uint64_t kSegmentPagesMin = 4;
 // A pause between two things that happen, when nothing needs it.
 constexpr uint64_t kShortGapNs = 50 * kMs;
 // Values below are counts and choices, not durations: rounding would change what they mean.
 constexpr uint64_t kRoundedMin = 10'000;
 
-// What makes a run small is not taken away again.
-bool IsShape(std::string_view stream) {
-  return stream == kHorizon || stream == kRecovery || stream == kNodes || stream == "shape.clients";
+// How often one kind of trade is tried in vain before it is given up.
+constexpr uint64_t kTradesInVain = 24;
+// So many operations, and so much noise, are left to the delta debugger.
+constexpr size_t kFewLeft = 8;
+constexpr size_t kTurnGroups = 16;
+
+bool IsShape(std::string_view stream) { return ClassOf(stream) == StreamClass::kShape; }
+bool IsTurn(std::string_view stream) { return ClassOf(stream) == StreamClass::kTurn; }
+bool IsDisaster(std::string_view stream) { return ClassOf(stream) == StreamClass::kDisaster; }
+bool IsNoise(std::string_view stream) { return ClassOf(stream) == StreamClass::kNoise; }
+// What is drawn anew where disasters are fresh.
+bool IsChance(std::string_view stream) {
+  return IsDisaster(stream) || ClassOf(stream) == StreamClass::kFault;
 }
 
 // Streams whose value is an instant of the run: the chains of the nemesis, and clients' turns.
@@ -33,7 +48,7 @@ bool IsInstant(std::string_view stream) {
   static constexpr std::string_view kNot[] = {"_lasts",   "_wait",   "power", "storm", "side",
                                               "one_way",  "room",    "from",  "_to",   "step",
                                               "provoked", "trigger", "down"};
-  if (stream == kTurns) return true;
+  if (IsTurn(stream)) return true;
   if (!stream.starts_with("nemesis.")) return false;
   return std::none_of(std::begin(kNot), std::end(kNot), [&](std::string_view part) {
     return stream.find(part) != std::string_view::npos;
@@ -97,7 +112,8 @@ std::optional<size_t> Shrinker::Try(const std::vector<Entries>& candidates) {
 bool Shrinker::Confirm(const Tape& tape) {
   best_ = tape;
   // What the shrinker itself may put on a tape.
-  for (const std::string_view name : {kHorizon, kRecovery, kNodes}) {
+  for (const std::string_view name :
+       {kHorizon, kRecovery, kNodes, kImagePeriod, kSegment, Draws::kFreshDisasters.name()}) {
     best_.stream_names.emplace(StreamId(name), name);
   }
   progress_.entries_first = tape.entries.size();
@@ -123,6 +139,13 @@ Shrinker::Entries Shrinker::With(std::string_view stream, uint64_t value) const 
 void Shrinker::ShortenRecovery() {
   SetPhase("shortening the wait for recovery");
   TryOne(With(kRecovery, kRecoveryNs));
+}
+
+// What is looked at more often is found earlier; what is small is full sooner.
+void Shrinker::HastenFailure() {
+  SetPhase("making it fail sooner");
+  TryOne(With(kImagePeriod, 1));
+  TryOne(With(kSegment, kSegmentPagesMin));
 }
 
 // Decisions are on the tape in the order in which they were taken.
@@ -195,28 +218,102 @@ void Shrinker::MinimizeGroups(std::vector<std::vector<TapeEntry>> groups) {
   }
 }
 
+template <typename Wanted>
+size_t Shrinker::Count(const Wanted& wanted) const {
+  return Only(wanted).size();
+}
+
+template <typename Wanted>
+Shrinker::Entries Shrinker::Only(const Wanted& wanted) const {
+  Entries entries;
+  for (const TapeEntry& entry : best_.entries) {
+    if (wanted(StreamOf(entry))) entries.push_back(entry);
+  }
+  return entries;
+}
+
+// Most failures need no more than clients and disasters.
+bool Shrinker::DropNoise() {
+  SetPhase("dropping noise");
+  const auto is_planned = [](std::string_view stream) {
+    return IsTurn(stream) || IsShape(stream) || IsDisaster(stream);
+  };
+  const auto is_set = [&](std::string_view stream) {
+    return is_planned(stream) || ClassOf(stream) == StreamClass::kSetting;
+  };
+  return Try({Only([](std::string_view s) { return IsTurn(s) || IsShape(s); }), Only(is_planned),
+              Only(is_set), Only([](std::string_view stream) { return !IsNoise(stream); })})
+      .has_value();
+}
+
+// A race that thousands of delays have set up is met again without them, when disasters strike at
+// other moments: they are drawn anew, as often as it takes. The same goes for a state that hundreds
+// of operations have set up. What such a trial has drawn is the tape that goes on.
+void Shrinker::Trade() {
+  SetPhase("trading noise and operations for other disasters");
+  if (Count(IsNoise) > kFewLeft && !TradeFor(1, 1)) return;
+  for (const uint64_t of : {8, 2}) {
+    while (Count(IsTurn) > kFewLeft && TradeFor(1, of)) {
+    }
+  }
+}
+
+// Without noise, with that share of the operations.
+bool Shrinker::TradeFor(uint64_t kept, uint64_t of) {
+  const size_t width = std::max<size_t>(1, trials_.width());
+  for (uint64_t i = 0; i < kTradesInVain && !trials_.spent(); i += width) {
+    std::vector<Entries> candidates;
+    for (size_t j = 0; j < width; ++j) candidates.push_back(Traded(kept, of));
+    const Tape before = best_;
+    // (What a tape with fresh disasters has drawn must fail by itself, and be less.)
+    if (Try(candidates) && best_.entries.size() < before.entries.size() && TryOne(best_.entries)) {
+      return true;
+    }
+    best_ = before;
+  }
+  return false;
+}
+
+Shrinker::Entries Shrinker::Traded(uint64_t kept, uint64_t of) {
+  const uint64_t number = ++trades_;
+  const auto draw = [&](uint64_t key, uint64_t ordinal) {
+    return base::KeyedDraw(best_.seed, "shrink.trade", key, ordinal);
+  };
+  Entries entries;
+  for (size_t i = 0; i < best_.entries.size(); ++i) {
+    const TapeEntry& entry = best_.entries[i];
+    const std::string_view stream = StreamOf(entry);
+    if (IsNoise(stream) || IsChance(stream)) continue;
+    if (IsTurn(stream) && draw(number, i) % of >= kept) continue;
+    entries.push_back(entry);
+  }
+  entries.push_back({Draws::kFreshDisasters.id(), 0, 0, draw(0, number) | 1});
+  return entries;
+}
+
 void Shrinker::DropStreams() {
   SetPhase("dropping classes of decisions");
   const auto is_essential = [&](const TapeEntry& entry) {
-    const std::string_view stream = StreamOf(entry);
-    return stream == kTurns || IsShape(stream);
+    return IsTurn(StreamOf(entry)) || IsShape(StreamOf(entry));
   };
-  // Most failures need no more than clients and disasters.
-  Entries clients;
-  Entries clients_and_disasters;
-  for (const TapeEntry& entry : best_.entries) {
-    if (is_essential(entry)) clients.push_back(entry);
-    if (is_essential(entry) || StreamOf(entry).starts_with("nemesis.")) {
-      clients_and_disasters.push_back(entry);
-    }
-  }
-  Try({clients, clients_and_disasters});
   std::map<uint64_t, std::vector<TapeEntry>> streams;
   for (const TapeEntry& entry : best_.entries) {
     if (!is_essential(entry)) streams[entry.stream].push_back(entry);
   }
   std::vector<std::vector<TapeEntry>> groups;
   for (auto& [id, entries] : streams) groups.push_back(std::move(entries));
+  MinimizeGroups(std::move(groups));
+}
+
+// Each setting is two entries: that it differs, and how.
+void Shrinker::DropSettings() {
+  SetPhase("dropping settings");
+  std::map<uint64_t, std::vector<TapeEntry>> settings;
+  for (const TapeEntry& entry : best_.entries) {
+    if (ClassOf(StreamOf(entry)) == StreamClass::kSetting) settings[entry.key].push_back(entry);
+  }
+  std::vector<std::vector<TapeEntry>> groups;
+  for (auto& [key, entries] : settings) groups.push_back(std::move(entries));
   MinimizeGroups(std::move(groups));
 }
 
@@ -238,6 +335,19 @@ void Shrinker::DropClients() {
   }
   std::vector<std::vector<TapeEntry>> groups;
   for (auto& [client, turns] : clients) groups.push_back(std::move(turns));
+  MinimizeGroups(std::move(groups));
+}
+
+// What one or two trials can take away.
+void Shrinker::DropManyTurns() {
+  SetPhase("dropping many operations");
+  Entries turns = Only(IsTurn);
+  std::stable_sort(turns.begin(), turns.end(),
+                   [](const TapeEntry& a, const TapeEntry& b) { return a.value < b.value; });
+  std::vector<std::vector<TapeEntry>> groups(std::min(turns.size(), kTurnGroups));
+  for (size_t i = 0; i < turns.size(); ++i) {
+    groups[i * groups.size() / turns.size()].push_back(turns[i]);
+  }
   MinimizeGroups(std::move(groups));
 }
 
@@ -296,26 +406,38 @@ void Shrinker::RoundValues() {
   }
 }
 
-std::optional<Tape> Shrinker::Shrink(const Tape& tape) {
-  if (!Confirm(tape)) return std::nullopt;
-  if (trials_.waits_for_recovery()) ShortenRecovery();
-  CutTail();
-  const auto is_disaster = [](std::string_view stream) { return stream.starts_with("nemesis."); };
-  const auto is_turn = [](std::string_view stream) { return stream == kTurns; };
-  const auto is_other = [&](std::string_view stream) {
-    return !is_disaster(stream) && !is_turn(stream) && !IsShape(stream);
+void Shrinker::DropAll() {
+  const auto is_other = [](std::string_view stream) {
+    return !IsDisaster(stream) && !IsTurn(stream) && !IsShape(stream);
   };
   size_t before = 0;
   do {
     before = best_.entries.size();
     DropStreams();
+    DropSettings();
     DropNodes();
     DropClients();
-    DropEntries("dropping disasters", is_disaster);
-    DropEntries("dropping operations", is_turn);
+    DropEntries("dropping disasters", IsDisaster);
+    DropEntries("dropping operations", IsTurn);
     DropEntries("dropping decisions", is_other);
     ShortenHorizon();
   } while (best_.entries.size() < before && !trials_.spent());
+}
+
+std::optional<Tape> Shrinker::Shrink(const Tape& tape) {
+  if (!Confirm(tape)) return std::nullopt;
+  if (trials_.waits_for_recovery()) ShortenRecovery();
+  HastenFailure();
+  CutTail();
+  DropNoise();
+  DropManyTurns();
+  // (As long as the settings are there: fresh disasters are drawn at their rates.)
+  Trade();
+  ShortenHorizon();
+  DropAll();
+  DropEntries("dropping shapes", [](std::string_view stream) {
+    return IsShape(stream) && stream != kHorizon && stream != kRecovery && stream != kNodes;
+  });
   CloseGaps();
   ShortenHorizon();
   if (trials_.waits_for_recovery()) {

@@ -34,9 +34,11 @@ struct ShrinkProgress final {
   uint64_t replays = 0;
 };
 
-// Takes away and keeps what still fails: the tail, then whole streams of decisions, nodes, clients,
-// then (by delta debugging) disasters, client operations and single decisions; then shortens waits
-// and rounds values. Starts over until nothing can be taken away or the trials are spent.
+// Takes away and keeps what still fails: the tail, then noise (delays, orders, pieces), whole
+// streams of decisions, nodes, clients, then (by delta debugging) disasters, client operations and
+// single decisions; then shortens waits and rounds values. Starts over until nothing can be taken
+// away or the trials are spent. Where it takes many delays or operations to set a failure
+// up, it looks for other disasters with which less of them will do.
 //
 // Invariant: the best tape has always been run and failed in the same way.
 // Nothing here suspends.
@@ -57,11 +59,20 @@ class Shrinker final {
 
   bool Confirm(const Tape& tape);
   void ShortenRecovery();
+  void HastenFailure();
   void CutTail();
+  bool DropNoise();
+  void Trade();
+  bool TradeFor(uint64_t kept, uint64_t of);
+  Entries Traded(uint64_t kept, uint64_t of);
+  // Everything that only takes away, until that changes nothing.
+  void DropAll();
   void ShortenHorizon();
   void DropStreams();
+  void DropSettings();
   void DropNodes();
   void DropClients();
+  void DropManyTurns();
   // Delta debugging over the entries that `wanted` selects.
   template <typename Wanted>
   void DropEntries(const char* phase, const Wanted& wanted);
@@ -75,6 +86,10 @@ class Shrinker final {
   // Takes groups of entries away, as many as possible.
   void MinimizeGroups(std::vector<std::vector<TapeEntry>> groups);
   void SetPhase(const char* phase);
+  template <typename Wanted>
+  Entries Only(const Wanted& wanted) const;
+  template <typename Wanted>
+  size_t Count(const Wanted& wanted) const;
   // The best entries with this one given that value, or with it added.
   Entries With(std::string_view stream, uint64_t value) const;
   std::string_view StreamOf(const TapeEntry& entry) const;
@@ -83,6 +98,7 @@ class Shrinker final {
   OnProgress on_progress_;
   ShrinkProgress progress_;
   Tape best_;
+  uint64_t trades_ = 0;
 };
 
 }  // namespace lockstep::sim

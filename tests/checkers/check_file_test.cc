@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <tuple>
+
 #include "checkers/kv_text.h"
 
 namespace lockstep::checkers {
@@ -84,6 +87,61 @@ TEST(CheckFile, AModelThatDoesNotFitNamesLineAndWhatItExpected) {
   const auto report = Check(kStaleRead, "strings");
   ASSERT_TRUE(absl::IsInvalidArgument(report.status()));
   EXPECT_EQ(report.status().message(), "line 1: expected :get, :put or :append, found :write");
+}
+
+// One client after the other.
+std::string Sequence(const std::vector<std::array<std::string, 3>>& steps) {
+  std::string text;
+  for (const auto& [function, input, output] : steps) {
+    for (const bool returns : {false, true}) {
+      text += "{:process 0 :type " + std::string(returns ? ":ok" : ":invoke") + " :f :" + function +
+              " :value " + (returns ? output : input) + "}\n";
+    }
+  }
+  return text;
+}
+
+TEST(CheckFile, EveryModelTellsWhatIsPossibleFromWhatIsNot) {
+  using Steps = std::vector<std::array<std::string, 3>>;
+  const std::vector<std::tuple<std::string, Steps, std::array<std::string, 3>>> cases = {
+      {"queue",
+       {{"enqueue", "7", "7"}, {"enqueue", "8", "8"}, {"dequeue", "nil", "7"}},
+       {"dequeue", "nil", "7"}},
+      {"stack",
+       {{"push", "7", "7"}, {"push", "8", "8"}, {"pop", "nil", "8"}},
+       {"pop", "nil", "nil"}},
+      {"priority-queue",
+       {{"insert", "8", "8"},
+        {"insert", "-7", "-7"},
+        {"insert", "9", "9"},
+        {"extract", "nil", "-7"}},
+       {"extract", "nil", "9"}},
+      {"set", {{"add", "7", "7"}, {"read", "nil", "#{7}"}}, {"read", "nil", "#{}"}},
+      {"membership",
+       {{"add", "7", "true"}, {"remove", "7", "true"}, {"contains", "7", "false"}},
+       {"remove", "7", "true"}},
+      {"counter",
+       {{"increment", "nil", "nil"}, {"decrement", "3", "3"}, {"read", "nil", "-2"}},
+       {"read", "nil", "1"}},
+      {"lock", {{"acquire", "nil", "nil"}, {"release", "nil", "nil"}}, {"release", "nil", "nil"}},
+  };
+  for (const auto& [model, possible, impossible] : cases) {
+    Steps steps = possible;
+    const auto good = Check(Sequence(steps));
+    ASSERT_TRUE(good.ok()) << model << ": " << good.status();
+    EXPECT_EQ(good->model, model);
+    EXPECT_EQ(good->verdict, Verdict::kOk) << model;
+    steps.push_back(impossible);
+    const auto bad = Check(Sequence(steps));
+    ASSERT_TRUE(bad.ok()) << model;
+    EXPECT_EQ(bad->verdict, Verdict::kViolation) << model;
+    EXPECT_EQ(bad->sections.size(), 1u) << model;
+  }
+}
+
+TEST(CheckFile, PrioritiesAreNumbers) {
+  const auto report = Check(Sequence({{"insert", "high", "high"}}));
+  EXPECT_EQ(report.status().message(), "line 1: expected a whole number, found :insert high");
 }
 
 TEST(CheckFile, AHistoryWithoutOperationsIsNoProof) {
