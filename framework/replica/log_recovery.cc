@@ -98,9 +98,11 @@ class Recovery final {
 
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment,
                            const SegmentBytes& file) const {
-    // Whether it was begun, nobody can say.
-    if (!segment.begun && file.UnreadableWithin(0, sizeof(SegmentHeader))) {
-      return Damaged(Path(sequence), 0, "the medium does not give back the header");
+    // Whether it was begun, nobody can say; or it was, and what it held, nobody can say.
+    const bool unknown = file.UnreadableWithin(0, sizeof(SegmentHeader)) ||
+                         (segment.holds_batches && !file.unreadable.empty());
+    if (!segment.begun && unknown) {
+      return Damaged(Path(sequence), 0, "the medium does not give back all of it");
     }
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
     if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();

@@ -81,6 +81,7 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
   ScannedSegment segment;
   if (!*header) {
     segment.later = FindLater(identity, sequence, 0, next_batch, bytes);
+    segment.holds_batches = FindLater(identity, sequence, 0, 0, bytes).has_value();
     return segment;
   }
   segment.begun = true;

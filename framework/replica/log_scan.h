@@ -29,6 +29,7 @@ struct ScannedSegment final {
   uint64_t first_batch = 0;           // if begun
   std::vector<ScannedBatch> batches;  // numbered without gaps from first_batch
   uint64_t end = 0;                   // where the next batch would be
+  bool holds_batches = false;  // if not begun: an intact header of a batch of its own all the same
   // An intact header of a batch after the one that should be at `end`: what is there is rot.
   std::optional<LaterBatch> later;
 };
