@@ -71,22 +71,37 @@ edge::GrpcResult Client::CallOne(Fiber& fiber, size_t endpoint, std::string_view
                                  const google::protobuf::MessageLite& request) {
   std::string bytes;
   CHECK(request.SerializeToString(&bytes));
+  return AskOne(fiber, endpoint, method, bytes);
+}
+
+edge::GrpcResult Client::AskOne(Fiber& fiber, size_t endpoint, std::string_view method,
+                                const std::string& request) {
   edge::GrpcCallOptions options;
   options.deadline = deadline_;
-  return channels_.at(endpoint)->Call(fiber, {method.data(), method.size()}, bytes, options);
+  return channels_.at(endpoint)->Call(fiber, {method.data(), method.size()}, request, options);
 }
 
 int Client::Call(Fiber& fiber, const std::string& what, std::string_view method,
                  const google::protobuf::MessageLite& request, Retry retry,
                  google::protobuf::MessageLite& response) {
+  std::string bytes;
+  CHECK(request.SerializeToString(&bytes));
+  std::string answer;
+  const int code = CallBytes(fiber, what, method, bytes, retry, &answer);
+  if (code != kExitOk || response.ParseFromString(answer)) return code;
+  PrintError(what, "the answer is malformed");
+  return kExitFailed;
+}
+
+int Client::CallBytes(Fiber& fiber, const std::string& what, std::string_view method,
+                      const std::string& request, Retry retry, std::string* response) {
   std::string failures;
   bool is_seen = false;
   for (size_t i = 0; i < channels_.size(); ++i) {
-    const edge::GrpcResult result = CallOne(fiber, i, method, request);
+    edge::GrpcResult result = AskOne(fiber, i, method, request);
     if (result.ok()) {
-      if (response.ParseFromString(result.response)) return kExitOk;
-      PrintError(what, absl::StrCat(endpoints_[i], ": the answer is malformed"));
-      return kExitFailed;
+      *response = std::move(result.response);
+      return kExitOk;
     }
     absl::StrAppend(&failures, failures.empty() ? "" : "; ", endpoints_[i], ": ", result.message);
     const bool is_unseen = result.outcome == edge::GrpcOutcome::kNeverSent;

@@ -48,6 +48,9 @@ class Client final {
   int Call(Fiber& fiber, const std::string& what, std::string_view method,
            const google::protobuf::MessageLite& request, Retry retry,
            google::protobuf::MessageLite& response);
+  // The same with messages that are bytes.
+  int CallBytes(Fiber& fiber, const std::string& what, std::string_view method,
+                const std::string& request, Retry retry, std::string* response);
   // Asks this endpoint alone. Suspends.
   edge::GrpcResult CallOne(Fiber& fiber, size_t endpoint, std::string_view method,
                            const google::protobuf::MessageLite& request);
@@ -55,6 +58,9 @@ class Client final {
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
  private:
+  edge::GrpcResult AskOne(Fiber& fiber, size_t endpoint, std::string_view method,
+                          const std::string& request);
+
   fiber::Scheduler& scheduler_;
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<edge::GrpcChannel>> channels_;

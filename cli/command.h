@@ -31,6 +31,8 @@ Command AddServe(CLI::App& root, const std::vector<std::string>& environment);
 std::vector<Command> AddKv(CLI::App& root);
 Command AddStatus(CLI::App& root);
 Command AddInspect(CLI::App& root);
+std::vector<Command> AddMember(CLI::App& root);
+Command AddLeader(CLI::App& root);
 Command AddVersion(CLI::App& root);
 Command AddSim(CLI::App& root);
 Command AddCheck(CLI::App& root);

@@ -2,12 +2,12 @@
 
 #include <signal.h>
 
-#include <filesystem>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/serve_identity.h"
 #include "disk/data_directory.h"
 #include "disk/posix_disk.h"
 #include "framework/base/check.h"
@@ -85,18 +85,6 @@ class NodeRun final {
   absl::Status result_;
 };
 
-absl::Status CheckJoins(const ServePlan& plan) {
-  if (plan.config.is_new_cluster) return absl::OkStatus();
-  std::error_code error;
-  const std::string identity =
-      absl::StrCat(plan.data_dir, "/", ShardDirectory(ShardId(0)), "/IDENTITY");
-  if (std::filesystem::exists(identity, error)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("--initial-cluster-state existing, but ", plan.data_dir,
-                   " has no data of a member: joining a running cluster is not supported yet; give "
-                   "the member's --data-dir, or start a new cluster with state new"));
-}
-
 net::NodeOptions RuntimeOptions(const ServePlan& plan) {
   net::NodeOptions options;
   options.node = plan.config.self;
@@ -127,10 +115,9 @@ void LogConfiguration(const ServePlan& plan) {
                {{"flags", absl::StrJoin(plan.ignored, " ")}});
   }
   trace.Emit(runtime::TraceLevel::kInfo, "serve.start",
-             {{"name", plan.config.members.at(plan.config.self).name},
+             {{"name", plan.config.name},
               {"cluster", absl::StrCat(absl::Hex(plan.config.cluster.value()))},
               {"member", absl::StrCat(absl::Hex(plan.config.self.value()))},
-              {"members", static_cast<uint64_t>(plan.config.members.size())},
               {"data_dir", plan.data_dir},
               {"peers_at", absl::StrJoin(plan.config.peer_listen, ",")},
               {"clients_at", absl::StrJoin(plan.config.client_listen, ",")}});
@@ -138,10 +125,11 @@ void LogConfiguration(const ServePlan& plan) {
 
 }  // namespace
 
-absl::Status Serve(const ServePlan& plan) {
+absl::Status Serve(const ServePlan& given) {
   net::Signals signals({SIGINT, SIGTERM});
-  RETURN_IF_ERROR(CheckJoins(plan));
-  ASSIGN_OR_RETURN(const auto directory, disk::DataDirectory::LockBlocking(plan.data_dir));
+  ASSIGN_OR_RETURN(const auto directory, disk::DataDirectory::LockBlocking(given.data_dir));
+  ServePlan plan = given;
+  RETURN_IF_ERROR(SettleIdentity(directory->path(), plan.config));
   const auto open_disk =
       [&](ShardId shard,
           runtime::Offload& offload) -> absl::StatusOr<std::unique_ptr<runtime::Disk>> {

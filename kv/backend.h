@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "framework/base/time.h"
 #include "framework/fiber/scheduler.h"
+#include "framework/replica/member_change.h"
 #include "kv/command.h"
 
 namespace lockstep::kv {
@@ -29,14 +30,6 @@ struct NodeStatus final {
   int64_t live_bytes = 0;
   bool is_learner = false;
   std::vector<std::string> errors;
-};
-
-struct Member final {
-  uint64_t id = 0;
-  std::string name;
-  std::vector<std::string> peer_urls;
-  std::vector<std::string> client_urls;
-  bool is_learner = false;
 };
 
 // Failures are the same for these calls; the code says what is known:
@@ -66,8 +59,16 @@ class Backend {
   virtual int64_t StoreBytes(Fiber& fiber) = 0;
   // Has this node begin to clear away what was deleted.
   virtual absl::Status Defragment(Fiber& fiber) = 0;
-  // With what they have published so far. Suspends.
-  virtual std::vector<Member> Members(Fiber& fiber) = 0;
+  // As applied here. Suspends.
+  virtual std::vector<replica::Member> Members(Fiber& fiber) = 0;
+  // Has the members changed, and waits a while for it to be carried out. Suspends.
+  virtual absl::StatusOr<replica::MemberRefusal> ChangeMembers(Fiber& fiber,
+                                                               const replica::MemberChange& change,
+                                                               MonoTime deadline) = 0;
+  // One that nobody has.
+  virtual NodeId DrawMemberId() = 0;
+  // FAILED_PRECONDITION: this node does not lead. INVALID_ARGUMENT: the target cannot. Suspends.
+  virtual absl::Status MoveLeader(Fiber& fiber, NodeId target, MonoTime deadline) = 0;
 };
 
 }  // namespace lockstep::kv

@@ -25,14 +25,13 @@ enum class CommandKind : uint8_t {
   kTxn = 3,          // TxnRequest; also a query, if it only reads
   kCompact = 4,      // CompactionRequest
   kSweep = 5,        // nothing; answers one byte if there is more to sweep, nothing if not
-  kPublish = 6,      // Member: what a member says of itself; answers nothing
-  kAlarm = 7,        // AlarmRequest that raises or takes back; answers an AlarmResponse
+  // (6 and 19 were for members, which the framework keeps now.)
+  kAlarm = 7,  // AlarmRequest that raises or takes back; answers an AlarmResponse
   // Queries.
-  kRange = 16,    // RangeRequest
-  kHashKv = 17,   // HashKVRequest
-  kState = 18,    // nothing; answers a response that is a header alone
-  kMembers = 19,  // nothing; answers a MemberListResponse of those that have published
-  kAlarms = 20,   // AlarmRequest that gets; answers an AlarmResponse
+  kRange = 16,   // RangeRequest
+  kHashKv = 17,  // HashKVRequest
+  kState = 18,   // nothing; answers a response that is a header alone
+  kAlarms = 20,  // AlarmRequest that gets; answers an AlarmResponse
 };
 
 std::string EncodeCommand(CommandKind kind, const google::protobuf::MessageLite& request);

@@ -90,12 +90,6 @@ absl::StatusOr<HistoryPlace> DecodeHistoryKey(std::string_view bytes) {
   return place;
 }
 
-std::string MemberKey(uint64_t id) {
-  std::string out(kMemberPrefix);
-  AppendBigEndian(id, 8, out);
-  return out;
-}
-
 std::string RevisionKey(Revision revision) {
   CheckRevision(revision);
   std::string out;

@@ -3,7 +3,6 @@
 //   kPrimary  'k' key                          the newest version of a key that exists, and the
 //                                              revisions of the ones before
 //             00 "head", 00 "sweep"            scalars (head.h)
-//             00 "member" id:8                 what a member says of itself (members.h)
 //   kIndex    'r' main:8 sub:4                 every stored version, in the order of the changes
 //   kHistory  escaped(key) ~main:8 ~sub:4      blocks of revisions of older versions and
 //                                              tombstones, by the oldest of each, newest first
@@ -26,7 +25,6 @@ namespace lockstep::kv {
 
 inline constexpr std::string_view kHeadKey{"\0head", 5};
 inline constexpr std::string_view kSweepKey{"\0sweep", 6};
-inline constexpr std::string_view kMemberPrefix{"\0member", 7};
 inline constexpr char kUserKeyPrefix = 'k';
 inline constexpr char kRevisionPrefix = 'r';
 // The first keys after the ones above.
@@ -34,7 +32,6 @@ inline constexpr std::string_view kUserKeysEnd{"l"};
 inline constexpr std::string_view kRevisionsEnd{"s"};
 
 std::string PrimaryKey(std::string_view key);
-std::string MemberKey(uint64_t id);
 
 // Orders before every version of `key` and after every version of smaller keys.
 std::string HistoryPrefix(std::string_view key);

@@ -10,7 +10,6 @@
 #include "kv/compaction.h"
 #include "kv/hash_kv.h"
 #include "kv/invariants.h"
-#include "kv/members.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 #include "kv/request_checks.h"
@@ -100,12 +99,6 @@ absl::StatusOr<std::string> QueryState(Fiber& fiber, const machine::StoreView& v
   return EncodeResponse(HeaderAlone(head));
 }
 
-absl::StatusOr<std::string> QueryMembers(Fiber& fiber, const machine::StoreView& view) {
-  etcdserverpb::MemberListResponse response;
-  RETURN_IF_ERROR(ReadMembers(fiber, view, response));
-  return EncodeResponse(response);
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> KvMachine::Apply(Fiber& fiber, std::string_view command,
@@ -124,8 +117,6 @@ absl::StatusOr<std::string> KvMachine::Apply(Fiber& fiber, std::string_view comm
       return ApplyCompact(fiber, body, store);
     case CommandKind::kSweep:
       return ApplySweep(fiber, store);
-    case CommandKind::kPublish:
-      return ApplyPublish(body, store);
     case CommandKind::kAlarm:
       return ApplyAlarm(body, store);
     default:
@@ -201,15 +192,6 @@ absl::StatusOr<std::string> KvMachine::ApplySweep(Fiber& fiber, machine::StoreTr
   return EncodeResponse(unswept ? std::string_view("+") : std::string_view());
 }
 
-absl::StatusOr<std::string> KvMachine::ApplyPublish(std::string_view body,
-                                                    machine::StoreTransaction& store) {
-  Messages messages;
-  const auto* member = messages.Parse<etcdserverpb::Member>(body);
-  if (member == nullptr) return EncodeRefusal(kUnknownCommand);
-  const Verdict verdict = StoreMember(*member, store);
-  return verdict == nullptr ? EncodeResponse(std::string_view()) : EncodeRefusal(*verdict);
-}
-
 absl::StatusOr<std::string> KvMachine::ApplyAlarm(std::string_view body,
                                                   machine::StoreTransaction& store) {
   Messages messages;
@@ -252,8 +234,6 @@ absl::StatusOr<std::string> KvMachine::Query(Fiber& fiber, std::string_view requ
       return QueryHashKv(fiber, body, view);
     case CommandKind::kState:
       return QueryState(fiber, view);
-    case CommandKind::kMembers:
-      return QueryMembers(fiber, view);
     case CommandKind::kAlarms:
       return QueryAlarms(body);
     default:

@@ -44,7 +44,6 @@ class KvMachine final : public machine::StateMachine {
   absl::StatusOr<std::string> ApplyCompact(Fiber& fiber, std::string_view body,
                                            machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplySweep(Fiber& fiber, machine::StoreTransaction& store);
-  absl::StatusOr<std::string> ApplyPublish(std::string_view body, machine::StoreTransaction& store);
   absl::StatusOr<std::string> ApplyAlarm(std::string_view body, machine::StoreTransaction& store);
   absl::StatusOr<std::string> QueryAlarms(std::string_view body) const;
   void SetUnswept(bool unswept);

@@ -6,25 +6,26 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "framework/base/status_macros.h"
-#include "framework/fiber/scheduler.h"
 #include "framework/replica/group_client.h"
 #include "kv/kv_machine.h"
-#include "kv/proto/rpc.pb.h"
 
 namespace lockstep::kv {
 namespace {
 
 // Facts about the own node are there at once; only its own shards are asked.
 constexpr Duration kLocalTimeout = Seconds(1);
-constexpr Duration kPublishTimeout = Seconds(5);
-constexpr Duration kPublishPause = Milliseconds(100);
+// How long a granted change is waited for; it is carried out all the same.
+constexpr Duration kChangeTimeout = Seconds(3);
 
 // Backend over the group's client. Owned by the handlers, which the client outlives.
 class GroupBackend final : public Backend {
  public:
-  GroupBackend(replica::GroupClient& client, NodeId self, const KvNodeOptions& options)
-      : client_(client), self_(self), cluster_(options.cluster), members_(options.members) {}
+  GroupBackend(replica::GroupClient& client, runtime::Environment& environment,
+               const KvNodeOptions& options)
+      : client_(client),
+        random_(environment.random),
+        self_(environment.node),
+        cluster_(options.cluster) {}
 
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
                                       MonoTime deadline) override {
@@ -89,36 +90,28 @@ class GroupBackend final : public Backend {
     return client_.StartCompaction(fiber, fiber.now() + kLocalTimeout);
   }
 
-  std::vector<Member> Members(Fiber& fiber) override {
-    std::vector<Member> members = members_;
-    const auto published =
-        Published(fiber, Consistency::kSerializable, fiber.now() + kLocalTimeout);
-    if (!published.ok()) return members;
-    for (const etcdserverpb::Member& row : published->members()) {
-      for (Member& member : members) {
-        if (member.id != row.id()) continue;
-        member.name = row.name();
-        member.client_urls.assign(row.clienturls().begin(), row.clienturls().end());
-      }
-    }
-    return members;
+  std::vector<replica::Member> Members(Fiber& fiber) override {
+    const auto list = client_.Members(fiber, fiber.now() + kLocalTimeout);
+    return list.ok() ? (*list)->members : std::vector<replica::Member>();
   }
 
-  // Lets the others know this node's name and client URLs, once, whatever it takes. Suspends.
-  void Publish(Fiber& fiber) {
-    const auto self = std::find_if(members_.begin(), members_.end(),
-                                   [&](const Member& m) { return m.id == self_.value(); });
-    if (self == members_.end() || self->client_urls.empty()) return;
-    etcdserverpb::Member row;
-    row.set_id(self->id);
-    row.set_name(self->name);
-    for (const std::string& url : self->client_urls) row.add_clienturls(url);
-    const std::string bytes = row.SerializeAsString();
-    while (!IsPublished(fiber, bytes)) {
-      const auto outcome = Propose(fiber, EncodeCommand(CommandKind::kPublish, bytes),
-                                   fiber.now() + kPublishTimeout);
-      if (!outcome.ok()) fiber.SleepFor(kPublishPause);
+  absl::StatusOr<replica::MemberRefusal> ChangeMembers(Fiber& fiber,
+                                                       const replica::MemberChange& change,
+                                                       MonoTime deadline) override {
+    auto refusal = client_.ChangeMembers(fiber, change, deadline);
+    if (absl::IsAborted(refusal.status())) {
+      return absl::UnavailableError(refusal.status().message());
     }
+    if (refusal.ok() && *refusal == replica::MemberRefusal::kNone) {
+      client_.AwaitChange(fiber, change, std::min(deadline, fiber.now() + kChangeTimeout));
+    }
+    return refusal;
+  }
+
+  NodeId DrawMemberId() override { return replica::DrawMemberId(random_); }
+
+  absl::Status MoveLeader(Fiber& fiber, NodeId target, MonoTime deadline) override {
+    return client_.TransferLeadership(fiber, target, deadline);
   }
 
  private:
@@ -128,46 +121,20 @@ class GroupBackend final : public Backend {
     return answer;
   }
 
-  absl::StatusOr<etcdserverpb::MemberListResponse> Published(Fiber& fiber, Consistency consistency,
-                                                             MonoTime deadline) {
-    ASSIGN_OR_RETURN(const std::string bytes,
-                     Query(fiber, EncodeCommand(CommandKind::kMembers, ""), consistency, deadline));
-    ASSIGN_OR_RETURN(const Outcome outcome, DecodeOutcome(bytes));
-    etcdserverpb::MemberListResponse response;
-    const auto size = static_cast<int>(outcome.body.size());
-    if (!outcome.ok() || !response.ParseFromArray(outcome.body.data(), size)) {
-      return absl::InternalError("a malformed list of members");
-    }
-    return response;
-  }
-
-  bool IsPublished(Fiber& fiber, const std::string& row) {
-    const auto published =
-        Published(fiber, Consistency::kLinearizable, fiber.now() + kPublishTimeout);
-    if (!published.ok()) return false;
-    return std::any_of(
-        published->members().begin(), published->members().end(),
-        [&](const etcdserverpb::Member& member) { return member.SerializeAsString() == row; });
-  }
-
   replica::GroupClient& client_;
+  runtime::Random& random_;
   NodeId self_;
   ClusterId cluster_;
-  std::vector<Member> members_;
 };
 
 // What the handlers of one node own together.
 struct KvNode final {
   KvNode(replica::GroupClient& client, runtime::Environment& environment,
          const KvNodeOptions& options)
-      : backend(client, environment.node, options),
-        service(backend, environment.node, options.service),
-        work(environment.scheduler) {
-    work.Spawn("kv.publish", [this](Fiber& fiber) { backend.Publish(fiber); });
-  }
+      : backend(client, environment, options),
+        service(backend, environment.node, options.service) {}
   GroupBackend backend;
   KvService service;
-  fiber::Scope work;  // last: its fibers use all of the above
 };
 
 }  // namespace
@@ -187,9 +154,6 @@ void Configure(replica::NodeOptions& options, KvNodeOptions kv) {
 void Configure(replica::NodeOptions& options, const NodeConfig& config) {
   KvNodeOptions kv;
   kv.cluster = config.cluster;
-  for (const auto& [id, member] : config.members) {
-    kv.members.push_back({id.value(), member.name, member.peer_urls, member.client_urls, false});
-  }
   kv.service.request_timeout = Seconds(5) + 2 * config.election_timeout;
   kv.service.request_bytes_max = config.request_bytes_max;
   kv.service.txn_ops_max = config.txn_ops_max;

@@ -4,8 +4,6 @@
 #ifndef LOCKSTEP_KV_KV_NODE_H_
 #define LOCKSTEP_KV_KV_NODE_H_
 
-#include <vector>
-
 #include "framework/replica/node.h"
 #include "kv/backend.h"
 #include "kv/node_config.h"
@@ -15,8 +13,6 @@ namespace lockstep::kv {
 
 struct KvNodeOptions final {
   ClusterId cluster;
-  // As MemberList tells them. A node whose own client URLs are here publishes them to the others.
-  std::vector<Member> members;
   KvService::Options service;
 };
 

@@ -1,27 +1,27 @@
-// Members: what each member of the cluster says of itself, as rows of the replicated state.
-//
-// Who is a member is Raft's configuration; here is only what clients need beyond that: names and
-// client URLs. Not part of the key space: no revision, no history.
+// Members: etcd's Cluster service in the words of framework/replica, and back.
 #ifndef LOCKSTEP_KV_MEMBERS_H_
 #define LOCKSTEP_KV_MEMBERS_H_
 
-#include "absl/status/status.h"
-#include "framework/machine/ordered_store.h"
+#include <string>
+#include <vector>
+
+#include "framework/replica/member_change.h"
+#include "framework/runtime/network.h"
 #include "kv/verdict.h"
 
 namespace etcdserverpb {
 class Member;
-class MemberListResponse;
-}  // namespace etcdserverpb
+}
 
 namespace lockstep::kv {
 
-// Replaces what is known of the member.
-Verdict StoreMember(const etcdserverpb::Member& member, machine::StoreTransaction& store);
+// The refusal as etcd says it; null for kNone.
+Verdict VerdictOf(replica::MemberRefusal refusal);
 
-// Adds all that is known, in order of the ids. Suspends.
-absl::Status ReadMembers(Fiber& fiber, const machine::StoreView& view,
-                         etcdserverpb::MemberListResponse& response);
+// Where a member is reached, of its URLs. kBadPeerUrls: none, or one is no URL.
+Verdict ParsePeerUrls(const std::vector<std::string>& urls, std::vector<runtime::Address>* peers);
+
+void FillMember(const replica::Member& member, etcdserverpb::Member& out);
 
 }  // namespace lockstep::kv
 

@@ -210,7 +210,7 @@ absl::Status CheckNames(const NodeSettings& settings) {
 absl::Status AddMembers(const NodeSettings& settings, const std::vector<InitialMember>& initial,
                         NodeConfig& config) {
   const Urls advertised = Split(settings.initial_advertise_peer_urls, kPeerUrl);
-  RETURN_IF_ERROR(AddressesOf("--initial-advertise-peer-urls", advertised).status());
+  ASSIGN_OR_RETURN(config.peer_advertise, AddressesOf("--initial-advertise-peer-urls", advertised));
   for (const InitialMember& member : initial) {
     if (member.urls.size() != config.shards) {
       return Invalid(absl::StrCat("--initial-cluster: ", member.name, " has ", member.urls.size(),
@@ -218,8 +218,7 @@ absl::Status AddMembers(const NodeSettings& settings, const std::vector<InitialM
                                   " every member needs ", config.shards));
     }
     const NodeId id = MemberId(member.urls, settings.initial_cluster_token);
-    const bool is_new =
-        config.members.emplace(id, MemberConfig{member.name, member.urls, {}}).second;
+    const bool is_new = config.members.emplace(id, MemberConfig{member.name, member.urls}).second;
     CHECK(is_new) << "two members with the id " << id.value();
     if (member.name != settings.name) continue;
     RETURN_IF_ERROR(CheckAdvertised(settings, member, advertised));
@@ -271,7 +270,9 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   RETURN_IF_ERROR(CheckLimits(settings));
   NodeConfig config;
   config.shards = static_cast<uint32_t>(settings.shards);
+  config.name = settings.name;
   config.is_new_cluster = settings.initial_cluster_state == "new";
+  config.names_cluster = !settings.initial_cluster.empty();
   config.heartbeat_interval = Milliseconds(settings.heartbeat_interval_ms);
   config.election_timeout = Milliseconds(settings.election_timeout_ms);
   config.request_bytes_max = static_cast<size_t>(settings.max_request_bytes);
@@ -290,7 +291,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
 
   const Urls client_urls = Split(settings.advertise_client_urls, kClientUrl);
   RETURN_IF_ERROR(AddressesOf("--advertise-client-urls", client_urls).status());
-  config.members.at(config.self).client_urls = client_urls;
+  config.client_urls = client_urls;
   ASSIGN_OR_RETURN(
       config.client_listen,
       ListenAddressesOf("--listen-client-urls", Split(settings.listen_client_urls, kClientUrl)));
@@ -315,9 +316,13 @@ replica::NodeOptions ToNodeOptions(const NodeConfig& config) {
       CHECK(address.ok()) << url;
       options.members[id].push_back(*address);
     }
+    options.names[id] = member.name;
   }
   // What others dial may be another name of what this node binds.
-  options.members.at(config.self) = config.peer_listen;
+  if (!options.members.contains(config.self)) options.peer_advertise = config.peer_advertise;
+  options.peer_listen = config.peer_listen;
+  options.name = config.name;
+  options.client_urls = config.client_urls;
   options.tick = kTick;
   options.raft.heartbeat_ticks = static_cast<raft::Ticks>(config.heartbeat_interval / kTick);
   options.raft.election_ticks = static_cast<raft::Ticks>(config.election_timeout / kTick);

@@ -40,19 +40,23 @@ struct NodeSettings final {
 
 struct MemberConfig final {
   std::string name;
-  std::vector<std::string> peer_urls;    // one per shard
-  std::vector<std::string> client_urls;  // only this node's are known
+  std::vector<std::string> peer_urls;  // one per shard
 };
 
 // Invariants: `members` has `self` and nobody twice; every member has `shards` peer URLs; the
-// cluster's and the members' ids are not 0. A value.
+// cluster's and the members' ids are not 0. Only for a new cluster the ids are right: otherwise the
+// data directory or the members that are asked have them. A value.
 struct NodeConfig final {
   ClusterId cluster;
   NodeId self;
   std::map<NodeId, MemberConfig> members;
-  std::vector<runtime::Address> peer_listen;    // one per shard
-  std::vector<runtime::Address> client_listen;  // any of them
+  std::string name;
+  std::vector<std::string> client_urls;          // as advertised
+  std::vector<runtime::Address> peer_advertise;  // one per shard
+  std::vector<runtime::Address> peer_listen;     // one per shard
+  std::vector<runtime::Address> client_listen;   // any of them
   bool is_new_cluster = true;
+  bool names_cluster = false;  // --initial-cluster was given
   uint32_t shards = 1;
   Duration heartbeat_interval{};
   Duration election_timeout{};

@@ -6,6 +6,7 @@
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "kv/alarms.h"
+#include "kv/members.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/request_checks.h"
 
@@ -18,6 +19,11 @@ constexpr Refusal kNoLeader{GrpcCode::kUnavailable, "etcdserver: no leader"};
 constexpr Refusal kLeaderChanged{GrpcCode::kUnavailable, "etcdserver: leader changed"};
 constexpr Refusal kTimedOut{GrpcCode::kUnavailable, "etcdserver: request timed out"};
 constexpr Refusal kStopped{GrpcCode::kUnavailable, "etcdserver: server stopped"};
+constexpr Refusal kNotLeader{GrpcCode::kFailedPrecondition, "etcdserver: not leader"};
+constexpr Refusal kBadTransferee{GrpcCode::kFailedPrecondition,
+                                 "etcdserver: bad leader transferee"};
+constexpr Refusal kTransferTimedOut{GrpcCode::kUnavailable,
+                                    "etcdserver: request timed out, leader transfer took too long"};
 constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling request"};
 
 // For the response of a write that answers with keys: not as much as for reads, so that many writes
@@ -42,6 +48,15 @@ void FillHeader(const HeaderFields& fields, etcdserverpb::ResponseHeader& header
   header.set_cluster_id(fields.cluster_id);
   header.set_member_id(fields.member_id);
   header.set_raft_term(fields.raft_term);
+}
+
+// As etcd's, without a revision.
+template <typename Response>
+GrpcStatus AnswerMembers(Fiber& fiber, Backend& backend, std::string* response) {
+  Response answer;
+  FillHeader(backend.Header(fiber), *answer.mutable_header());
+  for (const replica::Member& one : backend.Members(fiber)) FillMember(one, *answer.add_members());
+  return Serialize(answer, response);
 }
 
 Consistency WantedConsistency(bool is_serializable) {
@@ -87,7 +102,12 @@ void KvService::Register(edge::GrpcRegistry& registry, std::shared_ptr<const voi
       {"/etcdserverpb.Maintenance/Status", &KvService::GetStatus},
       {"/etcdserverpb.Maintenance/Hash", &KvService::Hash},
       {"/etcdserverpb.Maintenance/HashKV", &KvService::HashKv},
+      {"/etcdserverpb.Maintenance/MoveLeader", &KvService::MoveLeader},
       {"/etcdserverpb.Cluster/MemberList", &KvService::MemberList},
+      {"/etcdserverpb.Cluster/MemberAdd", &KvService::MemberAdd},
+      {"/etcdserverpb.Cluster/MemberRemove", &KvService::MemberRemove},
+      {"/etcdserverpb.Cluster/MemberUpdate", &KvService::MemberUpdate},
+      {"/etcdserverpb.Cluster/MemberPromote", &KvService::MemberPromote},
   };
   for (const auto& [name, handler] : methods) {
     registry.AddUnary(name,
@@ -344,14 +364,87 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
   }
   etcdserverpb::MemberListResponse answer;
   FillHeader(backend_.Header(fiber), *answer.mutable_header());  // without a revision, as etcd's
-  for (const Member& member : backend_.Members(fiber)) {
-    etcdserverpb::Member& out = *answer.add_members();
-    out.set_id(member.id);
-    out.set_name(member.name);
-    for (const std::string& url : member.peer_urls) out.add_peerurls(url);
-    for (const std::string& url : member.client_urls) out.add_clienturls(url);
-    out.set_islearner(member.is_learner);
+  for (const replica::Member& member : backend_.Members(fiber)) {
+    FillMember(member, *answer.add_members());
   }
+  return Serialize(answer, response);
+}
+
+GrpcStatus KvService::ChangeMembers(Fiber& fiber, const Request& request,
+                                    replica::MemberStep::Kind kind, replica::Member member) {
+  replica::MemberChange change;
+  change.steps.push_back({kind, std::move(member)});
+  const auto refusal = backend_.ChangeMembers(fiber, change, Deadline(fiber, request));
+  if (!refusal.ok()) return ToGrpcStatus(refusal.status());
+  const Verdict verdict = VerdictOf(*refusal);
+  return verdict == nullptr ? GrpcStatus() : ToGrpcStatus(*verdict);
+}
+
+GrpcStatus KvService::MemberAdd(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MemberAddRequest add;
+  if (!Parse(MessageOf(request), add)) return ToGrpcStatus(kMalformed);
+  replica::Member member;
+  const Verdict verdict =
+      ParsePeerUrls({add.peerurls().begin(), add.peerurls().end()}, &member.peers);
+  if (verdict != nullptr) return ToGrpcStatus(*verdict);
+  member.id = backend_.DrawMemberId();
+  member.is_learner = add.islearner();
+  const GrpcStatus changed = ChangeMembers(fiber, request, replica::MemberStep::Kind::kAdd, member);
+  if (!changed.ok()) return changed;
+  etcdserverpb::MemberAddResponse answer;
+  FillHeader(backend_.Header(fiber), *answer.mutable_header());
+  FillMember(member, *answer.mutable_member());
+  for (const replica::Member& one : backend_.Members(fiber)) FillMember(one, *answer.add_members());
+  return Serialize(answer, response);
+}
+
+GrpcStatus KvService::MemberRemove(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MemberRemoveRequest remove;
+  if (!Parse(MessageOf(request), remove)) return ToGrpcStatus(kMalformed);
+  replica::Member member;
+  member.id = NodeId(remove.id());
+  const GrpcStatus changed =
+      ChangeMembers(fiber, request, replica::MemberStep::Kind::kRemove, std::move(member));
+  if (!changed.ok()) return changed;
+  return AnswerMembers<etcdserverpb::MemberRemoveResponse>(fiber, backend_, response);
+}
+
+GrpcStatus KvService::MemberUpdate(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MemberUpdateRequest update;
+  if (!Parse(MessageOf(request), update)) return ToGrpcStatus(kMalformed);
+  replica::Member member;
+  const Verdict verdict =
+      ParsePeerUrls({update.peerurls().begin(), update.peerurls().end()}, &member.peers);
+  if (verdict != nullptr) return ToGrpcStatus(*verdict);
+  member.id = NodeId(update.id());
+  const GrpcStatus changed =
+      ChangeMembers(fiber, request, replica::MemberStep::Kind::kUpdate, std::move(member));
+  if (!changed.ok()) return changed;
+  return AnswerMembers<etcdserverpb::MemberUpdateResponse>(fiber, backend_, response);
+}
+
+GrpcStatus KvService::MemberPromote(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MemberPromoteRequest promote;
+  if (!Parse(MessageOf(request), promote)) return ToGrpcStatus(kMalformed);
+  replica::Member member;
+  member.id = NodeId(promote.id());
+  const GrpcStatus changed =
+      ChangeMembers(fiber, request, replica::MemberStep::Kind::kPromote, std::move(member));
+  if (!changed.ok()) return changed;
+  return AnswerMembers<etcdserverpb::MemberPromoteResponse>(fiber, backend_, response);
+}
+
+GrpcStatus KvService::MoveLeader(Fiber& fiber, const Request& request, std::string* response) {
+  etcdserverpb::MoveLeaderRequest move;
+  if (!Parse(MessageOf(request), move)) return ToGrpcStatus(kMalformed);
+  const absl::Status moved =
+      backend_.MoveLeader(fiber, NodeId(move.targetid()), Deadline(fiber, request));
+  if (absl::IsFailedPrecondition(moved)) return ToGrpcStatus(kNotLeader);
+  if (absl::IsInvalidArgument(moved)) return ToGrpcStatus(kBadTransferee);
+  if (absl::IsDeadlineExceeded(moved)) return ToGrpcStatus(kTransferTimedOut);
+  if (!moved.ok()) return ToGrpcStatus(moved);
+  etcdserverpb::MoveLeaderResponse answer;
+  FillHeader(backend_.Header(fiber), *answer.mutable_header());
   return Serialize(answer, response);
 }
 

@@ -69,6 +69,14 @@ class KvService final {
   Status Hash(Fiber& fiber, const Request& request, std::string* response);
   Status HashKv(Fiber& fiber, const Request& request, std::string* response);
   Status MemberList(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberAdd(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberRemove(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberUpdate(Fiber& fiber, const Request& request, std::string* response);
+  Status MemberPromote(Fiber& fiber, const Request& request, std::string* response);
+  Status MoveLeader(Fiber& fiber, const Request& request, std::string* response);
+
+  Status ChangeMembers(Fiber& fiber, const Request& request, replica::MemberStep::Kind kind,
+                       replica::Member member);
 
   // Proposes the request as it came and answers with the outcome, once there is room for it.
   Status Propose(Fiber& fiber, CommandKind kind, const Request& request, std::string* response,

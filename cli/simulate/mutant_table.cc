@@ -37,7 +37,6 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM78QuotaIgnoredByTxn, "M78", "transactions put although there is no space"},
       {Id::kM90LostStateTakenForApplied, "M90", "an empty store counts as what the log begins at"},
       {Id::kM91RepairedLogVotesTooEarly, "M91", "a log that went back votes at once"},
-      {Id::kM93RotServed, "M93", "blocks of the store are read past their checksums"},
       {Id::kM94NoSpaceAcknowledged, "M94", "what found no space is acknowledged"},
   };
   return all;

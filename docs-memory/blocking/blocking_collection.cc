@@ -77,6 +77,14 @@ absl::StatusOr<WriteResult> BlockingCollection::DeleteMany(const Document& filte
   return store_->Write(DeleteOp(name_, filter, true, options));
 }
 
+absl::StatusOr<WriteResult> BlockingCollection::Purge(ValueRef id) {
+  return store_->Write(PurgeOp(name_, id));
+}
+absl::StatusOr<WriteResult> BlockingCollection::Restore(ValueRef id, const Revision& rev) {
+  return store_->OnStore(
+      [&](Fiber& fiber, Store& store) { return Collection(store, name_).Restore(fiber, id, rev); });
+}
+
 absl::StatusOr<std::optional<StoredDocument>> BlockingCollection::Get(ValueRef id) const {
   const ReadStateRef state = store_->state();
   return OnThisThread<absl::StatusOr<std::optional<StoredDocument>>>(

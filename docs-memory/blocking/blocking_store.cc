@@ -229,6 +229,10 @@ absl::StatusOr<WriteResult> BlockingStore::Write(Operation operation) {
     return store.Write(fiber, operation);
   });
 }
+absl::StatusOr<WriteResult> BlockingStore::OnStore(
+    std::function<absl::StatusOr<WriteResult>(Fiber&, Store&)> call) {
+  return core_->Submit(std::move(call));
+}
 absl::StatusOr<WriteResult> BlockingStore::WriteBatch(std::vector<Operation> operations,
                                                       Durability durability) {
   return core_->Submit(

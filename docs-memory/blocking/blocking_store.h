@@ -68,6 +68,9 @@ class BlockingCollection final {
   absl::StatusOr<WriteResult> DeleteOne(const Document& filter, const WriteOptions& options = {});
   absl::StatusOr<WriteResult> DeleteMany(const Document& filter, const WriteOptions& options = {});
 
+  absl::StatusOr<WriteResult> Purge(ValueRef id);
+  absl::StatusOr<WriteResult> Restore(ValueRef id, const Revision& rev);
+
   absl::StatusOr<std::optional<StoredDocument>> Get(ValueRef id) const;
   absl::StatusOr<std::optional<StoredDocument>> FindOne(const Document& filter,
                                                         FindOptions options = {}) const;
@@ -109,6 +112,9 @@ class BlockingStore final {
   absl::StatusOr<WriteResult> WriteBatch(std::vector<Operation> operations,
                                          Durability durability = Durability::kSync);
   absl::StatusOr<WriteResult> Write(Operation operation);
+  // Runs `call` on the store's thread, where the API of fibers is.
+  absl::StatusOr<WriteResult> OnStore(
+      std::function<absl::StatusOr<WriteResult>(Fiber&, Store&)> call);
   // What readers see now; stays as it is.
   ReadStateRef state() const;
   int64_t now_ms() const;

@@ -154,6 +154,9 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
     case MutationOp::kBuildIndex:
       RETURN_IF_ERROR(PrepareBuild(fiber, view, change));
       break;
+    case MutationOp::kPurge:
+      RETURN_IF_ERROR(PreparePurge(fiber, view, old_row, change));
+      break;
     case MutationOp::kTrim:
       RETURN_IF_ERROR(PrepareTrim(fiber, view, change));
       break;
@@ -334,6 +337,38 @@ absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
   return absl::OkStatus();
 }
 
+// What is left of the document: that there were so many changes, and when.
+absl::Status Applier::PreparePurge(Fiber& fiber, const machine::StoreView& view,
+                                   const std::optional<std::string>& old_row,
+                                   Change& change) const {
+  const CollectionInfo* const info = catalog_->Find(change.mutation.collection);
+  if (info == nullptr) return absl::DataLossError("documents: a mutation of an unknown collection");
+  const std::string id = KeyOf(change.mutation.id);
+  if (old_row) {
+    ASSIGN_OR_RETURN(const Record old, DecodeRecord(*old_row));
+    RETURN_IF_ERROR(PrepareEntries(fiber, view, *info, id, old.document, change));
+    if (old.meta.expires_ms != 0) {
+      change.writes.push_back(
+          {Column::kIndex, ExpiryKey(old.meta.expires_ms, info->id, id), std::nullopt});
+    }
+    change.writes.push_back({Column::kPrimary, DocumentKey(info->id, id), std::nullopt});
+  }
+  const std::string prefix = VersionPrefix(info->id) + id;
+  const auto iterator = view.NewIterator(Column::kHistory);
+  for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber)) {
+    if (iterator->key().substr(0, prefix.size()) != prefix) break;
+    const std::string key = OplogKey(FromBigEndian(iterator->key().substr(prefix.size())));
+    change.writes.push_back({Column::kHistory, std::string(iterator->key()), std::nullopt});
+    ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kHistory, key));
+    if (!row) continue;
+    ASSIGN_OR_RETURN(Mutation mutation, DecodeOplogRow(*row));
+    mutation.op = MutationOp::kPurge;
+    mutation.document.clear();
+    change.writes.push_back({Column::kHistory, key, EncodeOplogRow(mutation)});
+  }
+  return iterator->status();
+}
+
 // A version may go once a later one of its document is older than the floor, too, or if it is what
 // the document is now: then the document's own row says the same. A tombstone goes with its
 // history.
@@ -344,7 +379,7 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
     ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kHistory, OplogKey(sequence)));
     if (!row) continue;
     ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));
-    if (!mutation.of_document()) {
+    if (!mutation.of_document() || mutation.op == MutationOp::kPurge) {
       change.writes.push_back({Column::kHistory, OplogKey(sequence), std::nullopt});
       continue;
     }

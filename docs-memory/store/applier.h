@@ -78,6 +78,8 @@ class Applier final {
                               std::string_view before, Change& change) const;
   absl::Status PrepareCatalog(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PrepareBuild(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PreparePurge(Fiber& fiber, const machine::StoreView& view,
+                            const std::optional<std::string>& old_row, Change& change) const;
   absl::Status PrepareTrim(Fiber& fiber, const machine::StoreView& view, Change& change) const;
 
   StoreState state_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "docs-memory/bson/error.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -39,6 +40,12 @@ Operation DeleteOp(std::string collection, Document filter, bool many, WriteOpti
   operation.filter = std::move(filter);
   operation.many = many;
   operation.options = std::move(options);
+  return operation;
+}
+
+Operation PurgeOp(std::string collection, ValueRef id) {
+  Operation operation = DeleteOp(std::move(collection), Document{{"_id", Value(id)}}, false);
+  operation.kind = Operation::Kind::kPurge;
   return operation;
 }
 
@@ -95,6 +102,22 @@ absl::StatusOr<WriteResult> Collection::DeleteOne(Fiber& fiber, const Document& 
 absl::StatusOr<WriteResult> Collection::DeleteMany(Fiber& fiber, const Document& filter,
                                                    const WriteOptions& options) {
   return store_->Write(fiber, DeleteOp(name_, filter, true, options));
+}
+
+absl::StatusOr<WriteResult> Collection::Purge(Fiber& fiber, ValueRef id) {
+  return store_->Write(fiber, PurgeOp(name_, id));
+}
+
+absl::StatusOr<WriteResult> Collection::Restore(Fiber& fiber, ValueRef id, const Revision& rev) {
+  ASSIGN_OR_RETURN(const std::vector<ChangeEvent> versions, History(fiber, id));
+  for (const ChangeEvent& version : versions) {
+    if (version.rev != rev || version.op != MutationOp::kPut) continue;
+    WriteOptions options;
+    options.upsert = true;
+    return ReplaceOne(fiber, Document{{"_id", Value(id)}}, version.document, options);
+  }
+  return Error(ErrorCode::kHistoryTruncated, "_rev", rev.ToText(),
+               "there is no such version, or no more");
 }
 
 absl::StatusOr<std::optional<StoredDocument>> Collection::Get(Fiber& fiber, ValueRef id) {

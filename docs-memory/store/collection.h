@@ -19,6 +19,7 @@ Operation UpdateOp(std::string collection, Document filter, Document update, boo
 Operation ReplaceOp(std::string collection, Document filter, Document replacement,
                     WriteOptions options = {});
 Operation DeleteOp(std::string collection, Document filter, bool many, WriteOptions options = {});
+Operation PurgeOp(std::string collection, ValueRef id);
 // E_INDEX.
 absl::StatusOr<Operation> CreateIndexOp(std::string collection, const Document& fields,
                                         const IndexOptions& options);
@@ -63,6 +64,12 @@ class Collection final {
                                         const WriteOptions& options = {});
   absl::StatusOr<WriteResult> DeleteMany(Fiber& fiber, const Document& filter,
                                          const WriteOptions& options = {});
+
+  // Erases the document with all of its versions; changes of it are still told, without content.
+  // Files forget it with their next compaction, the log when it is cut.
+  absl::StatusOr<WriteResult> Purge(Fiber& fiber, ValueRef id);
+  // Writes that version of the document once more. E_HISTORY_TRUNCATED if it is not kept.
+  absl::StatusOr<WriteResult> Restore(Fiber& fiber, ValueRef id, const Revision& rev);
 
   absl::StatusOr<std::optional<StoredDocument>> Get(Fiber& fiber, ValueRef id);
   absl::StatusOr<std::optional<StoredDocument>> FindOne(Fiber& fiber, const Document& filter,

@@ -87,6 +87,9 @@ Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
     case Operation::Kind::kDelete:
       outcome.status = Delete(fiber, operation, outcome.result);
       break;
+    case Operation::Kind::kPurge:
+      outcome.status = Purge(fiber, operation, outcome.result);
+      break;
     case Operation::Kind::kSweep:
       outcome.status = Sweep(fiber, outcome.result);
       break;
@@ -320,6 +323,26 @@ absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteRes
     RETURN_IF_ERROR(Apply(fiber, std::move(remove), result));
     ++result.deleted;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Executor::Purge(Fiber& fiber, const Operation& operation, WriteResult& result) {
+  const auto id = operation.filter.Find("_id");
+  if (!id) return Error(ErrorCode::kIdInvalid, "_id", "", "say whose document is erased");
+  RETURN_IF_ERROR(CheckId(*id));
+  const CollectionInfo* const info = applier_.catalog()->Find(operation.collection);
+  if (info == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto row,
+                   transaction_.Get(fiber, Column::kPrimary, DocumentKey(info->id, KeyOf(*id))));
+  if (!row) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Record record, DecodeRecord(*row));
+  Mutation purge;
+  purge.op = MutationOp::kPurge;
+  purge.collection = info->id;
+  purge.base = record.meta.rev;
+  purge.id = *id;
+  RETURN_IF_ERROR(Apply(fiber, std::move(purge), result));
+  ++result.deleted;
   return absl::OkStatus();
 }
 

@@ -76,6 +76,7 @@ class Executor final {
   absl::Status Upsert(Fiber& fiber, const Operation& operation, const Filter& filter,
                       const Update* update, WriteResult& result);
   absl::Status Delete(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status Purge(Fiber& fiber, const Operation& operation, WriteResult& result);
   absl::Status ChangeIndex(Fiber& fiber, const Operation& operation, WriteResult& result);
   absl::Status Sweep(Fiber& fiber, WriteResult& result);
   absl::Status SweepIndex(Fiber& fiber, const CollectionInfo& info, const IndexDefinition& index,

@@ -76,6 +76,7 @@ struct Operation final {
     kUpdate,
     kReplace,
     kDelete,
+    kPurge,  // filter: {_id: ...}
     kCreateIndex,
     kDropIndex,
     kBuildIndex,

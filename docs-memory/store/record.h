@@ -44,6 +44,7 @@ enum class MutationOp : uint8_t {
   kDropIndex = 6,         // document: {name}
   kBuildIndex = 7,        // the next documents go into an index; document: {name, after, count}
   kTrim = 8,              // history before a sequence goes; document: {before}
+  kPurge = 9,             // document and all of its versions are erased
 };
 
 // One change, as the log and the oplog hold it.
@@ -56,7 +57,7 @@ struct Mutation final {
   int64_t expires_ms = 0;
   Value id;              // kPut, kDelete, kExpire
   std::string document;  // the post-image; see the ops
-  bool of_document() const { return op <= MutationOp::kExpire; }
+  bool of_document() const { return op <= MutationOp::kExpire || op == MutationOp::kPurge; }
 };
 
 void EncodeMutation(const Mutation& mutation, std::string& out);

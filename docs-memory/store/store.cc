@@ -116,6 +116,7 @@ class Store::Core final : public replica::LogClient {
   ReadStateRef published_;
   absl::Status failure_;
   bool closing_ = false;
+  bool purged_ = false;  // files shall forget
   bool running_group_ = false;
   fiber::WaitQueue work_;      // for the writer
   fiber::WaitQueue progress_;  // something became durable, or failed
@@ -344,6 +345,10 @@ void Store::Core::Answer(Request& request) {
       request.operations[0].kind == Operation::Kind::kCreateIndex) {
     to_build_.WakeAll();
   }
+  if (request.status.ok() && !request.operations.empty() &&
+      request.operations[0].kind == Operation::Kind::kPurge) {
+    purged_ = true;
+  }
   request.done.Set();
 }
 
@@ -396,6 +401,7 @@ void Store::Core::WaitForChange(Fiber& fiber, Sequence sequence, MonoTime deadli
 absl::Status Store::Core::CutLog(Fiber& fiber) {
   ASSIGN_OR_RETURN(const auto row, group_->GetFlushed(fiber, kStateKey));
   if (row) log_->Compact(kGroup, MetaAt(AppliedOf(*row)));
+  if (std::exchange(purged_, false)) return rows_.StartCompaction();
   const bool eager = options_.eager_flush || environment_.fault_points.Fire("docs.eager_flush");
   if (!eager && log_->BytesRetained(kGroup) < options_.log_bytes_retained / 2)
     return absl::OkStatus();

@@ -33,12 +33,14 @@ bool Visible(const CollectionInfo& info, const Record& record, int64_t now_ms) {
 absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::StoreView& view,
                                                  const CollectionInfo& info, std::string_view id,
                                                  int64_t now_ms) {
-  ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, DocumentKey(info.id, id)));
+  ASSIGN_OR_RETURN(auto row, view.Get(fiber, Column::kPrimary, DocumentKey(info.id, id)));
   if (!row) return std::optional<Found>();
   ASSIGN_OR_RETURN(const Record record, DecodeRecord(*row));
   if (!Visible(info, record, now_ms)) return std::optional<Found>();
+  // The row itself becomes the document.
+  row->erase(0, row->size() - record.document.size());
   return std::optional<Found>(
-      Found{std::string(id), record.meta, Document::FromBytes(std::string(record.document))});
+      Found{std::string(id), record.meta, Document::FromBytes(*std::move(row))});
 }
 
 Walk::Walk(const machine::StoreView& view, const CollectionInfo& info, const Filter& filter,

@@ -156,7 +156,7 @@ class Universe final {
     Facts next = model.newest();
     std::vector<Operation> operations;
     const size_t count = random_.Below(4) == 0 ? 1 + random_.Below(4) : 1;
-    for (size_t i = 0; i < count; ++i) operations.push_back(Draw(client, next));
+    for (size_t i = 0; i < count; ++i) operations.push_back(Draw(client, next, count == 1));
     const Durability durability = random_.Below(4) == 0 ? Durability::kAsync : Durability::kSync;
     model.Begin(next);
     ++report_.unknown;
@@ -174,7 +174,7 @@ class Universe final {
   }
 
   // An operation that is legal in that state, which becomes the state after it.
-  Operation Draw(int client, Facts& facts) {
+  Operation Draw(int client, Facts& facts, bool alone) {
     const std::string id = IdOf(client, random_.Below(static_cast<uint64_t>(options_.documents)));
     const Document by_id{{"_id", Value(id)}};
     const auto there = facts.find(id);
@@ -208,6 +208,7 @@ class Universe final {
         return ReplaceOp(kCollection, by_id, ToDocument(id, fact));
       default:
         facts.erase(id);
+        if (alone && random_.Below(2) == 0) return PurgeOp(kCollection, Value(id));
         return DeleteOp(kCollection, by_id, false);
     }
   }

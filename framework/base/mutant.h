@@ -32,6 +32,7 @@ enum class Id : int {
   kM26BodyChecksumIgnored = 26,           // replica: a batch is read past its body's checksum
   kM27TermBackwardAfterSnapshot = 27,     // replica: term forgotten when the log is empty
   kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
+  kM42WipedNodeLetIn = 42,                // replica: a wiped node under its old id is a member
   kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer
   kM70RetryWithFreshNumber = 70,          // replica: a retry goes out under a new request number
   kM71SessionResultForgotten = 71,        // replica: retry of an applied request applies again
@@ -42,13 +43,13 @@ enum class Id : int {
   kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
   kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
+  kM93PromotedWithoutCatchingUp = 93,     // replica: a learner is promoted whatever it holds
   kM80IndexEntryNotRemoved = 80,          // docs: an update leaves the old version's index entries
   kM81OplogOutsideBatch = 81,             // docs: the oplog row is in a batch of its own
   kM82RevisionsForgotten = 82,            // docs: revisions start again from the clock
   kM83AcknowledgedBeforeSync = 83,        // docs: a durable write is acknowledged before its sync
   kM90LostStateTakenForApplied = 90,  // replica: an empty store counts as what the log begins at
   kM91RepairedLogVotesTooEarly = 91,  // raft: a log that went back votes at once
-  kM93RotServed = 93,                 // store: blocks are read past their checksums
   kM94NoSpaceAcknowledged = 94,       // replica: a batch without space counts as durable
 };
 

@@ -44,8 +44,11 @@ class Applier::Context final : public machine::ApplyContext {
   std::vector<std::pair<raft::Index, std::string>> published_;
 };
 
-Applier::Applier(const Parts& parts, raft::Configuration bootstrap)
-    : parts_(parts), bootstrap_(std::move(bootstrap)) {}
+Applier::Applier(const Parts& parts, raft::Configuration bootstrap, MemberList members)
+    : parts_(parts),
+      bootstrap_(std::move(bootstrap)),
+      members_(std::move(members)),
+      visible_members_(members_.list()) {}
 
 absl::Status Applier::Recover(Fiber& fiber, const raft::SnapshotMeta& log_start) {
   RETURN_IF_ERROR(LoadState(fiber));
@@ -73,9 +76,11 @@ absl::Status Applier::LoadState(Fiber& fiber) {
     reached.configuration = bootstrap_;
   }
   RETURN_IF_ERROR(sessions_.Load(fiber, *view));
+  RETURN_IF_ERROR(members_.Load(fiber, *view));
   RETURN_IF_ERROR(parts_.machine.Load(fiber, *view));
   // Last: until then nobody reads this state.
   applied_ = std::move(reached);
+  ShowMembers();
   return absl::OkStatus();
 }
 
@@ -127,7 +132,8 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
     context.MoveTo(entry);
     std::string_view result;
     if (entry.kind == raft::EntryKind::kCommand) {
-      ASSIGN_OR_RETURN(AppliedRequest request, ApplyCommand(fiber, entry, context));
+      ASSIGN_OR_RETURN(AppliedRequest request,
+                       ApplyCommand(fiber, entry, reached.configuration, context));
       requests.push_back(std::move(request));
       result = requests.back().result;
     } else if (entry.kind == raft::EntryKind::kConfiguration) {
@@ -145,11 +151,13 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
     queue_.pop_front();
   }
   sessions_.FinishBatch(*store);
+  members_.FinishBatch(*store);
   const std::string meta = wire::EncodeSnapshotMeta(reached);
   store->Put(Column::kSystem, kAppliedKey, meta);
   RETURN_IF_ERROR(Commit(fiber, std::move(store)));
   applied_ = std::move(reached);
   for (const auto& [index, event] : context.published()) parts_.sink.OnPublished(index, event);
+  ShowMembers();
   parts_.sink.OnBatchApplied(applied_.index, std::move(requests));
   return absl::OkStatus();
 }
@@ -174,6 +182,7 @@ bool Applier::BatchEnds(size_t entries, size_t bytes) {
 }
 
 absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::Entry& entry,
+                                                     const raft::Configuration& configuration,
                                                      Context& context) {
   AppliedRequest request;
   CHECK(entry.payload != nullptr) << "a command without payload at " << entry.index;
@@ -190,9 +199,19 @@ absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::E
   request.admission = sessions_.Admit(*envelope, &known);
   if (request.admission == Admission::kDuplicate) request.result = *known;
   if (request.admission != Admission::kNew) return request;
-  ASSIGN_OR_RETURN(request.result, parts_.machine.Apply(fiber, envelope->command, context));
+  if (envelope->kind == EnvelopeKind::kMembers) {
+    request.result = members_.Apply(envelope->command, configuration);
+  } else {
+    ASSIGN_OR_RETURN(request.result, parts_.machine.Apply(fiber, envelope->command, context));
+  }
   sessions_.Record(envelope->session, envelope->number, request.result);
   return request;
+}
+
+void Applier::ShowMembers() {
+  if (visible_members_ == members_.list()) return;
+  visible_members_ = members_.list();
+  parts_.sink.OnMembersChanged();
 }
 
 absl::Status Applier::Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store) {

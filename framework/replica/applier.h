@@ -24,6 +24,7 @@
 #include "framework/raft/entry.h"
 #include "framework/raft/types.h"
 #include "framework/replica/client_sessions.h"
+#include "framework/replica/member_book.h"
 #include "framework/replica/observer.h"
 #include "framework/replica/snapshot_store.h"
 #include "framework/runtime/fault_points.h"
@@ -48,6 +49,8 @@ class ApplySink {
   virtual void OnSnapshotInstalled(const raft::SnapshotMeta& meta) = 0;
   // An event that the state machine published, in index order, after its batch became visible.
   virtual void OnPublished(raft::Index index, const std::string& event) = 0;
+  // Applier::members() is another list than before.
+  virtual void OnMembersChanged() = 0;
 };
 
 class Applier final {
@@ -62,8 +65,8 @@ class Applier final {
     ReplicaObserver* observer;  // may be null
   };
 
-  // `bootstrap`: the members before the first entry.
-  Applier(const Parts& parts, raft::Configuration bootstrap);
+  // `bootstrap`, `members`: what holds before the first entry.
+  Applier(const Parts& parts, raft::Configuration bootstrap, MemberList members = {});
 
   // Reads what the store holds; finishes the installation of a snapshot up to `log_start` that a
   // crash interrupted. If the store ends before `log_start` and no such snapshot is staged, the
@@ -84,6 +87,7 @@ class Applier final {
   // What is visible in the store.
   const raft::SnapshotMeta& applied() const { return applied_; }
   const ClientSessions& sessions() const { return sessions_; }
+  const std::shared_ptr<const MemberList>& members() const { return visible_members_; }
 
  private:
   class Context;
@@ -92,7 +96,9 @@ class Applier final {
   bool BatchEnds(size_t entries, size_t bytes);
   absl::Status WriteIndexEarly(Fiber& fiber);
   absl::StatusOr<AppliedRequest> ApplyCommand(Fiber& fiber, const raft::Entry& entry,
+                                              const raft::Configuration& configuration,
                                               Context& context);
+  void ShowMembers();
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);
   absl::Status Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store);
   absl::Status ClearStore(Fiber& fiber);
@@ -104,6 +110,8 @@ class Applier final {
   raft::Configuration bootstrap_;
   raft::SnapshotMeta applied_;
   ClientSessions sessions_;
+  MemberBook members_;
+  std::shared_ptr<const MemberList> visible_members_;
   std::deque<raft::Entry> queue_;
   std::optional<raft::SnapshotMeta> install_;
   fiber::WaitQueue work_;

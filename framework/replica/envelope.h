@@ -17,6 +17,7 @@ namespace lockstep::replica {
 enum class EnvelopeKind : uint8_t {
   kRegister = 1,  // opens `session` for `owner` and closes the sessions of its earlier incarnations
   kCommand = 2,   // request `number` of `session`
+  kMembers = 3,   // the same; the command is a MemberChange, for the framework itself
 };
 
 struct Envelope final {
@@ -24,7 +25,7 @@ struct Envelope final {
   SessionId session;
   RequestNumber number;
   // The client has seen the results of all requests below this: they may be forgotten.
-  RequestNumber acked_below;  // kCommand
+  RequestNumber acked_below;  // kCommand, kMembers
   NodeId owner;               // kRegister
   std::string_view command;   // borrowed from the payload
 };

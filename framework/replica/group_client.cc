@@ -1,5 +1,6 @@
 #include "framework/replica/group_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -108,6 +109,60 @@ absl::Status GroupClient::StartCompaction(Fiber& fiber, MonoTime deadline) {
                            return true;
                          })
       .status();
+}
+
+absl::StatusOr<MemberRefusal> GroupClient::ChangeMembers(Fiber& fiber, MemberChange change,
+                                                         MonoTime deadline) {
+  return OnShardOf<MemberRefusal>(
+      fiber, environment_, directory_, group_, deadline,
+      [change = std::move(change), deadline](Fiber& serving, Replica& replica) {
+        return replica.ChangeMembers(serving, change, deadline);
+      });
+}
+
+bool GroupClient::AwaitPlace(Fiber& fiber, NodeId node, Replica::Place place, MonoTime deadline) {
+  const absl::StatusOr<bool> there =
+      OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
+                      [node, place, deadline](Fiber& serving, Replica& replica) {
+                        return replica.AwaitPlace(serving, node, place, deadline);
+                      });
+  return there.ok() && *there;
+}
+
+void GroupClient::AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime deadline) {
+  const bool adds_voter =
+      std::any_of(change.steps.begin(), change.steps.end(), [](const MemberStep& step) {
+        return step.kind == MemberStep::Kind::kAdd && !step.member.is_learner;
+      });
+  for (const MemberStep& step : change.steps) {
+    const NodeId id = step.member.id;
+    if (step.kind == MemberStep::Kind::kAdd) {
+      AwaitPlace(fiber, id, Replica::Place::kAny, deadline);
+    } else if (step.kind == MemberStep::Kind::kRemove && !adds_voter) {
+      AwaitPlace(fiber, id, Replica::Place::kNone, deadline);
+    } else if (step.kind == MemberStep::Kind::kPromote) {
+      AwaitPlace(fiber, id, Replica::Place::kVoter, deadline);
+    } else if (step.kind == MemberStep::Kind::kDemote) {
+      AwaitPlace(fiber, id, Replica::Place::kLearner, deadline);
+    }
+  }
+}
+
+absl::Status GroupClient::TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline) {
+  return OnShardOf<bool>(
+             fiber, environment_, directory_, group_, deadline,
+             [target, deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+               RETURN_IF_ERROR(replica.TransferLeadership(serving, target, deadline));
+               return true;
+             })
+      .status();
+}
+
+absl::StatusOr<std::shared_ptr<const MemberList>> GroupClient::Members(Fiber& fiber,
+                                                                       MonoTime deadline) {
+  return OnShardOf<std::shared_ptr<const MemberList>>(
+      fiber, environment_, directory_, group_, deadline,
+      [](Fiber&, Replica& replica) { return replica.members(); });
 }
 
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {

@@ -29,6 +29,8 @@ class ShardDirectory final {
   struct Slot {
     Shard* shard = nullptr;
     fiber::Scope* requests = nullptr;  // where requests from other shards are served
+    // The newest that another shard has told.
+    std::shared_ptr<const MemberList> members;
   };
   Slot& slot(ShardId id) { return slots_.at(id.value()); }
   uint32_t shard_count() const { return static_cast<uint32_t>(slots_.size()); }
@@ -62,6 +64,15 @@ class GroupClient final {
   absl::StatusOr<uint64_t> StoreBytes(Fiber& fiber, MonoTime deadline);
   // Has the store of the group's shard begin to clear away what was deleted.
   absl::Status StartCompaction(Fiber& fiber, MonoTime deadline);
+  // See Replica.
+  absl::StatusOr<MemberRefusal> ChangeMembers(Fiber& fiber, MemberChange change, MonoTime deadline);
+  bool AwaitPlace(Fiber& fiber, NodeId node, Replica::Place place, MonoTime deadline);
+  // Suspends until a granted change is carried out, as far as that does not wait for somebody to
+  // start or to catch up, or until the deadline.
+  void AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime deadline);
+  absl::Status TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline);
+  // The list as applied here; never null.
+  absl::StatusOr<std::shared_ptr<const MemberList>> Members(Fiber& fiber, MonoTime deadline);
   // False at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 

@@ -1,11 +1,14 @@
 #include "framework/replica/identity.h"
 
+#include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "framework/base/check.h"
 #include "framework/base/checksum.h"
 #include "framework/base/status_macros.h"
 
@@ -13,8 +16,7 @@ namespace lockstep::replica {
 namespace {
 
 constexpr char kName[] = "/IDENTITY";
-constexpr char kTemporaryName[] = "/IDENTITY.tmp";
-constexpr size_t kBytesMax = 256;
+constexpr size_t kBytesMax = 256 * 1024;
 
 absl::Status Differs(const char* what, uint64_t found, uint64_t expected, const char* advice) {
   return absl::FailedPreconditionError(
@@ -62,23 +64,26 @@ absl::StatusOr<Identity> ReadFile(Fiber& fiber, runtime::Disk& disk, const std::
   return identity;
 }
 
-absl::Status WriteIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path,
-                           const std::string& temporary, const Identity& identity) {
+}  // namespace
+
+absl::Status ReplaceFile(Fiber& fiber, runtime::Disk& disk, const std::string& path,
+                         const std::string& content) {
+  const std::string temporary = path + ".tmp";
   ASSIGN_OR_RETURN(const bool left_over, disk.Exists(fiber, temporary));
   if (left_over) RETURN_IF_ERROR(disk.Remove(fiber, temporary));
   {
     ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, temporary, runtime::OpenMode::kCreate));
-    RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, EncodeIdentity(identity)));
+    RETURN_IF_ERROR(file->WriteAndSync(fiber, 0, content));
   }
   return disk.Rename(fiber, temporary, path);
 }
 
-}  // namespace
-
 std::string EncodeIdentity(const Identity& identity) {
   const std::string body =
-      absl::StrFormat("lockstep %d cluster %016x node %016x shards %d", identity.format_version,
-                      identity.cluster.value(), identity.node.value(), identity.shard_count);
+      absl::StrFormat("lockstep %d cluster %016x node %016x shards %d directory %016x initial %s",
+                      identity.format_version, identity.cluster.value(), identity.node.value(),
+                      identity.shard_count, identity.directory,
+                      absl::BytesToHexString(EncodeMembers(identity.initial)));
   return absl::StrFormat("%s sum %016x\n", body, base::Checksum64(body));
 }
 
@@ -92,7 +97,8 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
   const std::vector<std::string> words = absl::StrSplit(body, ' ');
   uint64_t cluster = 0;
   uint64_t node = 0;
-  if (words.size() != 8 || words[0] != "lockstep" ||
+  // Version 2 ended with the shards.
+  if ((words.size() != 8 && words.size() != 12) || words[0] != "lockstep" ||
       !absl::SimpleAtoi(words[1], &identity->format_version) ||
       !absl::SimpleHexAtoi(words[3], &cluster) || !absl::SimpleHexAtoi(words[5], &node) ||
       !absl::SimpleAtoi(words[7], &identity->shard_count)) {
@@ -100,6 +106,10 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
   }
   identity->cluster = ClusterId(cluster);
   identity->node = NodeId(node);
+  if (words.size() == 8) return absl::OkStatus();
+  auto initial = DecodeMembers(absl::HexStringToBytes(words[11]));
+  if (!absl::SimpleHexAtoi(words[9], &identity->directory) || !initial.ok()) return damaged;
+  identity->initial = *std::move(initial);
   return absl::OkStatus();
 }
 
@@ -108,20 +118,31 @@ absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
   return ReadFile(fiber, disk, directory + kName);
 }
 
-absl::Status ClaimDirectory(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
-                            const Identity& expected) {
+absl::StatusOr<bool> IsClaimed(Fiber& fiber, runtime::Disk& disk, const std::string& directory) {
+  return disk.Exists(fiber, directory + kName);
+}
+
+absl::StatusOr<Identity> ClaimDirectory(Fiber& fiber, runtime::Disk& disk,
+                                        const std::string& directory, const Identity& wanted) {
   const std::string path = directory + kName;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
-  ASSIGN_OR_RETURN(const bool claimed, disk.Exists(fiber, path));
+  ASSIGN_OR_RETURN(const bool claimed, IsClaimed(fiber, disk, directory));
+  Identity identity = wanted;
   if (claimed) {
-    ASSIGN_OR_RETURN(const Identity found, ReadIdentity(fiber, disk, directory));
-    RETURN_IF_ERROR(Compare(found, expected));
-  } else {
-    RETURN_IF_ERROR(WriteIdentity(fiber, disk, path, directory + kTemporaryName, expected));
+    ASSIGN_OR_RETURN(identity, ReadIdentity(fiber, disk, directory));
+    RETURN_IF_ERROR(Compare(identity, wanted));
+  }
+  if (!claimed || identity.format_version < Identity::kFormatVersion) {
+    CHECK_NE(wanted.directory, 0u);
+    identity.format_version = Identity::kFormatVersion;
+    identity.directory = wanted.directory;
+    identity.initial = wanted.initial;
+    RETURN_IF_ERROR(ReplaceFile(fiber, disk, path, EncodeIdentity(identity)));
   }
   // Also when the file was there: the process that wrote it may have died before it came to this.
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
-  return disk.SyncDirectory(fiber, "");
+  RETURN_IF_ERROR(disk.SyncDirectory(fiber, ""));
+  return identity;
 }
 
 }  // namespace lockstep::replica

@@ -14,6 +14,9 @@ namespace lockstep::replica {
 // nothing was applied, or a snapshot's installation is incomplete.
 inline constexpr std::string_view kAppliedKey = "a";
 
+// The members (framework/replica/member_list.h).
+inline constexpr std::string_view kMembersKey = "m";
+
 // Byte order equals numeric order.
 inline std::string BigEndian64(uint64_t value) {
   std::string out(8, '\0');

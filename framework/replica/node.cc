@@ -1,6 +1,7 @@
 #include "framework/replica/node.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
 #include "framework/replica/identity.h"
+#include "framework/replica/member_change.h"
 #include "framework/replica/shard.h"
 #include "framework/replica/store_care.h"
 
@@ -17,6 +19,12 @@ namespace {
 
 // A request without a deadline of its own does not wait for ever.
 constexpr Duration kRequestTimeout = Seconds(7);
+// How long a node that has to stop still answers those that wait.
+constexpr Duration kFarewellTimeout = Seconds(1);
+// How long a granted change is waited for; it is carried out all the same.
+constexpr Duration kChangeTimeout = Seconds(3);
+constexpr Duration kRegisterTimeout = Seconds(5);
+constexpr Duration kRegisterPause = Milliseconds(50);
 
 MonoTime DeadlineOf(Fiber& fiber, const edge::GrpcRequest& request) {
   return std::min(request.deadline, fiber.now() + kRequestTimeout);
@@ -30,6 +38,7 @@ class NodeShard final {
   NodeShard(runtime::Environment& environment, const NodeOptions& options, NodeShared& shared)
       : environment_(environment),
         options_(options),
+        directory_(shared.directory),
         slot_(shared.directory.slot(environment.shard)),
         client_(environment, shared.directory, options.group),
         shards_(shared.directory.shard_count()),
@@ -37,9 +46,11 @@ class NodeShard final {
 
   absl::Status Open(Fiber& fiber) {
     const std::string directory = DirectoryOf(environment_.shard);
-    RETURN_IF_ERROR(
-        ClaimDirectory(fiber, environment_.disk, directory,
-                       {Identity::kFormatVersion, options_.cluster, environment_.node, shards_}));
+    // 0 is "unknown".
+    const uint64_t drawn = std::max<uint64_t>(1, environment_.random.Draw("directory.id"));
+    ASSIGN_OR_RETURN(identity_, ClaimDirectory(fiber, environment_.disk, directory,
+                                               {Identity::kFormatVersion, options_.cluster,
+                                                environment_.node, shards_, drawn, Initial()}));
     absl::StatusOr<std::unique_ptr<machine::OrderedStore>> store =
         options_.open_store(fiber, environment_, directory);
     if (!store.ok()) return store_failure_ = store.status();
@@ -57,14 +68,21 @@ class NodeShard final {
       ShardDirectory::Slot& slot;
       ~Published() { slot = {}; }
     } published{slot_};
-    slot_ = {shard_.get(), &requests};
+    slot_.shard = shard_.get();
+    slot_.requests = &requests;
+    shard_->SetMembers(slot_.members);
     fiber::Scope scope(environment_.scheduler);
     absl::Status ended;
     fiber::Event over;
     scope.Spawn("node.shard", [&](Fiber& running) {
       ended = shard_->Run(running);
+      // Whoever asked for the removal of this node hears that it is done.
+      if (absl::IsFailedPrecondition(ended) && server_) {
+        server_->Shutdown(running, running.now() + kFarewellTimeout);
+      }
       over.Set();
     });
+    scope.Spawn("node.register", [&](Fiber& telling) { Register(telling); });
     scope.Spawn("node.stop", [&](Fiber& waiting) {
       stop.Wait(waiting);
       Drain(waiting);
@@ -85,23 +103,86 @@ class NodeShard final {
   }
 
  private:
-  ShardOptions ShardOptionsOf(const std::string& directory) const {
+  ShardOptions ShardOptionsOf(const std::string& directory) {
     ShardOptions shard;
     shard.cluster = options_.cluster;
     shard.directory = directory;
     shard.tick = options_.tick;
     shard.log = options_.log;
     shard.compaction_interval = options_.compaction_interval;
-    for (const auto& [id, addresses] : options_.members) {
-      CHECK_LT(environment_.shard.value(), addresses.size()) << "one peer address per shard";
-      const runtime::Address& address = addresses[environment_.shard.value()];
-      if (id == environment_.node) {
-        shard.listen = address;
-      } else {
-        shard.peers[id] = address;
-      }
-    }
+    shard.members = std::make_shared<const MemberList>(InitialList(identity_.initial));
+    shard.directory_id = identity_.directory;
+    shard.advertised = OwnAddress(options_.peer_advertise);
+    shard.listen =
+        options_.peer_listen.empty() ? shard.advertised : OwnAddress(options_.peer_listen);
+    shard.on_members = [this](const std::shared_ptr<const MemberList>& list) { TellShards(list); };
     return shard;
+  }
+
+  const runtime::Address& OwnAddress(const std::vector<runtime::Address>& given) const {
+    const auto& own = given.empty() ? options_.members.at(environment_.node) : given;
+    CHECK_LT(environment_.shard.value(), own.size()) << "one peer address per shard";
+    return own[environment_.shard.value()];
+  }
+
+  std::vector<Member> Initial() const {
+    std::vector<Member> initial;
+    for (const auto& [id, addresses] : options_.members) {
+      Member member;
+      member.id = id;
+      member.peers = addresses;
+      const auto name = options_.names.find(id);
+      if (name != options_.names.end()) member.name = name->second;
+      initial.push_back(std::move(member));
+    }
+    return initial;
+  }
+
+  void TellShards(const std::shared_ptr<const MemberList>& list) {
+    for (uint32_t i = 0; i < shards_; ++i) {
+      const ShardId shard(i);
+      if (shard == environment_.shard) continue;
+      environment_.mailbox.Post(shard, [&directory = directory_, shard, list] {
+        ShardDirectory::Slot& slot = directory.slot(shard);
+        slot.members = list;
+        if (slot.shard != nullptr) slot.shard->SetMembers(list);
+      });
+    }
+  }
+
+  // Lets the cluster know this shard's directory, and what this node says of itself. Suspends,
+  // until it is known.
+  void Register(Fiber& fiber) {
+    for (;;) {
+      const std::shared_ptr<const MemberList> list = shard_->members();
+      const Member* self = list->Find(environment_.node);
+      if (self != nullptr) {
+        MemberChange change = Untold(*self);
+        if (change.steps.empty()) return;
+        (void)client_.ChangeMembers(fiber, std::move(change), fiber.now() + kRegisterTimeout);
+      }
+      fiber.SleepFor(kRegisterPause);
+    }
+  }
+
+  MemberChange Untold(const Member& known) const {
+    MemberChange change;
+    if (known.directory(environment_.shard) != identity_.directory) {
+      Member self;
+      self.id = environment_.node;
+      self.directories.resize(shards_);
+      self.directories[environment_.shard.value()] = identity_.directory;
+      change.steps.push_back({MemberStep::Kind::kRegister, std::move(self)});
+    }
+    const bool has_news = known.name != options_.name || known.client_urls != options_.client_urls;
+    if (environment_.shard == ShardId(0) && !options_.name.empty() && has_news) {
+      Member self;
+      self.id = environment_.node;
+      self.name = options_.name;
+      self.client_urls = options_.client_urls;
+      change.steps.push_back({MemberStep::Kind::kPublish, std::move(self)});
+    }
+    return change;
   }
 
   absl::Status OpenGroup(Fiber& fiber) {
@@ -109,12 +190,13 @@ class NodeShard final {
     replica.group = options_.group;
     replica.raft = options_.raft;
     replica.log_bytes_retained = options_.log_bytes_retained;
-    for (const auto& [id, addresses] : options_.members) replica.bootstrap.voters.push_back(id);
+    replica.members = InitialList(identity_.initial);
+    for (const Member& member : identity_.initial) replica.bootstrap.voters.push_back(member.id);
     return shard_->AddGroup(fiber, replica, options_.make_machine()).status();
   }
 
   absl::Status Listen() {
-    AddGroupService(registry_, client_);
+    AddGroupService(registry_, client_, environment_.random);
     edge::AddHealthService(registry_, [](absl::string_view service) {
       return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
     });
@@ -135,11 +217,13 @@ class NodeShard final {
 
   runtime::Environment& environment_;
   const NodeOptions& options_;
+  ShardDirectory& directory_;
   ShardDirectory::Slot& slot_;
   GroupClient client_;
   uint32_t shards_;
   ShardId home_;
   absl::Status store_failure_;  // while there is none
+  Identity identity_;
   std::unique_ptr<machine::OrderedStore> store_;
   std::unique_ptr<Shard> shard_;
   edge::GrpcRegistry registry_;
@@ -178,7 +262,37 @@ absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const Node
   }
 }
 
-void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client) {
+namespace {
+
+edge::GrpcStatus ServeChange(Fiber& fiber, const edge::GrpcRequest& request, GroupClient& client,
+                             runtime::Random& random, std::string* response) {
+  std::optional<MemberChange> change =
+      DecodeMemberChange({request.message.data(), request.message.size()});
+  if (!change) return {edge::GrpcCode::kInvalidArgument, "malformed change of members"};
+  for (MemberStep& step : change->steps) {
+    const bool is_new = step.kind == MemberStep::Kind::kAdd && step.member.id == NodeId(0);
+    if (is_new) step.member.id = DrawMemberId(random);
+  }
+  const MonoTime deadline = DeadlineOf(fiber, request);
+  const auto refusal = client.ChangeMembers(fiber, *change, deadline);
+  if (!refusal.ok()) return edge::GrpcStatus::Of(refusal.status());
+  *response = EncodeRefusal(*refusal);
+  if (*refusal != MemberRefusal::kNone) return {};
+  client.AwaitChange(fiber, *change, std::min(deadline, fiber.now() + kChangeTimeout));
+  const auto list = client.Members(fiber, deadline);
+  if (!list.ok()) return edge::GrpcStatus::Of(list.status());
+  response->append(EncodeMemberList(**list));
+  return {};
+}
+
+}  // namespace
+
+void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random) {
+  registry.AddUnary(
+      "/lockstep.Group/ChangeMembers",
+      [&client, &random](Fiber& fiber, const edge::GrpcRequest& request, std::string* response) {
+        return ServeChange(fiber, request, client, random, response);
+      });
   registry.AddUnary("/lockstep.Group/Propose",
                     [&client](Fiber& fiber, const edge::GrpcRequest& request,
                               std::string* response) -> edge::GrpcStatus {

@@ -31,8 +31,16 @@ using StoreOpener = std::function<absl::StatusOr<std::unique_ptr<machine::Ordere
 
 struct NodeOptions final {
   ClusterId cluster;
-  // Every member's peer addresses, one per shard; this node's are where it listens.
+  // Whom the cluster begins with: every member's peer addresses, one per shard, and its name, if it
+  // has one. What a data directory that is claimed already says comes before this.
   std::map<NodeId, std::vector<runtime::Address>> members;
+  std::map<NodeId, std::string> names;
+  // How the others reach this node, one per shard; where it listens. Empty: as `members` says.
+  std::vector<runtime::Address> peer_advertise;
+  std::vector<runtime::Address> peer_listen;
+  // What this node tells the others of itself.
+  std::string name;
+  std::vector<std::string> client_urls;
   // Where clients connect; served by shard 0. (No address: no client port.)
   std::vector<runtime::Address> client_listen;
   edge::GrpcServerOptions client_port;
@@ -59,13 +67,16 @@ struct NodeShared final {
 };
 
 // Runs this shard until `stop` is set (OK: leadership given up, calls drained) or until something
-// fails that the node must not survive. Suspends.
+// fails that the node must not survive; FAILED_PRECONDITION says that it must not come back as it
+// is, and what to do (it was removed, say). Suspends.
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop);
 
 // "/lockstep.Group/Propose" and "/lockstep.Group/Query" (linearizable, or serializable with the
 // metadata "consistency: serializable"): any state machine, as bytes.
-void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client);
+// "/lockstep.Group/ChangeMembers": an encoded MemberChange, in which who is added without an id
+// gets one; the answer is an encoded MemberRefusal and, if it is none, the new list.
+void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random);
 
 }  // namespace lockstep::replica
 

@@ -25,6 +25,7 @@ struct PeerTransport::Peer final {
   size_t queued_bytes = 0;
   bool connected = false;
   fiber::WaitQueue work;
+  std::unique_ptr<fiber::Scope> scope;  // its fiber uses all of the above
 
   bool has_work() const { return !messages.empty() || !frames.empty(); }
   void Clear() {
@@ -36,15 +37,7 @@ struct PeerTransport::Peer final {
 
 PeerTransport::PeerTransport(runtime::Environment& environment, PeerHandler& handler,
                              PeerTransportOptions options)
-    : environment_(environment), handler_(handler), options_(std::move(options)) {
-  for (const auto& [id, address] : options_.peers) {
-    CHECK_NE(id, environment_.node);
-    auto peer = std::make_unique<Peer>();
-    peer->id = id;
-    peer->address = address;
-    peers_[id] = std::move(peer);
-  }
-}
+    : environment_(environment), handler_(handler), options_(options) {}
 
 PeerTransport::~PeerTransport() = default;
 
@@ -80,12 +73,38 @@ void PeerTransport::Send(NodeId to, wire::Frame frame) {
   it->second->work.WakeOne();
 }
 
-void PeerTransport::Run(Fiber& fiber) {
-  fiber::Scope scope(environment_.scheduler);
-  for (auto& [id, peer] : peers_) {
-    Peer* one = peer.get();
-    scope.Spawn("peer.write", [this, one](Fiber& writing) { RunPeer(writing, *one); });
+void PeerTransport::SetPeers(const std::map<NodeId, runtime::Address>& peers) {
+  std::erase_if(peers_, [&](const auto& one) {
+    const auto stays = peers.find(one.first);
+    return stays == peers.end() || stays->second != one.second->address;
+  });
+  for (const auto& [id, address] : peers) {
+    CHECK_NE(id, environment_.node);
+    if (peers_.contains(id)) continue;
+    auto peer = std::make_unique<Peer>();
+    peer->id = id;
+    peer->address = address;
+    if (is_running_) StartPeer(*peer);
+    peers_[id] = std::move(peer);
   }
+}
+
+void PeerTransport::StartPeer(Peer& peer) {
+  peer.scope = std::make_unique<fiber::Scope>(environment_.scheduler);
+  peer.scope->Spawn("peer.write", [this, &peer](Fiber& writing) { RunPeer(writing, peer); });
+}
+
+void PeerTransport::Run(Fiber& fiber) {
+  // Also when this fiber is unwound, no other may go on.
+  struct Running {
+    PeerTransport& all;
+    ~Running() {
+      all.is_running_ = false;
+      for (auto& [id, peer] : all.peers_) peer->scope.reset();
+    }
+  } running{*this};
+  is_running_ = true;
+  for (auto& [id, peer] : peers_) StartPeer(*peer);
   fiber::Event never;
   never.Wait(fiber);
 }
@@ -96,12 +115,11 @@ absl::StatusOr<std::unique_ptr<runtime::Stream>> PeerTransport::DialFor(Fiber& f
   if (it == peers_.end()) {
     return absl::NotFoundError(absl::StrCat("no address of node ", to.value()));
   }
-  ASSIGN_OR_RETURN(auto stream, environment_.network.Dial(fiber, it->second->address,
-                                                          fiber.now() + options_.dial_timeout));
+  const runtime::Address address = it->second->address;
+  ASSIGN_OR_RETURN(auto stream,
+                   environment_.network.Dial(fiber, address, fiber.now() + options_.dial_timeout));
   std::string hello;
-  wire::EncodeFrame(wire::Hello{wire::kProtocolVersion, options_.cluster, environment_.node,
-                                environment_.shard, purpose},
-                    &hello);
+  wire::EncodeFrame(handler_.MakeHello(to, purpose), &hello);
   stream->SetWriteDeadline(fiber.now() + options_.write_timeout);
   RETURN_IF_ERROR(stream->Write(fiber, hello));
   return stream;
@@ -112,14 +130,9 @@ void PeerTransport::RunPeer(Fiber& fiber, Peer& peer) {
     auto stream = DialFor(fiber, peer.id, wire::Purpose::kRaft);
     if (stream.ok()) {
       peer.connected = true;
-      // The peer never writes here; reading tells at once when the connection is gone.
       fiber::Scope watch(environment_.scheduler);
-      watch.Spawn("peer.watch", [&peer, &stream](Fiber& watching) {
-        char byte = 0;
-        (void)(*stream)->Read(watching, absl::MakeSpan(&byte, 1));
-        peer.connected = false;
-        peer.work.WakeAll();
-      });
+      watch.Spawn("peer.watch",
+                  [this, &peer, &stream](Fiber& watching) { WatchPeer(watching, peer, **stream); });
       const absl::Status ended = WriteTo(fiber, peer, **stream);
       peer.connected = false;
       peer.Clear();
@@ -131,6 +144,20 @@ void PeerTransport::RunPeer(Fiber& fiber, Peer& peer) {
         "peer.redial", static_cast<uint64_t>(options_.redial_pause.count())));
     fiber.SleepFor(options_.redial_pause / 2 + Nanoseconds(pause));
   }
+}
+
+void PeerTransport::WatchPeer(Fiber& fiber, Peer& peer, runtime::Stream& stream) {
+  // The peer writes here only to refuse; otherwise reading tells when the connection is gone.
+  wire::FrameDecoder decoder;
+  const absl::StatusOr<wire::Frame> frame = ReadFrame(fiber, stream, decoder);
+  const auto* answer = frame.ok() ? std::get_if<wire::HelloAnswer>(&*frame) : nullptr;
+  if (answer != nullptr) {
+    environment_.trace.Emit(runtime::TraceLevel::kWarning, "peer.refuses_us",
+                            {{"peer", peer.id.value()}, {"why", answer->error}});
+    handler_.OnRefused(peer.id, *answer);
+  }
+  peer.connected = false;
+  peer.work.WakeAll();
 }
 
 absl::Status PeerTransport::WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream) {
@@ -192,11 +219,12 @@ void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
                             {{"address", stream.peer()}, {"error", hello.status().message()}});
     return;
   }
+  if (hello->purpose == wire::Purpose::kJoin) return;
   if (hello->purpose == wire::Purpose::kSnapshot) {
     handler_.TakeSnapshot(fiber, hello->node, stream, decoder);
     return;
   }
-  const absl::Status ended = ReadFrames(fiber, hello->node, stream, decoder);
+  const absl::Status ended = ReadFrames(fiber, *hello, stream, decoder);
   environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.closed",
                           {{"peer", hello->node.value()}, {"why", ended.message()}});
   handler_.OnConnectionLost(hello->node);
@@ -209,33 +237,42 @@ absl::StatusOr<wire::Hello> PeerTransport::ReadHello(Fiber& fiber, runtime::Stre
   stream.SetReadDeadline(kNoDeadline);
   const auto* hello = std::get_if<wire::Hello>(&frame);
   if (hello == nullptr) return absl::InvalidArgumentError("the first frame is no Hello");
+  wire::HelloAnswer answer;
   if (hello->protocol_version != wire::kProtocolVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("the peer speaks protocol version ",
-                                                      hello->protocol_version, ", this node ",
-                                                      wire::kProtocolVersion));
+    answer = {wire::HelloRefusal::kUnreadable,
+              absl::StrCat("the peer speaks protocol version ", hello->protocol_version,
+                           ", this node ", wire::kProtocolVersion),
+              {}};
+  } else {
+    answer = handler_.Admit(fiber, *hello);
   }
-  if (hello->cluster != options_.cluster) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the peer belongs to cluster ", absl::Hex(hello->cluster.value()),
-                     ", this node to ", absl::Hex(options_.cluster.value())));
-  }
-  if (hello->shard != environment_.shard) {
-    return absl::FailedPreconditionError(absl::StrCat("the peer wants shard ", hello->shard.value(),
-                                                      ", this is shard ",
-                                                      environment_.shard.value()));
-  }
-  if (!peers_.contains(hello->node)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("node ", absl::Hex(hello->node.value()), " is no member"));
-  }
+  const bool refused = answer.refusal != wire::HelloRefusal::kNone;
+  if (refused || hello->purpose == wire::Purpose::kJoin) Answer(fiber, stream, answer);
+  if (refused) return absl::FailedPreconditionError(answer.error);
   return *hello;
 }
 
-absl::Status PeerTransport::ReadFrames(Fiber& fiber, NodeId from, runtime::Stream& stream,
-                                       wire::FrameDecoder& decoder) {
+void PeerTransport::Answer(Fiber& fiber, runtime::Stream& stream, const wire::HelloAnswer& answer) {
+  std::string bytes;
+  wire::EncodeFrame(answer, &bytes);
+  stream.SetWriteDeadline(fiber.now() + kHelloTimeout);
+  if (!stream.Write(fiber, bytes).ok()) return;
+  stream.CloseWrite();
+  // Until the peer has read it: a connection with unread bytes would be reset, the answer with it.
+  stream.SetReadDeadline(fiber.now() + kHelloTimeout);
+  std::string rest(kReadBytes, '\0');
+  for (;;) {
+    const auto n = stream.Read(fiber, absl::MakeSpan(rest));
+    if (!n.ok() || *n == 0) return;
+  }
+}
+
+absl::Status PeerTransport::ReadFrames(Fiber& fiber, const wire::Hello& from,
+                                       runtime::Stream& stream, wire::FrameDecoder& decoder) {
   for (;;) {
     ASSIGN_OR_RETURN(wire::Frame frame, ReadFrame(fiber, stream, decoder));
-    Dispatch(from, std::move(frame));
+    if (!handler_.StillAdmits(from)) return absl::FailedPreconditionError("no longer admitted");
+    Dispatch(from.node, std::move(frame));
   }
 }
 

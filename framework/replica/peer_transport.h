@@ -1,8 +1,9 @@
 // PeerTransport: one shard's connections to the same shard of the other nodes.
 //
 // Each node dials each other node and writes; what it reads it accepted. A connection starts with
-// Hello, so that clusters, shards and versions never mix. Messages that do not fit in a peer's
-// queue, or are under way when a connection breaks, are lost: Raft and the sessions above allow it.
+// Hello, so that clusters, shards, versions and data directories never mix; one that is refused is
+// told why. Peers come and go while it runs. Messages that do not fit in a peer's queue, or are
+// under way when a connection breaks, are lost: Raft and the sessions above allow it.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
 
@@ -22,10 +23,18 @@
 
 namespace lockstep::replica {
 
-// Takes what peers send. Calls do not suspend, except TakeSnapshot.
+// Takes what peers send, and says who may. Calls do not suspend, except those with a Fiber.
 class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
+  // kNone: it may go on. The version is the same already.
+  virtual wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) = 0;
+  // Asked before each frame of an admitted connection is listened to.
+  virtual bool StillAdmits(const wire::Hello& hello) = 0;
+  // What our Hello says besides the version.
+  virtual wire::Hello MakeHello(NodeId to, wire::Purpose purpose) = 0;
+  // The peer refused our connection.
+  virtual void OnRefused(NodeId peer, const wire::HelloAnswer& answer) = 0;
   virtual void OnMessage(GroupId group, raft::Message message) = 0;
   virtual void OnForward(NodeId from, wire::Forward forward) = 0;
   virtual void OnForwardRefused(const wire::ForwardRefused& refused) = 0;
@@ -39,8 +48,6 @@ class PeerHandler {
 };
 
 struct PeerTransportOptions final {
-  ClusterId cluster;
-  std::map<NodeId, runtime::Address> peers;  // without this node
   Duration dial_timeout = Seconds(1);
   Duration redial_pause = Milliseconds(50);
   Duration write_timeout = Seconds(10);
@@ -54,6 +61,10 @@ class PeerTransport final {
   PeerTransport(const PeerTransport&) = delete;
   PeerTransport& operator=(const PeerTransport&) = delete;
   ~PeerTransport();
+
+  // Who is dialed from now on, without this node. A peer that moved is dialed again. Not called by
+  // a fiber of a peer's connection to which we write.
+  void SetPeers(const std::map<NodeId, runtime::Address>& peers);
 
   // Queues for the peer. Unknown peers and full queues drop. Does not suspend.
   void Send(NodeId to, wire::GroupMessage message);
@@ -72,19 +83,24 @@ class PeerTransport final {
  private:
   struct Peer;
 
+  void StartPeer(Peer& peer);
   void RunPeer(Fiber& fiber, Peer& peer);
+  // Until the connection ends; a peer that refuses it says so.
+  void WatchPeer(Fiber& fiber, Peer& peer, runtime::Stream& stream);
   absl::Status WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream);
   void ServeConnection(Fiber& fiber, runtime::Stream& stream);
-  absl::Status ReadFrames(Fiber& fiber, NodeId from, runtime::Stream& stream,
+  absl::Status ReadFrames(Fiber& fiber, const wire::Hello& from, runtime::Stream& stream,
                           wire::FrameDecoder& decoder);
   absl::StatusOr<wire::Hello> ReadHello(Fiber& fiber, runtime::Stream& stream,
                                         wire::FrameDecoder& decoder);
+  void Answer(Fiber& fiber, runtime::Stream& stream, const wire::HelloAnswer& answer);
   void Dispatch(NodeId from, wire::Frame frame);
 
   runtime::Environment& environment_;
   PeerHandler& handler_;
   PeerTransportOptions options_;
   std::map<NodeId, std::unique_ptr<Peer>> peers_;
+  bool is_running_ = false;
   uint64_t dropped_ = 0;
 };
 

@@ -11,8 +11,8 @@
 
 namespace lockstep::replica {
 
-absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command,
-                                               MonoTime deadline) {
+absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command, MonoTime deadline,
+                                               EnvelopeKind kind) {
   if (pending_.size() >= limits::kPendingProposalsMax ||
       next_ - acked_below() >= ClientSessions::kWindowMax ||
       pending_bytes_ + command.size() > limits::kPendingProposalBytesMax) {
@@ -22,7 +22,7 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   ++next_;
   auto owned = std::make_unique<Pending>();
   Pending& pending = *owned;
-  Envelope envelope{EnvelopeKind::kCommand, session_, number, {}, {}, command};
+  Envelope envelope{kind, session_, number, {}, {}, command};
   pending_[number] = std::move(owned);
   envelope.acked_below = acked_below();
   pending.payload = std::make_shared<const std::string>(EncodeEnvelope(envelope));

@@ -31,7 +31,8 @@ class Proposals final {
 
   // Suspends until the command is applied here, or the deadline. RESOURCE_EXHAUSTED: too many are
   // pending, nothing happened. DEADLINE_EXCEEDED, ABORTED: it may or may not be applied.
-  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
+  absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline,
+                                      EnvelopeKind kind = EnvelopeKind::kCommand);
 
   // What is to be sent to the leader now, at most so many bytes; it counts as sent. Until the
   // session is known to be registered, its registration leads every batch.

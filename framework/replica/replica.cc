@@ -9,6 +9,7 @@
 #include "framework/base/limits.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
+#include "framework/raft/configuration.h"
 #include "framework/replica/keys.h"
 #include "framework/wire/codec.h"
 
@@ -70,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
                      *replica, replica->environment_.fault_points, replica->observer_},
-      options.bootstrap);
+      options.bootstrap, options.members);
   RETURN_IF_ERROR(replica->Recover(fiber, initial));
   replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
   replica->effects_ = std::make_unique<EffectRunner>(
@@ -247,7 +248,9 @@ void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
   std::vector<raft::Proposal> proposals;
   proposals.reserve(items.size());
   const int64_t now = environment_.clock.Wall().ns;
-  for (wire::ForwardItem& item : items) proposals.push_back({std::move(item.payload), now});
+  for (wire::ForwardItem& item : items) {
+    proposals.push_back({WithWhatIsSeen(item.payload), now});
+  }
   raft::Effects effects = raft_->Propose(std::move(proposals));
   // A refusal (a transfer, too much uncommitted) passes: what is overdue is sent again.
   Step(std::move(effects));
@@ -259,7 +262,7 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
   const int64_t now = environment_.clock.Wall().ns;
   for (wire::ForwardItem& item : forward.items) {
     numbers.push_back(item.number);
-    proposals.push_back({std::move(item.payload), now});
+    proposals.push_back({WithWhatIsSeen(item.payload), now});
   }
   if (proposals.empty()) return;
   raft::ProposeRefusal refusal = raft::ProposeRefusal::kNone;
@@ -314,12 +317,108 @@ void Replica::LeaveIfFull() {
 void Replica::Tick() {
   Step(raft_->Tick());
   LeaveIfFull();
+  ApproachWanted();
   if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
     proposals_.ResendOverdue(environment_.scheduler.now() - options_.resend_interval);
   } else {
     // Our own log does not lose what it took; only refused proposals are overdue for long.
     proposals_.ResendOverdue(environment_.scheduler.now() - 4 * options_.resend_interval);
   }
+}
+
+absl::StatusOr<MemberRefusal> Replica::ChangeMembers(Fiber& fiber, const MemberChange& change,
+                                                     MonoTime deadline) {
+  if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
+  ASSIGN_OR_RETURN(const std::string result, proposals_.Propose(fiber, EncodeMemberChange(change),
+                                                                deadline, EnvelopeKind::kMembers));
+  const std::optional<MemberRefusal> refusal = DecodeRefusal(result);
+  if (!refusal) return absl::InternalError("a malformed answer to a change of members");
+  return *refusal;
+}
+
+raft::Payload Replica::WithWhatIsSeen(const raft::Payload& payload) const {
+  if (payload->empty() || (*payload)[0] != static_cast<char>(EnvelopeKind::kMembers)) {
+    return payload;
+  }
+  std::optional<Envelope> envelope = DecodeEnvelope(*payload);
+  if (!envelope) return payload;
+  std::vector<MemberSight> sights = {{environment_.node, true, true}};
+  for (const raft::PeerStatus& peer : raft_->Peers()) {
+    sights.push_back({peer.id, peer.recently_active, HasCaughtUp(peer, raft_->last_index())});
+  }
+  const std::optional<std::string> seen = WithSights(envelope->command, sights);
+  if (!seen) return payload;  // is refused when it is applied
+  envelope->command = *seen;
+  return std::make_shared<const std::string>(EncodeEnvelope(*envelope));
+}
+
+void Replica::SetWanted(std::shared_ptr<const MemberList> list) {
+  wanted_ = std::move(list);
+  is_settled_ = false;
+}
+
+bool Replica::IsReady(const Member& member) const {
+  for (const raft::PeerStatus& peer : raft_->Peers()) {
+    if (peer.id == member.id) return HasCaughtUp(peer, raft_->last_index());
+  }
+  return false;
+}
+
+// One step towards what is wanted, if this replica leads. Whoever leads next goes on from wherever
+// the last one came to.
+void Replica::ApproachWanted() {
+  if (is_settled_ || wanted_ == nullptr || raft_->role() != raft::Role::kLeader) return;
+  const raft::Configuration& current = raft_->configuration();
+  if (current.joint()) return;
+  const raft::Configuration wanted =
+      Wanted(*wanted_, current, [this](const Member& member) { return IsReady(member); });
+  if (wanted == current) {
+    is_settled_ = IsFinal(*wanted_, current);
+    return;
+  }
+  if (!std::binary_search(wanted.voters.begin(), wanted.voters.end(), environment_.node)) {
+    // Whoever leads next removes this node: nobody waits for an election timeout.
+    raft::PeerStatus heir;
+    for (const raft::PeerStatus& peer : raft_->Peers()) {
+      const bool stays = std::binary_search(wanted.voters.begin(), wanted.voters.end(), peer.id);
+      if (!stays || !peer.recently_active || !raft::IsVoter(current, peer.id)) continue;
+      if (heir.id == NodeId(0) || peer.match > heir.match) heir = peer;
+    }
+    if (heir.id != NodeId(0)) Step(raft_->TransferLeadership(heir.id));
+    return;
+  }
+  Step(raft_->ProposeConfiguration(wanted, environment_.clock.Wall().ns));
+}
+
+bool Replica::AwaitPlace(Fiber& fiber, NodeId node, Place place, MonoTime deadline) {
+  for (;;) {
+    const raft::Configuration& now = raft_->configuration();
+    const bool votes = raft::IsVoter(now, node);
+    const bool learns = raft::IsLearner(now, node);
+    if (place == Place::kNone
+            ? !votes && !learns
+            : (place != Place::kLearner && votes) || (place != Place::kVoter && learns)) {
+      return true;
+    }
+    if (!configuration_changed_.Wait(fiber, deadline)) return false;
+  }
+}
+
+absl::Status Replica::TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline) {
+  if (raft_->role() != raft::Role::kLeader) {
+    return absl::FailedPreconditionError("this node does not lead");
+  }
+  if (target == environment_.node) return absl::OkStatus();
+  if (!raft::IsVoter(raft_->configuration(), target)) {
+    return absl::InvalidArgumentError("the target is no voter");
+  }
+  Step(raft_->TransferLeadership(target));
+  while (raft_->leader() != target) {
+    if (!leader_changed_.Wait(fiber, deadline)) {
+      return absl::DeadlineExceededError("leadership was not taken over in time");
+    }
+  }
+  return absl::OkStatus();
 }
 
 void Replica::GiveUpLeadership() {
@@ -413,6 +512,14 @@ void Replica::OnPublished(raft::Index index, const std::string& event) {
   if (subscriber_) subscriber_(index, event);
 }
 
+void Replica::OnMembersChanged() {
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "members.changed",
+                          {{"group", options_.group.value()},
+                           {"version", members()->version},
+                           {"members", static_cast<uint64_t>(members()->members.size())}});
+  peers_.OnMembersChanged(options_.group);
+}
+
 void Replica::OnReads(std::vector<raft::ReadReady> ready, std::vector<raft::ReadId> failed) {
   for (const raft::ReadReady& read : ready) reads_.OnReady(read);
   for (const raft::ReadId id : failed) reads_.OnFailed(id);
@@ -434,6 +541,17 @@ void Replica::OnEvent(const raft::Event& event) {
                              {"term", leader->term.value()}});
     leader_changed_.WakeAll();
     if (leader->leader != NodeId(0)) proposals_.ResendAll();
+  } else if (const auto* changed = std::get_if<raft::ConfigurationChanged>(&event)) {
+    environment_.trace.Emit(
+        runtime::TraceLevel::kInfo, "raft.configuration",
+        {{"group", options_.group.value()},
+         {"index", changed->index.value()},
+         {"voters", static_cast<uint64_t>(changed->configuration.voters.size())},
+         {"outgoing", static_cast<uint64_t>(changed->configuration.outgoing.size())},
+         {"learners", static_cast<uint64_t>(changed->configuration.learners.size())}});
+    is_settled_ = false;
+    configuration_changed_.WakeAll();
+    peers_.OnConfigurationChanged(options_.group);
   }
 }
 

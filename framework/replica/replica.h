@@ -17,6 +17,7 @@
 #include "framework/replica/applier.h"
 #include "framework/replica/effect_runner.h"
 #include "framework/replica/log.h"
+#include "framework/replica/member_change.h"
 #include "framework/replica/proposals.h"
 #include "framework/replica/reads.h"
 #include "framework/replica/snapshot_store.h"
@@ -37,12 +38,16 @@ class PeerLink : public MessageSink {
   virtual void SendForwardRefused(NodeId to, wire::ForwardRefused refused) = 0;
   // Streams a snapshot of the group to the follower, then calls Replica::SnapshotSent.
   virtual void StartSnapshot(GroupId group, NodeId to) = 0;
+  // Replica::members() is another list; Raft's configuration is another one.
+  virtual void OnMembersChanged(GroupId group) = 0;
+  virtual void OnConfigurationChanged(GroupId group) = 0;
 };
 
 struct ReplicaOptions final {
   GroupId group;
   raft::Options raft;             // self and random_seed are filled in
   raft::Configuration bootstrap;  // the members that a new group starts with
+  MemberList members;             // the list that a new group starts with
   Duration resend_interval = Milliseconds(500);
   uint64_t log_bytes_retained = 0;  // 0: limits::kLogBytesRetained
 };
@@ -104,6 +109,22 @@ class Replica final : private ApplySink, private EffectListener {
   // Suspends until some leader is known: false at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 
+  // Has the members changed (member_change.h). Errors as Propose; a refusal is a value. Granted
+  // does not mean done: see AwaitPlace.
+  absl::StatusOr<MemberRefusal> ChangeMembers(Fiber& fiber, const MemberChange& change,
+                                              MonoTime deadline);
+  // The list as applied here.
+  const std::shared_ptr<const MemberList>& members() const { return applier_->members(); }
+  // As leader, brings the group's configuration there, step by step.
+  void SetWanted(std::shared_ptr<const MemberList> list);
+  // Suspends until the node has that place in the configuration as applied here: false at the
+  // deadline.
+  enum class Place { kNone, kLearner, kVoter, kAny };
+  bool AwaitPlace(Fiber& fiber, NodeId node, Place place, MonoTime deadline);
+  // Hands leadership over. FAILED_PRECONDITION: this replica does not lead. INVALID_ARGUMENT: the
+  // target is no other voter. DEADLINE_EXCEEDED: somebody else, or nobody new, leads. Suspends.
+  absl::Status TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline);
+
   // From peers, by the Shard.
   void Receive(raft::Message message);
   void ReceiveForward(NodeId from, wire::Forward forward);
@@ -143,6 +164,10 @@ class Replica final : private ApplySink, private EffectListener {
   void StartReadRound();
   void DispatchLocal(std::vector<wire::ForwardItem> items);
   void ManageDuty(Fiber& fiber);
+  // The change, with what this leader sees of the members.
+  raft::Payload WithWhatIsSeen(const raft::Payload& payload) const;
+  void ApproachWanted();
+  bool IsReady(const Member& member) const;
   bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
   absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
   void LeaveIfFull();
@@ -154,6 +179,7 @@ class Replica final : private ApplySink, private EffectListener {
   void OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) override;
   void OnSnapshotInstalled(const raft::SnapshotMeta& meta) override;
   void OnPublished(raft::Index index, const std::string& event) override;
+  void OnMembersChanged() override;
   // EffectListener
   void OnReads(std::vector<raft::ReadReady> ready, std::vector<raft::ReadId> failed) override;
   void OnSnapshotWanted(NodeId follower) override;
@@ -177,6 +203,9 @@ class Replica final : private ApplySink, private EffectListener {
   fiber::WaitQueue applied_advanced_;
   fiber::WaitQueue leader_changed_;
   fiber::WaitQueue role_changed_;
+  fiber::WaitQueue configuration_changed_;
+  std::shared_ptr<const MemberList> wanted_;  // null: nobody said
+  bool is_settled_ = false;                   // the configuration is what is wanted, for good
   std::function<void(raft::Index, const std::string&)> subscriber_;
   raft::Ticks full_ticks_ = 0;  // for so long the log has been waiting for space
 };

@@ -1,11 +1,13 @@
 #include "framework/replica/shard.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/raft/configuration.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
 #include "framework/replica/snapshot_transfer.h"
@@ -19,7 +21,12 @@ Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, Sh
       options_(std::move(options)),
       observer_(observer),
       snapshots_(environment.disk, absl::StrCat(options_.directory, "/snapshots")),
-      transport_(environment, *this, PeerTransportOptions{options_.cluster, options_.peers}) {}
+      records_(environment.disk, options_.directory),
+      members_({options_.cluster, environment.node, environment.shard, options_.directory_id},
+               records_),
+      transport_(environment, *this, PeerTransportOptions{}) {
+  members_.SetList(options_.members);
+}
 
 Shard::~Shard() { work_.reset(); }
 
@@ -30,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber, runtime::Enviro
   auto shard = std::unique_ptr<Shard>(new Shard(environment, store, std::move(options), observer));
   ASSIGN_OR_RETURN(shard->listener_, environment.network.Listen(shard->options_.listen));
   RETURN_IF_ERROR(shard->snapshots_.Open(fiber));
+  RETURN_IF_ERROR(shard->records_.Load(fiber));
   shard->options_.log.cluster = shard->options_.cluster;
   shard->options_.log.directory = absl::StrCat(shard->options_.directory, "/log");
   RETURN_IF_ERROR(shard->OpenLog(fiber));
@@ -40,7 +48,8 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber, runtime::Enviro
 absl::Status Shard::OpenLog(Fiber& fiber) {
   absl::StatusOr<std::unique_ptr<Log>> log =
       Log::Open(fiber, environment_, options_.log, &recovered_);
-  if (absl::IsDataLoss(log.status()) && !options_.peers.empty()) {
+  const bool has_peers = members_.list() == nullptr || members_.list()->members.size() > 1;
+  if (absl::IsDataLoss(log.status()) && has_peers) {
     const LogIdentity identity{options_.cluster, environment_.node, environment_.shard};
     // A device that failed while the log was being opened says nothing of what is in it.
     const absl::Status cause =
@@ -60,7 +69,7 @@ absl::Status Shard::OpenLog(Fiber& fiber) {
     recovered_.clear();
     log = Log::Open(fiber, environment_, options_.log, &recovered_);
   }
-  if (absl::IsDataLoss(log.status()) && options_.peers.empty()) {
+  if (absl::IsDataLoss(log.status()) && !has_peers) {
     return absl::DataLossError(
         absl::StrCat(log.status().message(),
                      "; there is no other member to mend it from: restore the data from a backup"));
@@ -83,18 +92,15 @@ absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& opt
   recovered_.erase(options.group);
   Replica* borrowed = replica.get();
   groups_[options.group] = std::move(replica);
+  OnMembersChanged(options.group);
+  FollowMembers();
   return borrowed;
 }
 
 absl::Status Shard::Run(Fiber& fiber) {
   work_ = std::make_unique<fiber::Scope>(environment_.scheduler);
-  absl::Status failure;
-  fiber::Event failed;
-  const auto fail = [&](absl::Status status) {
-    if (failed.is_set()) return;
-    failure = std::move(status);
-    failed.Set();
-  };
+  const auto fail = [this](absl::Status status) { Fail(std::move(status)); };
+  FollowMembers();
   work_->Spawn("shard.log", [&](Fiber& writing) {
     absl::Status ended = log_->Run(writing);
     log_failed_ = true;
@@ -122,9 +128,93 @@ absl::Status Shard::Run(Fiber& fiber) {
       }
     }
   });
-  failed.Wait(fiber);
+  failed_.Wait(fiber);
   work_.reset();
-  return failure;
+  return failure_;
+}
+
+void Shard::Fail(absl::Status failure) {
+  if (failed_.is_set()) return;
+  failure_ = std::move(failure);
+  failed_.Set();
+}
+
+void Shard::SetMembers(std::shared_ptr<const MemberList> list) {
+  if (!members_.SetList(std::move(list))) return;
+  for (auto& [id, replica] : groups_) replica->SetWanted(members_.list());
+  FollowMembers();
+}
+
+void Shard::FollowMembers() {
+  std::set<NodeId> configured;
+  for (const auto& [id, replica] : groups_) {
+    for (const NodeId node : raft::Members(replica->raft().configuration()))
+      configured.insert(node);
+  }
+  members_.SetConfigured(std::move(configured));
+  transport_.SetPeers(members_.Addresses());
+  if (absl::Status gone = members_.CheckSelf(); !gone.ok()) Fail(std::move(gone));
+}
+
+void Shard::OnMembersChanged(GroupId id) {
+  const Replica* replica = group(id);
+  if (replica == nullptr) return;  // it is being opened
+  std::shared_ptr<const MemberList> list = replica->members();
+  SetMembers(list);
+  if (options_.on_members) options_.on_members(std::move(list));
+}
+
+void Shard::OnConfigurationChanged(GroupId) { FollowMembers(); }
+
+wire::HelloAnswer Shard::Admit(Fiber& fiber, const wire::Hello& hello) {
+  if (hello.purpose == wire::Purpose::kJoin) {
+    if (members_.list() == nullptr) {
+      return {wire::HelloRefusal::kNotMeant, "this node knows no members yet", {}};
+    }
+    return {wire::HelloRefusal::kNone, {}, EncodeJoinInfo({options_.cluster, *members_.list()})};
+  }
+  NodeMembers::Verdict verdict = members_.Admit(hello);
+  if (!verdict.fatal.ok()) Fail(std::move(verdict.fatal));
+  if (verdict.refusal != wire::HelloRefusal::kNone) return {verdict.refusal, verdict.error, {}};
+  // Nothing that it says counts before this is durable.
+  if (members_.DirectoryOf(hello.node) == 0) {
+    const absl::Status recorded = records_.Record(fiber, hello.node, hello.directory);
+    if (!recorded.ok()) {
+      return {wire::HelloRefusal::kNotMeant, std::string(recorded.message()), {}};
+    }
+    // Somebody else may have come under its name meanwhile.
+    verdict = members_.Admit(hello);
+    if (verdict.refusal != wire::HelloRefusal::kNone) return {verdict.refusal, verdict.error, {}};
+  }
+  if (!members_.Knows(hello.node)) {
+    members_.AddGuest(hello.node, hello.address);
+    transport_.SetPeers(members_.Addresses());
+  }
+  return {};
+}
+
+bool Shard::StillAdmits(const wire::Hello& hello) {
+  return members_.StillAdmits(hello.node, hello.directory);
+}
+
+wire::Hello Shard::MakeHello(NodeId to, wire::Purpose purpose) {
+  wire::Hello hello;
+  hello.cluster = options_.cluster;
+  hello.node = environment_.node;
+  hello.shard = environment_.shard;
+  hello.purpose = purpose;
+  hello.to = to;
+  hello.directory = options_.directory_id;
+  hello.expected_directory = members_.DirectoryOf(to);
+  // What was agreed beats what was configured.
+  const Member* self = members_.list() ? members_.list()->Find(environment_.node) : nullptr;
+  const bool is_listed = self != nullptr && environment_.shard.value() < self->peers.size();
+  hello.address = is_listed ? self->peers[environment_.shard.value()] : options_.advertised;
+  return hello;
+}
+
+void Shard::OnRefused(NodeId, const wire::HelloAnswer& answer) {
+  if (absl::Status stop = members_.Heard(answer); !stop.ok()) Fail(std::move(stop));
 }
 
 void Shard::TickGroups(Fiber& fiber) {

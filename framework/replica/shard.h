@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_SHARD_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_SHARD_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,7 +12,9 @@
 #include "framework/machine/ordered_store.h"
 #include "framework/machine/state_machine.h"
 #include "framework/replica/log.h"
+#include "framework/replica/node_members.h"
 #include "framework/replica/observer.h"
+#include "framework/replica/peer_records.h"
 #include "framework/replica/peer_transport.h"
 #include "framework/replica/replica.h"
 #include "framework/replica/snapshot_store.h"
@@ -21,9 +24,13 @@ namespace lockstep::replica {
 
 struct ShardOptions final {
   ClusterId cluster;
-  runtime::Address listen;                   // for peers
-  std::map<NodeId, runtime::Address> peers;  // the same shard of the other nodes
-  std::string directory;                     // of this shard, in the node's data directory
+  runtime::Address listen;      // for peers
+  runtime::Address advertised;  // what they dial to get there
+  std::shared_ptr<const MemberList> members;
+  std::string directory;      // of this shard, in the node's data directory
+  uint64_t directory_id = 0;  // Identity::directory
+  // A group of this shard has applied a newer list. Null: nobody cares.
+  std::function<void(std::shared_ptr<const MemberList>)> on_members;
   Duration tick = Milliseconds(10);
   Duration compaction_interval = Milliseconds(500);
   Duration snapshot_stall_timeout = Seconds(10);
@@ -49,7 +56,12 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::StatusOr<Replica*> AddGroup(Fiber& fiber, const ReplicaOptions& options,
                                     std::unique_ptr<machine::StateMachine> machine);
 
-  // Works until something fails that the node must not survive, and says what.
+  // A newer list was applied on this shard or another: its peers and its groups follow.
+  void SetMembers(std::shared_ptr<const MemberList> list);
+  std::shared_ptr<const MemberList> members() const { return members_.list(); }
+
+  // Works until something fails that the node must not survive, and says what. FAILED_PRECONDITION:
+  // this node is no member any more, or must not be one with this data.
   absl::Status Run(Fiber& fiber);
 
   // Null if it is not here.
@@ -68,7 +80,13 @@ class Shard final : private PeerHandler, private PeerLink {
   void SendForward(NodeId to, wire::Forward forward) override;
   void SendForwardRefused(NodeId to, wire::ForwardRefused refused) override;
   void StartSnapshot(GroupId group, NodeId to) override;
+  void OnMembersChanged(GroupId group) override;
+  void OnConfigurationChanged(GroupId group) override;
   // PeerHandler
+  wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) override;
+  bool StillAdmits(const wire::Hello& hello) override;
+  wire::Hello MakeHello(NodeId to, wire::Purpose purpose) override;
+  void OnRefused(NodeId peer, const wire::HelloAnswer& answer) override;
   void OnMessage(GroupId group, raft::Message message) override;
   void OnForward(NodeId from, wire::Forward forward) override;
   void OnForwardRefused(const wire::ForwardRefused& refused) override;
@@ -82,18 +100,26 @@ class Shard final : private PeerHandler, private PeerLink {
                                                     raft::Term term);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
+  // The peers that are dialed follow what is known.
+  void FollowMembers();
+  // The first failure is the shard's.
+  void Fail(absl::Status failure);
 
   runtime::Environment& environment_;
   machine::OrderedStore& store_;
   ShardOptions options_;
   ReplicaObserver* observer_;
   SnapshotStore snapshots_;
+  PeerRecords records_;
+  NodeMembers members_;
   std::unique_ptr<runtime::Listener> listener_;
   PeerTransport transport_;
   std::unique_ptr<Log> log_;
   bool log_failed_ = false;
   std::map<GroupId, RecoveredGroup> recovered_;
   std::map<GroupId, std::unique_ptr<Replica>> groups_;
+  absl::Status failure_;
+  fiber::Event failed_;
   std::unique_ptr<fiber::Scope> work_;  // last: its fibers use all of the above
 };
 

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 
 namespace lockstep::store {
 namespace {
@@ -17,13 +16,6 @@ using machine::Column;
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-rocksdb::ReadOptions Verifying() {
-  rocksdb::ReadOptions options;
-  // Planted bug M93: what rotted is as good as what was written.
-  options.verify_checksums = !mutant::Enabled(mutant::Id::kM93RotServed);
-  return options;
-}
 
 }  // namespace
 
@@ -80,7 +72,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::ToResult(
 
 absl::StatusOr<std::optional<std::string>> RocksReader::Get(
     Fiber& fiber, Column column, std::string_view key, const rocksdb::Snapshot* snapshot) const {
-  rocksdb::ReadOptions options = Verifying();
+  rocksdb::ReadOptions options;  // compares checksums
   options.snapshot = snapshot;
   if (offload_ != nullptr) options.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::PinnableSlice value;
@@ -96,7 +88,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(
 
 absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber, Column column,
                                                                    std::string_view key) const {
-  rocksdb::ReadOptions options = Verifying();
+  rocksdb::ReadOptions options;  // compares checksums
   options.read_tier = rocksdb::kPersistedTier;
   rocksdb::PinnableSlice value;
   rocksdb::Status status;
@@ -130,7 +122,7 @@ RocksCursor::RocksCursor(const RocksReader& reader, Column column, std::string_v
 RocksCursor::~RocksCursor() = default;
 
 std::unique_ptr<rocksdb::Iterator> RocksCursor::NewIterator() const {
-  rocksdb::ReadOptions options = Verifying();
+  rocksdb::ReadOptions options;  // compares checksums
   options.snapshot = snapshot_;
   options.iterate_lower_bound = &bounds_->lower;
   options.iterate_upper_bound = &bounds_->upper;

@@ -240,9 +240,15 @@ GroupMessage BodyReader::Read(schema::Message::Reader r) {
 }
 
 Hello BodyReader::Read(schema::Frame::Hello::Reader r) {
-  return {r.getProtocolVersion(), ClusterId(r.getCluster()), NodeId(r.getNode()),
+  return {r.getProtocolVersion(),
+          ClusterId(r.getCluster()),
+          NodeId(r.getNode()),
           ShardId(r.getShard()),
-          ReadEnum(r.getPurpose(), Purpose::kSnapshot, "hello: unknown purpose")};
+          ReadEnum(r.getPurpose(), Purpose::kJoin, "hello: unknown purpose"),
+          NodeId(r.getTo()),
+          r.getDirectory(),
+          r.getExpectedDirectory(),
+          StringOf(r.getAddress())};
 }
 
 RaftMessages BodyReader::Read(capnp::List<schema::Message>::Reader r) {
@@ -302,6 +308,12 @@ Frame BodyReader::Read(schema::Frame::Reader r) {
     case schema::Frame::SNAPSHOT_RESULT:
       return SnapshotResult{r.getSnapshotResult().getOk(),
                             StringOf(r.getSnapshotResult().getError())};
+    case schema::Frame::HELLO_ANSWER: {
+      const auto b = r.getHelloAnswer();
+      return HelloAnswer{
+          ReadEnum(b.getRefusal(), HelloRefusal::kOtherDirectory, "hello answer: unknown reason"),
+          StringOf(b.getError()), StringOf(b.getInfo())};
+    }
   }
   Require(false, "frame: unknown kind");
   return Hello{};

@@ -69,7 +69,7 @@ size_t WordsOfAll(const T& items) {
 }
 
 struct FrameWords final {
-  size_t operator()(const Hello&) const { return 4; }
+  size_t operator()(const Hello& f) const { return 8 + DataWords(f.address.size()); }
   size_t operator()(const RaftMessages& f) const { return WordsOfAll(f.messages); }
   size_t operator()(const Forward& f) const { return 4 + WordsOfAll(f.items); }
   size_t operator()(const ForwardRefused& f) const { return 6 + f.numbers.size(); }
@@ -77,6 +77,9 @@ struct FrameWords final {
   size_t operator()(const SnapshotChunk& f) const { return 2 + WordsOfAll(f.rows); }
   size_t operator()(const SnapshotEnd&) const { return 2; }
   size_t operator()(const SnapshotResult& f) const { return 2 + DataWords(f.error.size()); }
+  size_t operator()(const HelloAnswer& f) const {
+    return 3 + DataWords(f.error.size()) + DataWords(f.info.size());
+  }
 };
 
 // Builds a message right in the output, which must be zeroed; nothing is allocated or copied again.
@@ -239,6 +242,10 @@ struct FillFrame final {
     b.setNode(f.node.value());
     b.setShard(f.shard.value());
     b.setPurpose(static_cast<uint8_t>(f.purpose));
+    b.setTo(f.to.value());
+    b.setDirectory(f.directory);
+    b.setExpectedDirectory(f.expected_directory);
+    b.setAddress(DataOf(f.address));
   }
   void operator()(const RaftMessages& f) {
     auto list = out.initRaftMessages(Count(f.messages.size()));
@@ -289,6 +296,12 @@ struct FillFrame final {
     auto b = out.initSnapshotResult();
     b.setOk(f.ok);
     b.setError(DataOf(f.error));
+  }
+  void operator()(const HelloAnswer& f) {
+    auto b = out.initHelloAnswer();
+    b.setRefusal(static_cast<uint8_t>(f.refusal));
+    b.setError(DataOf(f.error));
+    b.setInfo(DataOf(f.info));
   }
 };
 

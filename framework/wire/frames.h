@@ -15,21 +15,42 @@
 namespace lockstep::wire {
 
 // The protocol that this code speaks: what frames mean, beyond what their bytes are.
-inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersion = 2;
 
 // What a connection is for. Bulk never delays consensus: a snapshot has a connection of its own.
 enum class Purpose : uint8_t {
   kRaft = 0,      // RaftMessages, Forward, ForwardRefused
   kSnapshot = 1,  // one SnapshotBegin, chunks, an end; a SnapshotResult comes back
+  kJoin = 2,      // nothing more; a HelloAnswer with what a node that joins has to know comes back
 };
 
 // First on every connection, from the side that dialed.
 struct Hello final {
   uint32_t protocol_version = kProtocolVersion;
-  ClusterId cluster;
-  NodeId node;    // who dials
-  ShardId shard;  // the shard of the dialed node that is meant
+  ClusterId cluster;  // 0 with kJoin: not known yet
+  NodeId node;        // who dials; 0 with kJoin
+  ShardId shard;      // the shard of the dialed node that is meant
   Purpose purpose = Purpose::kRaft;
+  NodeId to;                        // who is meant; 0 with kJoin
+  uint64_t directory = 0;           // of the data directory of who dials
+  uint64_t expected_directory = 0;  // of the dialed node, as who dials knows it; 0: does not
+  std::string address;              // where who dials listens for the same shard
+};
+
+enum class HelloRefusal : uint8_t {
+  kNone = 0,
+  kUnreadable = 1,      // no Hello, or of another protocol version
+  kOtherCluster = 2,    // this node belongs to another cluster
+  kNotMeant = 3,        // this is another node, or another shard
+  kRemoved = 4,         // who dials was a member and was removed, for good
+  kOtherDirectory = 5,  // who dials is known under another data directory: it was wiped
+};
+
+// Comes back only if the connection is refused, or to kJoin. Nothing follows.
+struct HelloAnswer final {
+  HelloRefusal refusal = HelloRefusal::kNone;
+  std::string error;  // for people
+  std::string info;   // kJoin: framework/replica/member_list.h:JoinInfo
 };
 
 struct GroupMessage final {
@@ -104,7 +125,7 @@ struct SnapshotResult final {
 };
 
 using Frame = std::variant<Hello, RaftMessages, Forward, ForwardRefused, SnapshotBegin,
-                           SnapshotChunk, SnapshotEnd, SnapshotResult>;
+                           SnapshotChunk, SnapshotEnd, SnapshotResult, HelloAnswer>;
 
 }  // namespace lockstep::wire
 

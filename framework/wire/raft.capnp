@@ -109,6 +109,7 @@ struct Frame {
     snapshotChunk @5 :SnapshotChunk;
     snapshotEnd @6 :SnapshotEnd;
     snapshotResult @7 :SnapshotResult;
+    helloAnswer @8 :HelloAnswer;
   }
 
   struct Hello {
@@ -117,6 +118,15 @@ struct Frame {
     node @2 :UInt64;
     shard @3 :UInt32;
     purpose @4 :UInt8;
+    to @5 :UInt64;
+    directory @6 :UInt64;
+    expectedDirectory @7 :UInt64;
+    address @8 :Data;
+  }
+  struct HelloAnswer {
+    refusal @0 :UInt8;
+    error @1 :Data;
+    info @2 :Data;
   }
   struct Forward {
     group @0 :UInt64;

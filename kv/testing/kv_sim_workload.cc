@@ -85,9 +85,6 @@ KvOp Get(std::string key) {
 void KvSimWorkload::Configure(replica::NodeOptions& options) {
   KvNodeOptions kv;
   kv.cluster = options.cluster;
-  for (const auto& [id, addresses] : options.members) {
-    kv.members.push_back({id.value(), absl::StrCat("n", id.value()), addresses, {}, false});
-  }
   kv::Configure(options, std::move(kv));
 }
 

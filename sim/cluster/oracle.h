@@ -29,7 +29,7 @@ class Oracle final {
  public:
   // Every `image_period` promises of a replica its durable image is read in full. The image is
   // borrowed.
-  Oracle(checkers::DurableImage& image, uint64_t image_period);
+  explicit Oracle(checkers::DurableImage& image, uint64_t image_period = 64);
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
   ~Oracle();

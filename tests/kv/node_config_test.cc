@@ -53,11 +53,19 @@ TEST(NodeConfig, ANodeListensWhereItSaysAndDialsWhatOthersAdvertise) {
   const auto config = ParseNodeConfig(ThreeMembers("n2"));
   ASSERT_TRUE(config.ok());
   const replica::NodeOptions options = ToNodeOptions(*config);
-  EXPECT_EQ(options.members.at(config->self).front(), "0.0.0.0:2380");
+  EXPECT_EQ(options.peer_listen.front(), "0.0.0.0:2380");
   for (const auto& [id, member] : config->members) {
-    if (id == config->self) continue;
     EXPECT_EQ("http://" + options.members.at(id).front(), member.peer_urls.front());
   }
+}
+
+TEST(NodeConfig, ANodeThatTheFlagsDoNotNameAsAMemberSaysWhereItIs) {
+  auto config = ParseNodeConfig(ThreeMembers("n2"));
+  ASSERT_TRUE(config.ok());
+  config->self = NodeId(77);
+  const replica::NodeOptions options = ToNodeOptions(*config);
+  EXPECT_EQ(options.peer_advertise, config->peer_advertise);
+  EXPECT_EQ(options.name, "n2");
 }
 
 TEST(NodeConfig, TimesBecomeTicks) {

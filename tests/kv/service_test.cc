@@ -48,9 +48,33 @@ class LocalBackend final : public Backend {
     ++defragmentations;
     return absl::OkStatus();
   }
-  std::vector<Member> Members(Fiber&) override {
-    return {{.id = 22, .name = "n1", .peer_urls = {"p"}, .client_urls = {"c"}}};
+  std::vector<replica::Member> Members(Fiber&) override { return list.members; }
+  absl::StatusOr<replica::MemberRefusal> ChangeMembers(Fiber&, const replica::MemberChange& change,
+                                                       MonoTime) override {
+    if (!failure.ok()) return failure;
+    raft::Configuration configuration;
+    configuration.voters = {NodeId(22)};
+    const auto seen = replica::WithSights(replica::EncodeMemberChange(change), sights);
+    CHECK(seen.has_value());
+    return replica::Grant(*seen, configuration, list);
   }
+  NodeId DrawMemberId() override { return NodeId(next_member++); }
+  absl::Status MoveLeader(Fiber&, NodeId, MonoTime) override { return move; }
+
+  static replica::MemberList TheOnlyMember() {
+    replica::Member member;
+    member.id = NodeId(22);
+    member.name = "n1";
+    member.peers = {"p:1"};
+    member.client_urls = {"c"};
+    member.directories = {7};
+    return replica::InitialList({member});
+  }
+
+  replica::MemberList list = TheOnlyMember();
+  std::vector<replica::MemberSight> sights = {{NodeId(22), true, true}};
+  uint64_t next_member = 100;
+  absl::Status move;
 
   absl::Status failure;
   NodeStatus status;
@@ -314,6 +338,55 @@ TEST_F(KvServiceTest, MemberListHasNoRevision) {
   EXPECT_EQ(list.header().revision(), 0);
   EXPECT_EQ(list.header().member_id(), 22u);
   EXPECT_EQ(list.members(0).clienturls(0), "c");
+}
+
+TEST_F(KvServiceTest, MembersChangeInEtcdsWords) {
+  const std::string cluster = "/etcdserverpb.Cluster/";
+  const auto add = [&](const std::string& url, bool is_learner) {
+    etcdserverpb::MemberAddRequest request;
+    request.add_peerurls(url);
+    request.set_islearner(is_learner);
+    return Call(cluster + "MemberAdd", request);
+  };
+  EXPECT_EQ(add("nonsense", false).message, "etcdserver: given member URLs are invalid");
+  EXPECT_EQ(add("http://p:1", false).message, "etcdserver: Peer URLs already exists");
+  ASSERT_TRUE(add("http://q:1", true).ok());
+  const auto added = Parsed<etcdserverpb::MemberAddResponse>();
+  EXPECT_EQ(added.member().peerurls(0), "http://q:1");
+  EXPECT_EQ(added.members_size(), 2);
+  EXPECT_EQ(added.header().revision(), 0);
+  etcdserverpb::MemberPromoteRequest promote;
+  promote.set_id(22);
+  EXPECT_EQ(Call(cluster + "MemberPromote", promote).message,
+            "etcdserver: can only promote a learner member");
+  promote.set_id(added.member().id());
+  EXPECT_EQ(Call(cluster + "MemberPromote", promote).message,
+            "etcdserver: can only promote a learner member which is in sync with leader");
+  etcdserverpb::MemberUpdateRequest update;
+  update.set_id(added.member().id());
+  update.add_peerurls("http://q:2");
+  ASSERT_TRUE(Call(cluster + "MemberUpdate", update).ok());
+  EXPECT_EQ(Parsed<etcdserverpb::MemberUpdateResponse>().members(1).peerurls(0), "http://q:2");
+  etcdserverpb::MemberRemoveRequest remove;
+  remove.set_id(22);
+  EXPECT_EQ(Call(cluster + "MemberRemove", remove).message,
+            "etcdserver: re-configuration failed due to not enough started members");
+  remove.set_id(added.member().id());
+  ASSERT_TRUE(Call(cluster + "MemberRemove", remove).ok());
+  EXPECT_EQ(Parsed<etcdserverpb::MemberRemoveResponse>().members_size(), 1);
+  const edge::GrpcStatus again = Call(cluster + "MemberRemove", remove);
+  EXPECT_EQ(again.message, "etcdserver: member not found");
+  EXPECT_EQ(again.code, edge::GrpcCode::kNotFound);
+}
+
+TEST_F(KvServiceTest, LeadershipMovesInEtcdsWords) {
+  const std::string method = "/etcdserverpb.Maintenance/MoveLeader";
+  const etcdserverpb::MoveLeaderRequest request;
+  EXPECT_TRUE(Call(method, request).ok());
+  backend_.move = absl::FailedPreconditionError("");
+  EXPECT_EQ(Call(method, request).message, "etcdserver: not leader");
+  backend_.move = absl::InvalidArgumentError("");
+  EXPECT_EQ(Call(method, request).message, "etcdserver: bad leader transferee");
 }
 
 TEST_F(KvServiceTest, HashKvCoversWhatWasWritten) {

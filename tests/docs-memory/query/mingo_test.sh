@@ -8,7 +8,7 @@ command -v node >/dev/null || { echo "skipped: there is no node"; exit 77; }
 if [ ! -d "$cache/node_modules/mingo" ]; then
   command -v npm >/dev/null || { echo "skipped: there is no npm"; exit 77; }
   mkdir -p "$cache"
-  npm install --prefix "$cache" --no-audit --no-fund --ignore-scripts "mingo@$version" >"$cache/npm.log" 2>&1 ||
+  npm install --prefix "$cache" --no-audit --no-fund --ignore-scripts --fetch-retries=0 --fetch-timeout=30000 "mingo@$version" >"$cache/npm.log" 2>&1 ||
     { echo "skipped: npm has no mingo@$version here"; exit 77; }
 fi
 for seed in 1 2 3; do

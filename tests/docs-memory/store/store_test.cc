@@ -151,6 +151,61 @@ TEST(Store, ShowsThePast) {
   });
 }
 
+TEST(Store, RestoresAVersion) {
+  Device device;
+  device.Live([](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    const Revision first = c.InsertOne(fiber, Json(R"({"_id": "a", "n": 1})"))->rev;
+    ASSERT_TRUE(c.UpdateOne(fiber, Json("{}"), Json(R"({"$set": {"n": 2}})")).ok());
+    ASSERT_TRUE(c.DeleteOne(fiber, Json("{}")).ok());
+    const auto restored = c.Restore(fiber, Value("a"), first);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    EXPECT_GT(restored->rev, first);
+    EXPECT_EQ(TextOf(fiber, store, Value("a")), R"({ "_id" : "a", "n" : 1 })");
+    EXPECT_EQ(CodeOf(c.Restore(fiber, Value("a"), Revision()).status()), "E_HISTORY_TRUNCATED");
+  });
+}
+
+// No row of any column holds the text.
+bool IsAnywhere(Fiber& fiber, Store& store, std::string_view text) {
+  for (size_t i = 0; i < machine::kColumnCount; ++i) {
+    const auto row = store.state()->view->NewIterator(static_cast<machine::Column>(i));
+    for (row->Seek(fiber, ""); row->Valid(); row->Next(fiber)) {
+      if (row->value().find(text) != std::string_view::npos ||
+          row->key().find(text) != std::string_view::npos)
+        return true;
+    }
+  }
+  return false;
+}
+
+TEST(Store, PurgesADocumentWithItsPast) {
+  Device device;
+  const auto purge = [](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.CreateIndex(fiber, Json(R"({"secret": 1})")).ok());
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": "a", "secret": "plumbus"})")).ok());
+    ASSERT_TRUE(c.UpdateOne(fiber, Json("{}"), Json(R"({"$set": {"n": 2}})")).ok());
+    const Sequence before = store.state()->state.sequence;
+    EXPECT_TRUE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(c.Purge(fiber, Value("a"))->deleted, 1u);
+    EXPECT_FALSE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(IdsOf(fiber, store, "{}", {.as_of = before}), "");
+    EXPECT_TRUE(c.History(fiber, Value("a"))->empty());
+    Watch watch = c.WatchAfter(0);
+    EXPECT_EQ((*watch.Next(fiber))->op, MutationOp::kPurge);
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+    EXPECT_TRUE(c.InsertOne(fiber, Json(R"({"_id": "a"})")).ok());
+  };
+  device.Live(purge);
+  device.LosePower();
+  device.Live([](Fiber& fiber, Store& store) {
+    EXPECT_FALSE(IsAnywhere(fiber, store, "plumbus"));
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "a");
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+  });
+}
+
 TEST(Store, ForgetsThePastInTime) {
   Device device;
   device.options.history_ms = 60'000;

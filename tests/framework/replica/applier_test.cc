@@ -126,6 +126,7 @@ class ApplierTest : public testing::Test, protected ApplySink {
   void OnSnapshotInstalled(const raft::SnapshotMeta& meta) override {
     installed_.push_back(meta.index.value());
   }
+  void OnMembersChanged() override { ++members_changed_; }
   void OnPublished(raft::Index index, const std::string& event) override {
     published_.push_back(absl::StrCat(index.value(), "/", event));
   }
@@ -137,6 +138,7 @@ class ApplierTest : public testing::Test, protected ApplySink {
   BreakingGroup group_{store_.Group(kGroup)};
   TextMachine machine_;
   std::vector<AppliedRequest> requests_;
+  int members_changed_ = 0;
   std::vector<uint64_t> installed_;
   std::vector<std::string> published_;
 };

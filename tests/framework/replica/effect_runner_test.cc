@@ -108,6 +108,7 @@ class EffectRunnerTest : public testing::Test,
   void OnSnapshotInstalled(const raft::SnapshotMeta& meta) override {
     events_.push_back(absl::StrCat("installed ", meta.index.value()));
   }
+  void OnMembersChanged() override {}
   void OnPublished(raft::Index, const std::string&) override {}
 
   LogBench bench_;

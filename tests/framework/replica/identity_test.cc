@@ -4,30 +4,65 @@
 
 #include <string>
 
+#include "absl/strings/str_format.h"
+#include "framework/base/checksum.h"
 #include "tests/framework/replica/memory_disk.h"
 #include "tests/framework/replica/support.h"
 
 namespace lockstep::replica {
 namespace {
 
-constexpr Identity kOurs{Identity::kFormatVersion, ClusterId(0xc1), NodeId(0xb2), 1};
+Member MemberOf(uint64_t id) {
+  Member member;
+  member.id = NodeId(id);
+  member.peers = {"host:1"};
+  return member;
+}
+
+const Identity kOurs{Identity::kFormatVersion, ClusterId(0xc1), NodeId(0xb2), 1, 0xd3,
+                     {MemberOf(0xb2)}};
 
 class IdentityTest : public testing::Test {
  protected:
   absl::Status Claim(const Identity& identity) {
-    absl::Status status;
-    RunInFiber([&](Fiber& fiber) { status = ClaimDirectory(fiber, disk_, "shard-0", identity); });
-    return status;
+    absl::StatusOr<Identity> claimed = absl::UnknownError("not run");
+    RunInFiber([&](Fiber& fiber) { claimed = ClaimDirectory(fiber, disk_, "shard-0", identity); });
+    if (claimed.ok()) claimed_ = *claimed;
+    return claimed.status();
   }
 
   MemoryDisk disk_;
+  Identity claimed_;
 };
 
 TEST_F(IdentityTest, TheFileIsALineOfText) {
   EXPECT_TRUE(Claim(kOurs).ok());
   const std::string text = disk_.Contents().at("shard-0/IDENTITY");
-  EXPECT_EQ(text.substr(0, text.find(" sum ")),
-            "lockstep 2 cluster 00000000000000c1 node 00000000000000b2 shards 1");
+  EXPECT_EQ(text.substr(0, text.find(" initial ")),
+            "lockstep 3 cluster 00000000000000c1 node 00000000000000b2 shards 1 directory "
+            "00000000000000d3");
+}
+
+TEST_F(IdentityTest, TheIdAndTheInitialMembersAreThoseOfTheFirstClaim) {
+  ASSERT_TRUE(Claim(kOurs).ok());
+  Identity later = kOurs;
+  later.directory = 0xd4;
+  later.initial = {MemberOf(0xb2), MemberOf(0xb3)};
+  ASSERT_TRUE(Claim(later).ok());
+  EXPECT_EQ(claimed_, kOurs);
+}
+
+TEST_F(IdentityTest, ADirectoryOfTheVersionBeforeGetsAnIdAndKeepsIt) {
+  const std::string body = "lockstep 2 cluster 00000000000000c1 node 00000000000000b2 shards 1";
+  disk_.SetContents(
+      {{"shard-0/IDENTITY", absl::StrFormat("%s sum %016x\n", body, base::Checksum64(body))}});
+  ASSERT_TRUE(Claim(kOurs).ok());
+  EXPECT_EQ(claimed_, kOurs);
+  disk_.LosePower();
+  Identity later = kOurs;
+  later.directory = 0xd4;
+  ASSERT_TRUE(Claim(later).ok());
+  EXPECT_EQ(claimed_.directory, 0xd3u);
 }
 
 TEST_F(IdentityTest, AClaimSurvivesPowerLoss) {
@@ -74,7 +109,7 @@ TEST_F(IdentityTest, ANewerFormatIsRefused) {
   disk_.SetContents({{"shard-0/IDENTITY", EncodeIdentity(newer)}});
   const absl::Status status = Claim(kOurs);
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  EXPECT_NE(status.message().find("format version 3"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("format version 4"), std::string::npos) << status;
 }
 
 TEST_F(IdentityTest, ATooOldFormatIsRefused) {

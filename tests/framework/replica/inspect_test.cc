@@ -18,8 +18,11 @@ class InspectTest : public testing::Test {
   InspectTest() {
     bench_.options.directory = "shard-0/log";
     RunInFiber([this](Fiber& fiber) {
-      CHECK_OK(ClaimDirectory(fiber, bench_.disk, "shard-0",
-                              {Identity::kFormatVersion, ClusterId(7), NodeId(3), 1}));
+      Identity identity;
+      identity.cluster = ClusterId(7);
+      identity.node = NodeId(3);
+      identity.directory = 1;
+      CHECK_OK(ClaimDirectory(fiber, bench_.disk, "shard-0", identity).status());
     });
     CHECK_OK(bench_.Start());
     for (uint64_t i = 1; i <= 3; ++i) {

@@ -25,11 +25,9 @@ class FixedRandom final : public runtime::Random {
 class PeerTransportTest : public testing::Test, protected PeerHandler {
  protected:
   PeerTransportTest() {
-    PeerTransportOptions options;
-    options.cluster = kCluster;
-    options.peers[kPeer] = "peer:1";
-    transport_ =
-        std::make_unique<PeerTransport>(environment_, static_cast<PeerHandler&>(*this), options);
+    transport_ = std::make_unique<PeerTransport>(environment_, static_cast<PeerHandler&>(*this),
+                                                 PeerTransportOptions{});
+    transport_->SetPeers({{kPeer, "peer:1"}});
     scope_ = std::make_unique<fiber::Scope>(scheduler_);
     listener_ = *network_.Listen("self:1");
     scope_->Spawn("serve", [this](Fiber& fiber) { (void)transport_->Serve(fiber, *listener_); });
@@ -37,7 +35,15 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
   ~PeerTransportTest() override { scope_.reset(); }
 
   static wire::Hello GoodHello() {
-    return {wire::kProtocolVersion, kCluster, kPeer, ShardId(0), wire::Purpose::kRaft};
+    return {wire::kProtocolVersion,
+            kCluster,
+            kPeer,
+            ShardId(0),
+            wire::Purpose::kRaft,
+            kSelf,
+            22,
+            0,
+            "peer:1"};
   }
   static std::string Bytes(const wire::Frame& frame) {
     std::string bytes;
@@ -69,6 +75,18 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
     return closed;
   }
 
+  wire::HelloAnswer Admit(Fiber&, const wire::Hello& hello) override {
+    if (hello.purpose == wire::Purpose::kJoin) return {wire::HelloRefusal::kNone, {}, "info"};
+    if (hello.node == kPeer && hello.cluster == kCluster) return {};
+    return {wire::HelloRefusal::kRemoved, "go away", {}};
+  }
+  bool StillAdmits(const wire::Hello&) override { return still_admits_; }
+  wire::Hello MakeHello(NodeId to, wire::Purpose purpose) override {
+    return {wire::kProtocolVersion, kCluster, kSelf, ShardId(0), purpose, to, 11, 0, "self:1"};
+  }
+  void OnRefused(NodeId peer, const wire::HelloAnswer& answer) override {
+    heard_.push_back(absl::StrCat("refused by ", peer.value(), ": ", answer.error));
+  }
   void OnMessage(GroupId, raft::Message message) override {
     heard_.push_back(absl::StrCat("message from ", message.from.value()));
   }
@@ -94,6 +112,7 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
   NoTrace trace_;
   runtime::Environment environment_{kSelf, ShardId(0), scheduler_, forbidden_, random_, network_,
                                     disk_, forbidden_, forbidden_, forbidden_, trace_};
+  bool still_admits_ = true;
   std::vector<std::string> heard_;
   std::unique_ptr<PeerTransport> transport_;
   std::unique_ptr<runtime::Listener> listener_;
@@ -119,11 +138,9 @@ TEST_F(PeerTransportTest, AHelloThatIsNotMeantForThisShardIsRefused) {
   other_cluster.cluster = ClusterId(8);
   wire::Hello other_version = GoodHello();
   other_version.protocol_version = wire::kProtocolVersion + 1;
-  wire::Hello other_shard = GoodHello();
-  other_shard.shard = ShardId(1);
   wire::Hello stranger = GoodHello();
   stranger.node = NodeId(9);
-  for (const wire::Hello& hello : {other_cluster, other_version, other_shard, stranger}) {
+  for (const wire::Hello& hello : {other_cluster, other_version, stranger}) {
     EXPECT_TRUE(ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(hello.node))));
   }
   EXPECT_TRUE(heard_.empty()) << heard_.front();
@@ -158,6 +175,80 @@ TEST_F(PeerTransportTest, AConnectionSpeaksForItsOwnNodeOnly) {
               Bytes(HeartbeatFrom(kPeer, NodeId(3))));
   EXPECT_EQ(std::count(heard_.begin(), heard_.end(), "message from 2"), 0);
   EXPECT_EQ(std::count(heard_.begin(), heard_.end(), "message from 3"), 0);
+}
+
+TEST_F(PeerTransportTest, WhoIsNoLongerAdmittedIsNotListenedTo) {
+  still_admits_ = false;
+  EXPECT_TRUE(ClosedAfter(Bytes(GoodHello()) + Bytes(HeartbeatFrom(kPeer))));
+  EXPECT_EQ(heard_, std::vector<std::string>{"lost 2"});
+}
+
+TEST_F(PeerTransportTest, ARefusalIsAnsweredAndAJoinerIsToldWhatItAsks) {
+  std::vector<wire::HelloAnswer> answers;
+  fiber::Scope scope(scheduler_);
+  scope.Spawn("dial", [&](Fiber& fiber) {
+    wire::Hello stranger = GoodHello();
+    stranger.node = NodeId(9);
+    wire::Hello joiner = GoodHello();
+    joiner.purpose = wire::Purpose::kJoin;
+    for (const wire::Hello& hello : {stranger, joiner}) {
+      auto stream = network_.Dial(fiber, "self:1", kNoDeadline);
+      CHECK_OK(stream.status());
+      CHECK_OK((*stream)->Write(fiber, Bytes(hello)));
+      wire::FrameDecoder decoder;
+      const auto frame = ReadFrame(fiber, **stream, decoder);
+      CHECK_OK(frame.status());
+      answers.push_back(std::get<wire::HelloAnswer>(*frame));
+    }
+  });
+  ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return answers.size() == 2; }));
+  EXPECT_EQ(answers[0].refusal, wire::HelloRefusal::kRemoved);
+  EXPECT_EQ(answers[0].error, "go away");
+  EXPECT_EQ(answers[1].info, "info");
+}
+
+TEST_F(PeerTransportTest, WhoIsRefusedHearsWhy) {
+  const auto listener = *network_.Listen("peer:1");
+  scope_->Spawn("run", [this](Fiber& fiber) { transport_->Run(fiber); });
+  scope_->Spawn("peer", [&](Fiber& fiber) {
+    auto stream = listener->Accept(fiber);
+    CHECK_OK(stream.status());
+    const wire::HelloAnswer no{wire::HelloRefusal::kRemoved, "you were removed", {}};
+    (void)(*stream)->Write(fiber, Bytes(no));
+    fiber.SleepFor(Seconds(1));
+  });
+  const std::string expected = "refused by 2: you were removed";
+  EXPECT_TRUE(edge::RunUntil(
+      scheduler_, [&] { return std::count(heard_.begin(), heard_.end(), expected) == 1; }));
+}
+
+TEST_F(PeerTransportTest, PeersComeMoveAndGoWhileItRuns) {
+  std::vector<std::string> dialed;
+  const auto old_place = *network_.Listen("peer:1");
+  const auto new_place = *network_.Listen("peer:2");
+  const auto other = *network_.Listen("other:1");
+  const auto accept = [&](runtime::Listener& listener, const std::string& name) {
+    scope_->Spawn("accept", [&, name](Fiber& fiber) {
+      std::vector<std::unique_ptr<runtime::Stream>> held;
+      for (;;) {
+        auto stream = listener.Accept(fiber);
+        if (!stream.ok()) return;
+        held.push_back(*std::move(stream));
+        dialed.push_back(name);
+      }
+    });
+  };
+  accept(*old_place, "old");
+  accept(*new_place, "new");
+  accept(*other, "other");
+  scope_->Spawn("run", [this](Fiber& fiber) { transport_->Run(fiber); });
+  ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return dialed.size() == 1; }));
+  transport_->SetPeers({{kPeer, "peer:2"}, {NodeId(3), "other:1"}});
+  ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return dialed.size() == 3; }));
+  EXPECT_EQ(dialed, (std::vector<std::string>{"old", "new", "other"}));
+  transport_->SetPeers({});
+  transport_->Send(kPeer, HeartbeatFrom(kSelf, kPeer));
+  EXPECT_EQ(transport_->dropped_messages(), 1u);
 }
 
 TEST_F(PeerTransportTest, ASnapshotGetsItsConnectionToItself) {

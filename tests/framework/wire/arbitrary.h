@@ -96,8 +96,15 @@ class Arbitrary final {
   Frame AnyFrame(size_t kind) {
     switch (kind) {
       case 0:
-        return Hello{static_cast<uint32_t>(Number()), ClusterId(Number()), NodeId(Number()),
-                     ShardId(static_cast<uint32_t>(Number())), static_cast<Purpose>(Below(2))};
+        return Hello{static_cast<uint32_t>(Number()),
+                     ClusterId(Number()),
+                     NodeId(Number()),
+                     ShardId(static_cast<uint32_t>(Number())),
+                     static_cast<Purpose>(Below(3)),
+                     NodeId(Number()),
+                     Number(),
+                     Number(),
+                     Bytes()};
       case 1:
         return RaftMessages{Some<GroupMessage>([&] { return Message(); })};
       case 2:
@@ -118,8 +125,10 @@ class Arbitrary final {
             })};
       case 6:
         return SnapshotEnd{Number(), Number()};
-      default:
+      case 7:
         return SnapshotResult{Flag(), Bytes()};
+      default:
+        return HelloAnswer{static_cast<HelloRefusal>(Below(6)), Bytes(), Bytes()};
     }
   }
   GroupRecord Record() {

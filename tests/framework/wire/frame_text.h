@@ -21,7 +21,8 @@ class FrameText final {
   }
 
   void operator()(const Hello& f) {
-    Line("hello", f.protocol_version, f.cluster, f.node, f.shard, static_cast<int>(f.purpose));
+    Line("hello", f.protocol_version, f.cluster, f.node, f.shard, static_cast<int>(f.purpose), f.to,
+         f.directory, f.expected_directory, f.address);
   }
   void operator()(const RaftMessages& f) {
     for (const GroupMessage& m : f.messages) Put(m);
@@ -44,6 +45,9 @@ class FrameText final {
   }
   void operator()(const SnapshotEnd& f) { Line("end", f.rows, f.checksum); }
   void operator()(const SnapshotResult& f) { Line("result", f.ok, f.error); }
+  void operator()(const HelloAnswer& f) {
+    Line("hello answer", static_cast<int>(f.refusal), f.error, f.info);
+  }
 
   void operator()(const raft::VoteRequest& m) {
     Line("vote", m.pre_vote, m.leader_transfer, m.last_index, m.last_term);
