@@ -99,9 +99,10 @@ class Recovery final {
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment,
                            const SegmentBytes& file) const {
     // Whether it was begun, nobody can say; or it was, and what it held, nobody can say.
-    const bool unknown = file.UnreadableWithin(0, sizeof(SegmentHeader)) ||
-                         (segment.holds_batches && !file.unreadable.empty());
-    if (!segment.begun && unknown) {
+    const bool is_touched = segment.begun || segment.holds_batches;
+    const bool unknown =
+        file.UnreadableWithin(0, sizeof(SegmentHeader)) || (is_touched && !file.unreadable.empty());
+    if (segment.batches.empty() && unknown) {
       return Damaged(Path(sequence), 0, "the medium does not give back all of it");
     }
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
