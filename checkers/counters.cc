@@ -1,5 +1,6 @@
 // Counters that are incremented by one amount, and sets from which elements are removed once.
 #include <algorithm>
+#include <bit>
 #include <queue>
 #include <string>
 #include <utility>
@@ -14,6 +15,40 @@ namespace {
 constexpr int64_t kNever = INT64_MAX;
 
 // --- counters ---------------------------------------------------------------------------------
+
+// Increments that have not taken effect, by return: counts in a tree [Fenwick 1994].
+class Returns final {
+ public:
+  using Increment = std::pair<int64_t, size_t>;  // return, place
+
+  void Add(const Increment& increment) { all_.push_back(increment); }
+  void Sort() {
+    std::sort(all_.begin(), all_.end());
+    counts_.assign(all_.size() + 1, 0);
+    for (size_t i = 1; i <= all_.size(); ++i) counts_[i] = i & (~i + 1);
+  }
+  void Remove(const Increment& increment) {
+    const auto at = std::lower_bound(all_.begin(), all_.end(), increment);
+    for (size_t i = static_cast<size_t>(at - all_.begin()) + 1; i < counts_.size();
+         i += i & (~i + 1)) {
+      --counts_[i];
+    }
+  }
+  // Of the one with `before` others before it; kNever: there are not so many.
+  int64_t ReturnOf(size_t before) const {
+    size_t at = 0;
+    for (size_t step = std::bit_floor(counts_.size()); step > 0; step /= 2) {
+      if (at + step >= counts_.size() || counts_[at + step] > before) continue;
+      at += step;
+      before -= counts_[at];
+    }
+    return at < all_.size() ? all_[at].first : kNever;
+  }
+
+ private:
+  std::vector<Increment> all_;
+  std::vector<size_t> counts_;
+};
 
 // Reads in order of what they show, in groups of one value. Before a group, as many increments have
 // taken effect as it shows: those that had to be over soonest, of those that had been called.
@@ -73,6 +108,8 @@ class CounterCheck final {
     std::sort(increments_.begin(), increments_.end(), [&](size_t a, size_t b) {
       return std::pair(Op(a).call, a) < std::pair(Op(b).call, b);
     });
+    for (const size_t place : increments_) left_.Add({Returned(place), place});
+    left_.Sort();
     MakeGroups(reads);
     return true;
   }
@@ -110,7 +147,11 @@ class CounterCheck final {
   Found CheckGroup(const Group& group, size_t count) {
     // So many increments must have been called.
     const int64_t enough = count == 0 ? INT64_MIN : Op(increments_[count - 1]).call;
-    const int64_t last = std::max({group.last_call, now_, enough});
+    // As late as the reads and the increments that they do not show allow: the more increments
+    // there are to choose from, and what comes behind is no worse for it.
+    const int64_t too_late = left_.ReturnOf(count - taken_);
+    const int64_t last =
+        std::max({group.last_call, now_, enough, std::min(group.first_return, too_late)});
     const int64_t first = std::min(group.first_return, last);
     if (first < now_ || first < enough) {
       return Refuse(group, first < enough ? "a read shows more increments than were called"
@@ -121,6 +162,7 @@ class CounterCheck final {
     }
     for (; taken_ < count; ++taken_) {
       CHECK(!open_.empty());
+      left_.Remove(open_.top());
       open_.pop();
     }
     // An increment that was called after `first` has not returned by then either, but it may have
@@ -145,6 +187,7 @@ class CounterCheck final {
   const std::vector<CounterOperation>& operations_;
   const LinearizabilityLimits& limits_;
   std::vector<size_t> increments_;  // by call
+  Returns left_;                    // of increments that were not taken
   std::vector<Group> groups_;       // as the counter goes
   bool has_unknown_ = false;        // increments
   size_t called_ = 0;               // increments that were called

@@ -103,9 +103,11 @@ class LinearizabilityCheck final {
  private:
   using Places = std::map<std::string, std::vector<size_t>>;
 
-  SearchRound Next(SearchRound round) const {
-    if (round.is_first) return {false, std::min<size_t>(limits_.configurations_max, 32'000)};
-    return {false, std::min(round.configurations * 16, limits_.configurations_max)};
+  SearchRound Next(const SearchRound& round) const {
+    const bool is_first = round.kind == SearchRound::Kind::kSmall;
+    const size_t more = is_first ? 32'000 : round.configurations * 16;
+    return {is_first ? SearchRound::Kind::kAttempt : SearchRound::Kind::kFrontier,
+            std::min(more, limits_.configurations_max)};
   }
 
   void RunRound(const SearchRound& round) {

@@ -510,11 +510,13 @@ SearchResult SearchFrontier(SearchModel& model, const std::vector<SearchOperatio
 SearchResult SearchPartition(SearchModel& model, const std::vector<SearchOperation>& operations,
                              const SearchRound& round, const LinearizabilityLimits& limits) {
   const size_t small = operations.size() * 2 + 1'000;
+  const bool is_small = round.kind == SearchRound::Kind::kSmall;
   LinearizabilityLimits now = limits;
   now.configurations_max =
-      std::min(limits.configurations_max, round.is_first ? small : round.configurations);
-  if (!round.is_first &&
-      FindOrder(model, operations, std::min(now.configurations_max, small * 4))) {
+      std::min(limits.configurations_max, is_small ? small : round.configurations);
+  const size_t steps = small * (model.has_cheap_steps() ? 16 : 4);
+  if (round.kind == SearchRound::Kind::kAttempt &&
+      FindOrder(model, operations, std::min(limits.configurations_max, steps))) {
     SearchResult result;
     result.configurations = operations.size();
     return result;

@@ -46,6 +46,8 @@ class SearchModel {
   virtual bool NeverMutates(size_t op) const = 0;
   // For two operations of unknown outcome: one has the effect of the other in every state.
   virtual bool SameEffect(size_t a, size_t b) const = 0;
+  // Steps cost little against what a search does around them.
+  virtual bool has_cheap_steps() const { return false; }
   // Bytes of the states held.
   virtual size_t bytes() const { return 0; }
 
@@ -78,9 +80,13 @@ struct SearchResult final {
 
 // How much work a partition may cost now.
 struct SearchRound final {
-  // The frontier alone, as long as it stays small: what is easy is decided at once.
-  bool is_first = true;
-  size_t configurations = 0;  // of later rounds
+  enum class Kind {
+    kSmall,     // the frontier alone, as long as it stays small: what is easy is decided at once
+    kAttempt,   // first a depth-first attempt, whose steps are much cheaper
+    kFrontier,  // the frontier
+  };
+  Kind kind = Kind::kSmall;
+  size_t configurations = 0;  // but for kSmall
 };
 
 // Decides one partition, or gives it up for this round.

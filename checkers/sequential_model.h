@@ -171,6 +171,7 @@ class Partition final : public SearchModel {
   bool SameEffect(size_t a, size_t b) const override {
     return operations_[a]->input == operations_[b]->input;
   }
+  bool has_cheap_steps() const override { return kIsSmall; }
   size_t bytes() const override {
     return states_.bytes() + memo_.bytes() + rows_.capacity() * sizeof(StateId);
   }

@@ -34,11 +34,11 @@ for kind in "${kinds[@]}"; do
   if [ "$kind" = address ]; then
     tree=$build-asan
     # What is built twice must be worth it: the folders whose code runs in nodes, and the oracles.
-    mapfile -t tests < <(tests_matching '^(fiber|raft|wire|replica|replica_log|store|edge|net|disk|checkers|cluster|kv|docs_bson|docs_query|docs_store)_test$')
+    mapfile -t tests < <(tests_matching '^(fiber|raft|wire|replica|replica_log|store|edge|net|disk|checkers|cluster|kv|docs_bson|docs_query)_test$')
     make_tree "$tree" address,undefined "${tests[@]}" lockstep-sim
   else
     tree=$build-tsan
-    mapfile -t tests < <(tests_matching '^(net|disk|fiber)_.*test$|^(net|disk|fiber|docs_blocking)_test$')
+    mapfile -t tests < <(tests_matching '^(net|disk|fiber)_.*test$|^(net|disk|fiber)_test$')
     make_tree "$tree" thread "${tests[@]}"
   fi
   [ -z "$build_only" ] || continue

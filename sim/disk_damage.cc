@@ -85,4 +85,11 @@ void SimDiskCore::SwapContents(SimDiskCore& other) {
   sequence_ = other.sequence_ = std::max(sequence_, other.sequence_);
 }
 
+void SimDiskCore::Wipe() {
+  Note("wipe", 0, 0);
+  root_ = NewInode("", /*is_directory=*/true);
+  pending_names_.clear();
+  used_bytes_ = 0;
+}
+
 }  // namespace lockstep::sim

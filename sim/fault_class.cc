@@ -80,6 +80,18 @@ std::string_view NameOf(FaultClass fault) {
       return "node.power_loss";
     case FaultClass::kPause:
       return "node.pause";
+    case FaultClass::kMemberAdded:
+      return "member.added";
+    case FaultClass::kMemberRemoved:
+      return "member.removed";
+    case FaultClass::kMemberPromoted:
+      return "member.promoted";
+    case FaultClass::kMemberDemoted:
+      return "member.demoted";
+    case FaultClass::kMemberReplaced:
+      return "member.replaced";
+    case FaultClass::kDiskWiped:
+      return "member.disk_wiped";
     case FaultClass::kLeaderStruck:
       return "node.leader_struck";
     case FaultClass::kFiberOrder:

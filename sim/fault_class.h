@@ -48,9 +48,15 @@ enum class FaultClass : uint8_t {
   kKill,
   kPowerLoss,
   kPause,
-  kDiskSwapped,   // two nodes came up with each other's disks
-  kNodeLost,      // a node went for good
-  kCoreHealed,    // only a quorum was healed, the others stayed broken
+  kDiskSwapped,  // two nodes came up with each other's disks
+  kNodeLost,     // a node went for good
+  kCoreHealed,   // only a quorum was healed, the others stayed broken
+  kMemberAdded,  // changes of members that were granted
+  kMemberRemoved,
+  kMemberPromoted,
+  kMemberDemoted,
+  kMemberReplaced,
+  kDiskWiped,     // a member's disk was emptied; it came back under its old id
   kLeaderStruck,  // a new leader was cut off, killed or frozen in its first moments
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer

@@ -97,6 +97,7 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(beyond_budget, 0, 1, 1, 0),
     LOCKSTEP_LINE(disk_swap_every_ns, 6, 10 * kS, 60 * kS, 0),
     LOCKSTEP_LINE(clock_freeze_every_ns, 15, 5 * kS, 60 * kS, 0),
+    LOCKSTEP_LINE(member_change_every_ns, 0, 1 * kS, 10 * kS, 0),
     LOCKSTEP_LINE(core_only, 35, 1, 1, 0),
     LOCKSTEP_LINE(tick_ns, 20, 5 * kMs, 20 * kMs, 20 * kMs),
     LOCKSTEP_LINE(election_ticks, 60, 5, 50, 50),

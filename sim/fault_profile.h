@@ -95,13 +95,14 @@ struct FaultTable final {
   T churn_percent;  // share of the new leaders that are struck soon after their election, in the
                     // middle of what new leaders do
   // --- Damage (nemesis): of nodes within the fault budget, see sim/cluster/atlas.h ---
-  T damage_every_ns;        // mean time between damages of a synced sector: bit flips, unreadable
-  T misdirected_ppm;        // per read and write: concerns another sector, too
-  T lost_node_every_ns;     // mean time until a node is gone for good
-  T beyond_budget;          // 1: any node may be damaged; the service may stop, and must not lie
-  T disk_swap_every_ns;     // mean time between boots of two nodes with each other's disks
-  T clock_freeze_every_ns;  // mean time between freezes of a wall clock, of up to 10 s
-  T core_only;              // 1: in the end only a quorum is healed, the others stay broken
+  T damage_every_ns;         // mean time between damages of a synced sector: bit flips, unreadable
+  T misdirected_ppm;         // per read and write: concerns another sector, too
+  T lost_node_every_ns;      // mean time until a node is gone for good
+  T beyond_budget;           // 1: any node may be damaged; the service may stop, and must not lie
+  T disk_swap_every_ns;      // mean time between boots of two nodes with each other's disks
+  T clock_freeze_every_ns;   // mean time between freezes of a wall clock, of up to 10 s
+  T member_change_every_ns;  // mean time between changes of members, and wiped disks; 0: none
+  T core_only;               // 1: in the end only a quorum is healed, the others stay broken
   // --- Extreme settings of the product (sim/cluster): small limits bring rare code within reach
   // ---
   T tick_ns;                // length of Raft's tick

@@ -82,6 +82,19 @@ pause_every_ns 80% 2s 20s 0
 uneven_timers 50% 1 1 0
 )";
 
+constexpr std::string_view kMembership = R"(
+base default
+member_change_every_ns 100% 500ms 8s 0
+damage_every_ns off
+misdirected_ppm off
+lost_node_every_ns off
+disk_swap_every_ns off
+core_only off
+churn_percent 40% 50 100 0
+kill_every_ns 70% 4s 30s 0
+partition_every_ns 60% 4s 20s 0
+)";
+
 }  // namespace
 
 const std::vector<NamedProfile>& NamedProfiles() {
@@ -92,6 +105,8 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"disk", "slow, full, failing and rotting disks, power losses", kDisk},
       {"rot", "a minority of disks rots all the time, and mends itself", kRot},
       {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
+      {"membership", "members are added, removed, promoted, demoted, replaced and wiped",
+       kMembership},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},
   };
   return all;

@@ -112,6 +112,8 @@ class SimDiskCore final {
   void set_misdirects(bool misdirects) { misdirects_ = misdirects; }
   // (nemesis) Each disk now holds what the other held. REQUIRES: both nodes are off.
   void SwapContents(SimDiskCore& other);
+  // (nemesis) Holds nothing any more, as a new disk. REQUIRES: the node is off.
+  void Wipe();
   // Hears of directories whose changed names have just become durable.
   void set_on_names_synced(absl::AnyInvocable<void(std::string_view path)> on_names_synced) {
     on_names_synced_ = std::move(on_names_synced);

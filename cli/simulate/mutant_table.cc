@@ -25,6 +25,7 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM26BodyChecksumIgnored, "M26", "a batch is read past its body's checksum"},
       {Id::kM27TermBackwardAfterSnapshot, "M27", "the term is forgotten when the log rotates"},
       {Id::kM39SnapshotNotLoaded, "M39", "a snapshot reaches Raft, not the state machine"},
+      {Id::kM42WipedNodeLetIn, "M42", "a wiped node under its old id is let in"},
       {Id::kM45PreVoteResetsTimer, "M45", "a pre-vote request resets the election timer"},
       {Id::kM70RetryWithFreshNumber, "M70", "a retry goes out under a fresh request number"},
       {Id::kM71SessionResultForgotten, "M71", "a retried request applies again"},
@@ -35,9 +36,13 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM76OlderVersionsForgotten, "M76", "a full list of older versions is not stored"},
       {Id::kM77DeletedKeyRemembered, "M77", "a deleted key stays in the cache of recent ones"},
       {Id::kM78QuotaIgnoredByTxn, "M78", "transactions put although there is no space"},
-      {Id::kM90LostStateTakenForApplied, "M90", "an empty store counts as what the log begins at"},
-      {Id::kM91RepairedLogVotesTooEarly, "M91", "a log that went back votes at once"},
-      {Id::kM94NoSpaceAcknowledged, "M94", "what found no space is acknowledged"},
+      {Id::kM90ConfigurationAtOnce, "M90", "a leader counts by a configuration that it only wrote"},
+      {Id::kM91OutgoingHalfForgotten, "M91", "joint: only the new half is counted"},
+      {Id::kM92RemovedStillCounted, "M92", "who was removed stays a voter"},
+      {Id::kM93PromotedWithoutCatchingUp, "M93", "who is added votes at once"},
+      {Id::kM95LostStateTakenForApplied, "M95", "an empty store counts as what the log begins at"},
+      {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once"},
+      {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged"},
   };
   return all;
 }

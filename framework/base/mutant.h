@@ -43,14 +43,17 @@ enum class Id : int {
   kM76OlderVersionsForgotten = 76,        // kv: a full list of older versions is not stored
   kM77DeletedKeyRemembered = 77,          // kv: a deleted key stays in the cache of recent ones
   kM78QuotaIgnoredByTxn = 78,             // kv: transactions put although there is no space
-  kM93PromotedWithoutCatchingUp = 93,     // replica: a learner is promoted whatever it holds
   kM80IndexEntryNotRemoved = 80,          // docs: an update leaves the old version's index entries
   kM81OplogOutsideBatch = 81,             // docs: the oplog row is in a batch of its own
   kM82RevisionsForgotten = 82,            // docs: revisions start again from the clock
   kM83AcknowledgedBeforeSync = 83,        // docs: a durable write is acknowledged before its sync
-  kM90LostStateTakenForApplied = 90,  // replica: an empty store counts as what the log begins at
-  kM91RepairedLogVotesTooEarly = 91,  // raft: a log that went back votes at once
-  kM94NoSpaceAcknowledged = 94,       // replica: a batch without space counts as durable
+  kM90ConfigurationAtOnce = 90,           // raft: a leader counts by a configuration it only wrote
+  kM91OutgoingHalfForgotten = 91,         // raft: joint, only the new voters are counted
+  kM92RemovedStillCounted = 92,           // replica: who was removed stays a voter
+  kM93PromotedWithoutCatchingUp = 93,     // replica: who is added votes, whatever it holds
+  kM95LostStateTakenForApplied = 95,      // replica: an empty store counts as the log's beginning
+  kM96RepairedLogVotesTooEarly = 96,      // raft: a log that went back votes at once
+  kM97NoSpaceAcknowledged = 97,           // replica: a batch without space counts as durable
 };
 
 // Whether the given bug is planted in this run.

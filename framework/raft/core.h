@@ -212,6 +212,7 @@ class Raft::Core final {
   Ticks election_elapsed_ = 0;
   Ticks election_timeout_ = 0;
   base::SequentialRandom random_;
+  bool must_save_commit_ = false;  // with the next effects, whatever else there is to write
   Effects effects_;
   RoleChanged reported_role_;
   LeaderChanged reported_leader_;

@@ -43,7 +43,7 @@ void Raft::Core::Tick(Leader& leader) {
       BecomeFollower(hard_.term, NodeId(0));
       return;
     }
-    for (auto& [id, progress] : leader.peers) progress.set_recently_active(false);
+    for (auto& [id, progress] : leader.peers) progress.StartSpan();
   }
   if (leader.transfer_target != NodeId(0) && ++leader.transfer_elapsed >= options_.election_ticks) {
     leader.transfer_target = NodeId(0);
@@ -98,9 +98,11 @@ void Raft::Core::StartPreVote() {
   role_ = Candidate{Ballot::kPreVote, Votes(configuration_), WriteId(0)};
   ResetElectionTimer();
   const VoteRequest request = MakeVoteRequest(Ballot::kPreVote);
-  for (NodeId voter : Members(configuration_)) {
-    if (voter == options_.self || !IsVoter(configuration_, voter)) continue;
-    effects_.send_now.push_back(Message{options_.self, voter, hard_.term + 1, request});
+  // Learners do not count, but tell how far the log is committed: if that is behind a change of the
+  // configuration which this node has forgotten, the voters it would wait for may be gone for good.
+  for (NodeId member : Members(configuration_)) {
+    if (member == options_.self) continue;
+    effects_.send_now.push_back(Message{options_.self, member, hard_.term + 1, request});
   }
   std::get<Candidate>(role_).votes.Grant(options_.self);
   CountVotes();

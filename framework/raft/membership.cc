@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 
@@ -43,6 +44,13 @@ void Raft::Core::AppendConfiguration(Leader& leader, Configuration configuration
   entries[0].configuration = std::make_shared<const Configuration>(std::move(configuration));
   AppendAsLeader(leader, std::move(entries));
   leader.pending_configuration = log_.last_index();
+  if (mutant::Enabled(mutant::Id::kM90ConfigurationAtOnce)) {
+    const Configuration early = *log_.At(log_.last_index()).configuration;
+    if (IsVoter(early, options_.self)) {
+      configuration_ = early;
+      UpdatePeers(leader);
+    }
+  }
   SendAppendsToAll(leader);
 }
 
@@ -51,6 +59,8 @@ void Raft::Core::ApplyConfiguration(const Configuration& configuration, Index in
   CHECK_LE(index, log_.applied());
   configuration_ = configuration;
   effects_.events.emplace_back(ConfigurationChanged{configuration, index});
+  // A restart that knew less would go by the old one, whose voters may be gone by then.
+  must_save_commit_ = true;
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return;
   UpdatePeers(*leader);

@@ -45,6 +45,13 @@ class Progress final {
   Index next() const { return next_; }
   bool recently_active() const { return recently_active_; }
   void set_recently_active(bool active) { recently_active_ = active; }
+  // A new span of time begins, in which it has to show itself again.
+  void StartSpan() {
+    was_active_ = recently_active_;
+    recently_active_ = false;
+  }
+  // In this span or the one before: says something at any instant of a span.
+  bool seen_lately() const { return recently_active_ || was_active_; }
   bool nothing_in_flight() const { return state_ == State::kReplicate && inflight_.empty(); }
   // The highest commit index that was sent to it (and perhaps lost).
   Index commit_told() const { return commit_told_; }
@@ -97,6 +104,7 @@ class Progress final {
   bool probe_sent_ = false;
   bool recently_active_ = false;
   bool snapshot_offered_ = false;
+  bool was_active_ = false;  // in the span before
   std::deque<Inflight> inflight_;
   size_t inflight_bytes_ = 0;
 };

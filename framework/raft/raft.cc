@@ -13,9 +13,9 @@
 namespace lockstep::raft {
 namespace {
 
-// Planted bug M91: a log that went back votes as if it had lost nothing.
+// Planted bug M96: a log that went back votes as if it had lost nothing.
 HardState MayVote(HardState state) {
-  if (mutant::Enabled(mutant::Id::kM91RepairedLogVotesTooEarly)) state.abstains = false;
+  if (mutant::Enabled(mutant::Id::kM96RepairedLogVotesTooEarly)) state.abstains = false;
   return state;
 }
 
@@ -169,7 +169,8 @@ void Raft::Core::IssueWrite() {
   const bool ballot_changed =
       hard_.term != saved_.term || hard_.vote != saved_.vote || hard_.abstains != saved_.abstains;
   const bool log_changed = unsaved.snapshot.has_value() || !unsaved.entries.empty();
-  if (!ballot_changed && !log_changed) return;
+  const bool commit_due = std::exchange(must_save_commit_, false) && hard_.commit != saved_.commit;
+  if (!ballot_changed && !log_changed && !commit_due) return;
   Persist persist;
   if (unsaved.snapshot.has_value()) {
     persist.id = writes_.IssueSnapshot(unsaved.snapshot->index, log_.last_index());
@@ -182,7 +183,9 @@ void Raft::Core::IssueWrite() {
   persist.entries = std::move(unsaved.entries);
   // In every write: if another one is damaged, this one still tells the vote.
   persist.hard_state = hard_;
-  if (!options_.saves_commit && !ballot_changed) persist.hard_state->commit = saved_.commit;
+  if (!options_.saves_commit && !ballot_changed && !commit_due) {
+    persist.hard_state->commit = saved_.commit;
+  }
   saved_ = *persist.hard_state;
   CHECK(!effects_.persist.has_value());
   effects_.persist = std::move(persist);
@@ -258,7 +261,7 @@ std::vector<PeerStatus> Raft::Core::Peers() const {
     status.match = progress.match();
     status.next = progress.next();
     status.is_learner = IsLearner(configuration_, id);
-    status.recently_active = progress.recently_active();
+    status.recently_active = progress.seen_lately();
     status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
     peers.push_back(status);
   }

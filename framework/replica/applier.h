@@ -81,7 +81,7 @@ class Applier final {
   // Applies until something fails. The status says what; the replica must stop then.
   absl::Status Run(Fiber& fiber);
 
-  // Planted bug M90.
+  // Planted bug M95.
   void PretendApplied(const raft::SnapshotMeta& meta) { applied_ = meta; }
 
   // What is visible in the store.

@@ -245,8 +245,8 @@ absl::Status Log::Core::WriteAndSync(Fiber& fiber) {
   if (!written.ok() && mutant::Enabled(mutant::Id::kM23SyncFailureRetried)) {
     written = file_->DataSync(fiber);
   }
-  // Planted bug M94: what found no space is acknowledged all the same.
-  if (absl::IsResourceExhausted(written) && mutant::Enabled(mutant::Id::kM94NoSpaceAcknowledged)) {
+  // Planted bug M97: what found no space is acknowledged all the same.
+  if (absl::IsResourceExhausted(written) && mutant::Enabled(mutant::Id::kM97NoSpaceAcknowledged)) {
     return absl::OkStatus();
   }
   return written;

@@ -149,9 +149,7 @@ class Granting final {
     if (!member->is_learner) return MemberRefusal::kNotLearner;
     const MemberSight* sight = SightOf(id);
     const bool caught_up = sight != nullptr && sight->is_caught_up && member->has_started();
-    if (!caught_up && !mutant::Enabled(mutant::Id::kM93PromotedWithoutCatchingUp)) {
-      return MemberRefusal::kLearnerNotReady;
-    }
+    if (!caught_up) return MemberRefusal::kLearnerNotReady;
     member->is_learner = false;
     changes_voters_ = true;
     return MemberRefusal::kNone;
@@ -297,8 +295,9 @@ bool HasCaughtUp(const raft::PeerStatus& peer, raft::Index last) {
 raft::Configuration Wanted(const MemberList& list, const raft::Configuration& current,
                            const std::function<bool(const Member&)>& is_ready) {
   raft::Configuration wanted;
+  const bool at_once = mutant::Enabled(mutant::Id::kM93PromotedWithoutCatchingUp);
   for (const Member& member : list.members) {
-    const bool votes = !member.is_learner && (Contains(current.voters, member.id) ||
+    const bool votes = !member.is_learner && (at_once || Contains(current.voters, member.id) ||
                                               (member.has_started() && is_ready(member)));
     (votes ? wanted.voters : wanted.learners).push_back(member.id);
   }
@@ -308,7 +307,9 @@ raft::Configuration Wanted(const MemberList& list, const raft::Configuration& cu
       const Member* heir = list.Find(id);
       return heir != nullptr && !heir->is_learner && !Contains(wanted.voters, id);
     });
-    if (waits) wanted.voters.push_back(removed.member.id);
+    if (waits || mutant::Enabled(mutant::Id::kM92RemovedStillCounted)) {
+      wanted.voters.push_back(removed.member.id);
+    }
   }
   if (wanted.voters.empty()) return current;  // the floor, whatever the list says
   std::sort(wanted.voters.begin(), wanted.voters.end());

@@ -19,10 +19,11 @@ namespace {
 
 // A request without a deadline of its own does not wait for ever.
 constexpr Duration kRequestTimeout = Seconds(7);
-// How long a node that has to stop still answers those that wait.
-constexpr Duration kFarewellTimeout = Seconds(1);
 // How long a granted change is waited for; it is carried out all the same.
 constexpr Duration kChangeTimeout = Seconds(3);
+// How long a node that has to stop still answers those that wait, the one who had it removed among
+// them: it may hear of that from a peer's refusal only, and applies nothing any more.
+constexpr Duration kFarewellTimeout = kChangeTimeout + Seconds(1);
 constexpr Duration kRegisterTimeout = Seconds(5);
 constexpr Duration kRegisterPause = Milliseconds(50);
 

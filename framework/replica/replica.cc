@@ -91,8 +91,8 @@ absl::Status Replica::Recover(Fiber& fiber, raft::InitialState& initial) {
   initial.configuration = applier_->applied().configuration;
   if (initial.applied < initial.snapshot.index) {
     initial.configuration = initial.snapshot.configuration;
-    // Planted bug M90: what the log continues is believed to be there.
-    if (mutant::Enabled(mutant::Id::kM90LostStateTakenForApplied)) {
+    // Planted bug M95: what the log continues is believed to be there.
+    if (mutant::Enabled(mutant::Id::kM95LostStateTakenForApplied)) {
       applier_->PretendApplied(initial.snapshot);
       initial.applied = initial.snapshot.index;
     }

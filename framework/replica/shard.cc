@@ -13,6 +13,11 @@
 #include "framework/replica/snapshot_transfer.h"
 
 namespace lockstep::replica {
+namespace {
+
+constexpr Duration kRecordRetryPause = Milliseconds(500);
+
+}  // namespace
 
 Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, ShardOptions options,
              ReplicaObserver* observer)
@@ -113,6 +118,7 @@ absl::Status Shard::Run(Fiber& fiber) {
     Replica* one = replica.get();
     work_->Spawn("shard.replica", [&fail, one](Fiber& running) { fail(one->Run(running)); });
   }
+  work_->Spawn("shard.record", [&](Fiber& recording) { RecordDirectories(recording); });
   work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
   work_->Spawn("shard.compact", [&](Fiber& compacting) {
     for (;;) {
@@ -143,6 +149,28 @@ void Shard::SetMembers(std::shared_ptr<const MemberList> list) {
   if (!members_.SetList(std::move(list))) return;
   for (auto& [id, replica] : groups_) replica->SetWanted(members_.list());
   FollowMembers();
+  list_changed_.WakeAll();
+}
+
+void Shard::RecordDirectories(Fiber& fiber) {
+  for (;;) {
+    const std::shared_ptr<const MemberList> list = members_.list();
+    bool all_recorded = true;
+    for (const Member& member : list->members) {
+      const uint64_t directory = member.directory(environment_.shard);
+      if (directory == 0 || member.id == environment_.node) continue;
+      if (records_.Find(member.id) != 0) continue;
+      // (A full disk, say: it is tried again, and until then nothing is lost but a precaution.)
+      if (records_.Record(fiber, member.id, directory).ok()) continue;
+      all_recorded = false;
+      break;
+    }
+    if (!all_recorded) {
+      fiber.SleepFor(kRecordRetryPause);
+    } else if (members_.list() == list) {
+      list_changed_.Wait(fiber);
+    }
+  }
 }
 
 void Shard::FollowMembers() {
@@ -177,7 +205,7 @@ wire::HelloAnswer Shard::Admit(Fiber& fiber, const wire::Hello& hello) {
   if (!verdict.fatal.ok()) Fail(std::move(verdict.fatal));
   if (verdict.refusal != wire::HelloRefusal::kNone) return {verdict.refusal, verdict.error, {}};
   // Nothing that it says counts before this is durable.
-  if (members_.DirectoryOf(hello.node) == 0) {
+  if (records_.Find(hello.node) == 0) {
     const absl::Status recorded = records_.Record(fiber, hello.node, hello.directory);
     if (!recorded.ok()) {
       return {wire::HelloRefusal::kNotMeant, std::string(recorded.message()), {}};

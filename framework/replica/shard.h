@@ -59,6 +59,8 @@ class Shard final : private PeerHandler, private PeerLink {
   // A newer list was applied on this shard or another: its peers and its groups follow.
   void SetMembers(std::shared_ptr<const MemberList> list);
   std::shared_ptr<const MemberList> members() const { return members_.list(); }
+  // Whether the peer's directory is known here, durably, whatever is applied after a restart.
+  bool Remembers(NodeId peer, uint64_t directory) const { return records_.Find(peer) == directory; }
 
   // Works until something fails that the node must not survive, and says what. FAILED_PRECONDITION:
   // this node is no member any more, or must not be one with this data.
@@ -100,6 +102,8 @@ class Shard final : private PeerHandler, private PeerLink {
                                                     raft::Term term);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
+  // What the list says of directories, for restarts that begin before it.
+  void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.
   void FollowMembers();
   // The first failure is the shard's.
@@ -120,6 +124,7 @@ class Shard final : private PeerHandler, private PeerLink {
   std::map<GroupId, std::unique_ptr<Replica>> groups_;
   absl::Status failure_;
   fiber::Event failed_;
+  fiber::WaitQueue list_changed_;
   std::unique_ptr<fiber::Scope> work_;  // last: its fibers use all of the above
 };
 

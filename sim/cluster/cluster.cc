@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/checksum.h"
+#include "framework/replica/identity.h"
+#include "framework/replica/join.h"
 
 namespace lockstep::sim {
 namespace {
@@ -45,6 +48,8 @@ struct Cluster::Member final {
     return std::min<Duration>(Milliseconds(20) * failures_in_a_row, Seconds(1));
   }
 
+  bool may_boot = true;   // false: a spare that nobody has started
+  bool is_wiped = false;  // its disk was: it is not what the oracles remember
   VirtualTime booted;
   int64_t failures_in_a_row = 0;
   std::unique_ptr<replica::NodeOptions> options;
@@ -66,10 +71,11 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       oracle_(log_image_, shape.image_period),
       network_(world) {
   std::vector<SimNode*> targets;
-  for (uint32_t i = 0; i < shape_.nodes; ++i) {
+  for (uint32_t i = 0; i < shape_.nodes + shape_.spares; ++i) {
     nodes_.push_back(std::make_unique<SimNode>(
         world_, network_, SimNode::Options{NodeId(i + 1), HostOf(i), shape_.shards}));
     members_.push_back(std::make_unique<Member>());
+    members_.back()->may_boot = i < shape_.nodes;
     targets.push_back(nodes_.back().get());
   }
   for (uint32_t i = 0; i < shape_.clients; ++i) {
@@ -91,8 +97,10 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
 
 Cluster::~Cluster() {
   // Processes refer to their members' options.
+  if (operator_node_) operator_node_->Kill();
   for (auto& client : clients_) client->Kill();
   for (auto& node : nodes_) node->Kill();
+  operator_node_.reset();
   clients_.clear();
   nodes_.clear();
 }
@@ -105,13 +113,25 @@ void Cluster::Start() {
   }
   for (uint32_t i = 0; i < shape_.clients; ++i) BootClient(i);
   nemesis_->Start();
+  if (shape_.spares == 0) return;
+  operator_ = std::make_unique<MemberOperator>(world_, static_cast<OperatedCluster&>(*this),
+                                               shape_.nodes, shape_.spares);
+  operator_node_ =
+      std::make_unique<SimNode>(world_, network_, SimNode::Options{NodeId(201), "operator", 1});
+  operator_node_->Boot([this](Fiber& fiber, runtime::Environment& environment) {
+    operator_->Run(fiber, environment);
+  });
 }
 
 void Cluster::CheckImage(SimNode& node) {
+  if (members_[node.id().value() - 1]->is_wiped) return;
   if (!nemesis_->has_swapped_disk(node.id())) oracle_.CheckImage(node.id(), kGroup);
 }
 
-void Cluster::Heal() { nemesis_->Heal(); }
+void Cluster::Heal() {
+  nemesis_->Heal();
+  if (operator_) operator_->Heal();
+}
 
 void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
 
@@ -120,14 +140,10 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.cluster = kCluster;
   options.group = kGroup;
   for (uint32_t i = 0; i < shape_.nodes; ++i) {
-    std::vector<runtime::Address> addresses;
-    for (uint32_t shard = 0; shard < shape_.shards; ++shard) {
-      addresses.push_back(absl::StrCat(HostOf(i), ":", kPeerPort + shard));
-    }
-    options.members[NodeId(i + 1)] = std::move(addresses);
+    options.members[NodeId(i + 1)] = PeerAddressesOf(NodeId(i + 1));
   }
-  const auto index = static_cast<uint32_t>(node.id().value() - 1);
-  options.client_listen.push_back(absl::StrCat(HostOf(index), ":", kClientPort));
+  options.peer_advertise = PeerAddressesOf(node.id());
+  options.client_listen.push_back(ClientAddressOf(node.id()));
   SetTimers(node, options);
   const FaultRates& rates = world_.rates();
   options.raft.saves_commit = shape_.saves_commit;
@@ -139,8 +155,11 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
   options.store_name = "db";
-  options.observer = &oracle_.ObserverOf(node.id());
-  if (world_.recorder() != nullptr) {
+  // A node without the memory of its disk is another one, which only has the name.
+  if (!members_[node.id().value() - 1]->is_wiped) {
+    options.observer = &oracle_.ObserverOf(node.id());
+  }
+  if (world_.recorder() != nullptr && options.observer != nullptr) {
     recording_[node.id()] =
         std::make_unique<RecordingObserver>(world_, node.id(), *options.observer);
     options.observer = recording_[node.id()].get();
@@ -170,6 +189,7 @@ void Cluster::SetTimers(const SimNode& node, replica::NodeOptions& options) {
 
 void Cluster::Boot(SimNode& node) {
   Member& member = *members_[node.id().value() - 1];
+  if (!member.may_boot) return;
   member.options = std::make_unique<replica::NodeOptions>(OptionsFor(node));
   member.shared = std::make_unique<replica::NodeShared>(shape_.shards);
   member.never = std::make_unique<fiber::Event>();
@@ -177,8 +197,11 @@ void Cluster::Boot(SimNode& node) {
   Member* borrowed = &member;
   SimNode* self = &node;
   node.Boot([this, borrowed, self](Fiber& fiber, runtime::Environment& environment) {
-    const absl::Status status = replica::RunNode(fiber, environment, *borrowed->options,
-                                                 *borrowed->shared, *borrowed->never);
+    absl::Status status = AwaitAdmission(fiber, environment);
+    if (status.ok()) {
+      status = replica::RunNode(fiber, environment, *borrowed->options, *borrowed->shared,
+                                *borrowed->never);
+    }
     ++process_failures_;
     environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
                            {{"status", status.ToString()}});
@@ -192,8 +215,8 @@ void Cluster::BootClient(uint32_t index) {
   ClientPlan plan;
   plan.index = index;
   plan.seed = base::KeyedDraw(world_.seed(), "client", index, 0);
-  for (uint32_t i = 0; i < shape_.nodes; ++i) {
-    plan.endpoints.push_back(absl::StrCat(HostOf(i), ":", kClientPort));
+  for (uint32_t i = 0; i < shape_.nodes + shape_.spares; ++i) {
+    plan.endpoints.push_back(ClientAddressOf(NodeId(i + 1)));
   }
   plan.think_time = Nanoseconds(int64_t{1'000'000'000} * shape_.clients /
                                 std::max<int64_t>(1, shape_.operations_per_second));
@@ -215,9 +238,115 @@ replica::Replica* Cluster::ReplicaOf(SimNode& node) {
   return shard == nullptr ? nullptr : shard->group(kGroup);
 }
 
+// A node that is not among the first asks to be let in, as long as it has no data.
+absl::Status Cluster::AwaitAdmission(Fiber& fiber, runtime::Environment& environment) {
+  if (environment.node.value() <= shape_.nodes) return absl::OkStatus();
+  const std::string directory = absl::StrCat("shard-", environment.shard.value());
+  const auto claimed = replica::IsClaimed(fiber, environment.disk, directory);
+  if (!claimed.ok() || *claimed) return claimed.status();
+  std::vector<runtime::Address> addresses;
+  for (uint32_t i = 0; i < shape_.nodes + shape_.spares; ++i) {
+    if (NodeId(i + 1) != environment.node) {
+      addresses.push_back(PeerAddressesOf(NodeId(i + 1)).front());
+    }
+  }
+  const auto is_good = [&](const replica::JoinInfo& info) {
+    return info.list.Find(environment.node) != nullptr
+               ? absl::OkStatus()
+               : absl::FailedPreconditionError("it was not added");
+  };
+  const auto info =
+      replica::AskToJoin(fiber, environment.network, addresses, is_good, fiber.now() + Seconds(5));
+  return info.status();
+}
+
+std::shared_ptr<const replica::MemberList> Cluster::Members() {
+  std::shared_ptr<const replica::MemberList> newest;
+  for (auto& node : nodes_) {
+    if (members_[node->id().value() - 1]->is_wiped) continue;
+    replica::Replica* replica = ReplicaOf(*node);
+    if (replica == nullptr) continue;
+    const auto& list = replica->members();
+    if (newest == nullptr || list->version > newest->version) newest = list;
+  }
+  return newest;
+}
+
+void Cluster::StartSpare(NodeId spare) {
+  SimNode& node = *nodes_.at(spare.value() - 1);
+  members_[spare.value() - 1]->may_boot = true;
+  nemesis_->BootLater(node);
+}
+
+// docs/decisions/0010: who counts the node must know its directory, or a wiped one could pass.
+bool Cluster::MayWipe(NodeId id) {
+  const auto newest = Members();
+  const replica::Member* member = newest == nullptr ? nullptr : newest->Find(id);
+  if (member == nullptr || !member->has_started()) return false;
+  if (members_[id.value() - 1]->is_wiped) return false;
+  for (const replica::Member& other : newest->members) {
+    if (other.id == id) continue;
+    const size_t target = other.id.value() - 1;
+    replica::Replica* replica = ReplicaOf(*nodes_[target]);
+    if (replica == nullptr) return false;
+    const replica::Member* known = replica->members()->Find(id);
+    if (known == nullptr || known->directories != member->directories) return false;
+    replica::ShardDirectory& shards = members_[target]->shared->directory;
+    const ShardId home = shards.ShardOf(kGroup);
+    if (!shards.slot(home).shard->Remembers(id, member->directory(home))) return false;
+  }
+  return true;
+}
+
+void Cluster::Wipe(NodeId id) {
+  SimNode& node = *nodes_[id.value() - 1];
+  Member& member = *members_[id.value() - 1];
+  node.PowerLoss();
+  member.is_wiped = true;
+  node.disk().Wipe();
+  nemesis_->BootLater(node);
+}
+
+runtime::Address Cluster::ClientAddressOf(NodeId node) const {
+  return absl::StrCat(HostOf(static_cast<uint32_t>(node.value() - 1)), ":", kClientPort);
+}
+
+std::vector<runtime::Address> Cluster::PeerAddressesOf(NodeId node) const {
+  std::vector<runtime::Address> addresses;
+  for (uint32_t shard = 0; shard < shape_.shards; ++shard) {
+    addresses.push_back(
+        absl::StrCat(HostOf(static_cast<uint32_t>(node.value() - 1)), ":", kPeerPort + shard));
+  }
+  return addresses;
+}
+
+std::vector<size_t> Cluster::Core() {
+  if (shape_.spares == 0) return nemesis_->core();
+  std::vector<size_t> core;
+  const auto newest = Members();
+  if (newest == nullptr) return core;
+  for (const replica::Member& member : newest->members) core.push_back(member.id.value() - 1);
+  return core;
+}
+
+bool Cluster::MembersSettled() {
+  if (shape_.spares == 0) return true;
+  const auto newest = Members();
+  if (newest == nullptr) return false;
+  for (const replica::Member& member : newest->members) {
+    if (members_[member.id.value() - 1]->is_wiped) return false;
+    replica::Replica* replica = ReplicaOf(*nodes_[member.id.value() - 1]);
+    if (replica == nullptr || !replica::IsFinal(*newest, replica->status().configuration)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool Cluster::Converged() {
+  if (!MembersSettled()) return false;
   std::optional<raft::Index> applied;
-  for (const size_t target : nemesis_->core()) {
+  for (const size_t target : Core()) {
     replica::Replica* replica = ReplicaOf(*nodes_[target]);
     if (replica == nullptr) return false;
     const replica::ReplicaStatus status = replica->status();
@@ -241,6 +370,14 @@ std::string Cluster::DescribeProgress() {
     absl::StrAppend(&out, "role ", static_cast<int>(status.role), " term ", status.term.value(),
                     " leader ", status.leader.value(), " last ", status.last_index.value(),
                     " commit ", status.commit.value(), " applied ", status.applied.value());
+    if (shape_.spares == 0) continue;
+    const auto show = [](const std::vector<NodeId>& ids) {
+      return absl::StrJoin(ids, ",",
+                           [](std::string* text, NodeId id) { absl::StrAppend(text, id.value()); });
+    };
+    absl::StrAppend(&out, " voters ", show(status.configuration.voters), " outgoing ",
+                    show(status.configuration.outgoing), " learners ",
+                    show(status.configuration.learners), " of list ", replica->members()->version);
   }
   if (clients_running_ > 0) absl::StrAppend(&out, "; ", clients_running_, " clients still wait");
   return out;
@@ -252,7 +389,7 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
     absl::StatusOr<uint64_t> hash{absl::UnknownError("not read")};
     absl::Status invariants;
   };
-  const std::vector<size_t>& core = nemesis_->core();
+  const std::vector<size_t> core = Core();
   std::vector<Digest> digests(core.size());
   std::vector<std::unique_ptr<fiber::Scope>> scopes;
   for (size_t i = 0; i < core.size(); ++i) {

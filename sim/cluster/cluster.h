@@ -13,6 +13,7 @@
 #include "checkers/violation.h"
 #include "framework/replica/node.h"
 #include "sim/cluster/durable_image.h"
+#include "sim/cluster/member_operator.h"
 #include "sim/cluster/nemesis.h"
 #include "sim/cluster/oracle.h"
 #include "sim/cluster/recording_observer.h"
@@ -25,6 +26,7 @@ namespace lockstep::sim {
 
 struct ClusterShape final {
   uint32_t nodes = 3;
+  uint32_t spares = 0;  // machines that may be added; with them, members change
   uint32_t shards = 1;  // per node
   uint32_t clients = 4;
   // All clients together, per second of virtual time.
@@ -41,13 +43,13 @@ using StoreOpenerFactory = std::function<replica::StoreOpener(SimNode&)>;
 
 // Invariants: a node that is off is booted again after a while, whatever ended it.
 // Everything is destroyed before the World. Nothing here suspends.
-class Cluster final {
+class Cluster final : private OperatedCluster {
  public:
   Cluster(World& world, const ClusterShape& shape, Workload& workload,
           const StoreOpenerFactory& open_stores);
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
-  ~Cluster();
+  ~Cluster() override;
 
   // Boots nodes and clients and lets the nemesis loose.
   void Start();
@@ -60,7 +62,7 @@ class Cluster final {
   bool clients_done() const { return clients_running_ == 0; }
 
   // Whether anybody has to be whole in the end.
-  bool must_converge() const { return !nemesis_->core().empty(); }
+  bool must_converge() const { return shape_.spares > 0 || !nemesis_->core().empty(); }
   // Those who have to be whole run, and their replicas have applied the same index.
   bool Converged();
   // What keeps the cluster from having converged, in words.
@@ -79,10 +81,23 @@ class Cluster final {
   replica::NodeOptions OptionsFor(SimNode& node);
   void SetTimers(const SimNode& node, replica::NodeOptions& options);
   void Boot(SimNode& node);
+  absl::Status AwaitAdmission(Fiber& fiber, runtime::Environment& environment);
   // What was promised is on the node's disk.
   void CheckImage(SimNode& node);
   void BootClient(uint32_t index);
   replica::Replica* ReplicaOf(SimNode& node);
+  // The nodes that have to be whole in the end; nobody while that cannot be said.
+  std::vector<size_t> Core();
+  // Who was removed is in no configuration any more, who was wiped was removed.
+  bool MembersSettled();
+
+  // OperatedCluster
+  std::shared_ptr<const replica::MemberList> Members() override;
+  void StartSpare(NodeId spare) override;
+  bool MayWipe(NodeId node) override;
+  void Wipe(NodeId node) override;
+  runtime::Address ClientAddressOf(NodeId node) const override;
+  std::vector<runtime::Address> PeerAddressesOf(NodeId node) const override;
 
   World& world_;
   ClusterShape shape_;
@@ -97,6 +112,8 @@ class Cluster final {
   std::vector<std::unique_ptr<SimNode>> clients_;
   std::vector<std::unique_ptr<ClientTurns>> turns_;  // by client
   std::unique_ptr<Nemesis> nemesis_;
+  std::unique_ptr<MemberOperator> operator_;  // if members change
+  std::unique_ptr<SimNode> operator_node_;
   bool clients_go_on_ = true;
   uint32_t clients_running_ = 0;
   uint64_t process_failures_ = 0;  // nodes that stopped themselves

@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "framework/raft/configuration.h"
 
 namespace lockstep::sim {
 
@@ -15,6 +16,8 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     State& state = groups_[group];
     state = {};
     state.commit = raft.commit();
+    state.applied = raft.applied();
+    state.configuration = raft.configuration();
     const checkers::CoreView view(raft);
     oracle_.Report(oracle_.safety_[group].Started(node_, view, raft.applied()));
     oracle_.Report(oracle_.ledger_.OnRecovered(node_, group, LogOf(raft)));
@@ -24,6 +27,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     raft.CheckInvariants();
     State& state = groups_[group];
     if (effects.persist) state.writes.push_back(*effects.persist);
+    CheckConfiguration(group, raft, effects, state);
     const checkers::CoreView view(raft);
     oracle_.Report(oracle_.safety_[group].Stepped(node_, view));
     if (raft.role() == raft::Role::kLeader && state.led != raft.term()) {
@@ -74,7 +78,44 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     std::deque<raft::Persist> writes;  // started and not yet durable
     raft::Index commit;
     raft::Term led;  // the last term that it led
+    raft::Index applied;
+    raft::Configuration configuration;
   };
+
+  // A configuration is in force when its entry is applied, or with a snapshot; and nobody is made a
+  // voter who has not caught up.
+  void CheckConfiguration(GroupId group, const raft::Raft& raft, const raft::Effects& effects,
+                          State& state) {
+    const auto where = [&] {
+      return absl::StrCat("group ", group.value(), ", node ", node_.value());
+    };
+    if (raft.configuration() != state.configuration) {
+      if (raft.applied() == state.applied && !effects.install_snapshot) {
+        oracle_.Report(checkers::Violation{
+            "configuration",
+            absl::StrCat("node ", node_.value(), " goes by another configuration and has applied ",
+                         "nothing since index ", state.applied.value()),
+            where()});
+      }
+      state.configuration = raft.configuration();
+    }
+    state.applied = raft.applied();
+    if (raft.role() != raft::Role::kLeader || !effects.persist) return;
+    for (const raft::Entry& entry : effects.persist->entries) {
+      if (entry.kind != raft::EntryKind::kConfiguration) continue;
+      for (const NodeId voter : entry.configuration->voters) {
+        if (raft::IsVoter(state.configuration, voter)) continue;
+        for (const raft::PeerStatus& peer : raft.Peers()) {
+          if (peer.id != voter || peer.match.value() * 2 >= raft.last_index().value()) continue;
+          oracle_.Report(checkers::Violation{
+              "promotion",
+              absl::StrCat("node ", voter.value(), " is made a voter and holds ",
+                           peer.match.value(), " of ", raft.last_index().value(), " entries"),
+              where()});
+        }
+      }
+    }
+  }
 
   static checkers::RecoveredState LogOf(const raft::Raft& raft) {
     checkers::RecoveredState log{raft.hard_state(), raft.snapshot(), {}};

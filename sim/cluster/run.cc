@@ -18,6 +18,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
       std::max<uint64_t>(1, draws.Given("shape.nodes", 0, options.nodes, options.nodes)));
   shape.clients =
       static_cast<uint32_t>(draws.Given("shape.clients", 0, options.clients, options.clients));
+  if (world.rates().member_change_every_ns > 0) shape.spares = 4;
   shape.operations_per_second = options.operations_per_second;
   shape.shards = options.shards != 0
                      ? options.shards
@@ -45,7 +46,7 @@ void FitDisasters(FaultRates& rates, Duration horizon) {
         &FaultRates::cluster_power_loss_every_ns, &FaultRates::pause_every_ns,
         &FaultRates::disk_full_every_ns, &FaultRates::damage_every_ns,
         &FaultRates::lost_node_every_ns, &FaultRates::disk_swap_every_ns,
-        &FaultRates::clock_freeze_every_ns}) {
+        &FaultRates::clock_freeze_every_ns, &FaultRates::member_change_every_ns}) {
     rates.*interval = rates.*interval * part / whole;
   }
 }

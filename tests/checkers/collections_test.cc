@@ -262,6 +262,21 @@ TEST(CheckCounter, EveryConflictIsNamed) {
   EXPECT_NE(why({Increment(1, 2, 3), Increment(1, 2, 5), Count(4, 5, 6)}), "") << "by the search";
 }
 
+TEST(CheckCounter, AReadCountsWhatHadToBeOverAndNotWhatCameFirst) {
+  const auto verdict = [](const std::vector<CounterOperation>& operations) {
+    return CheckCounter(CounterModel(), operations).verdict;
+  };
+  EXPECT_EQ(verdict({Increment(15, 21), Increment(5, 5), Increment(5, 5), Increment(2, 8),
+                     Count(15, 15, 3), Count(6, 11, 2), Count(1, 8, 1)}),
+            Verdict::kOk);
+  EXPECT_EQ(verdict({Increment(16, 16), Increment(13, 18), Increment(16, 17), Increment(14, 16),
+                     Increment(18, 22), Count(17, 18, 3), Count(8, 13, 1)}),
+            Verdict::kOk);
+  EXPECT_EQ(verdict({Increment(16, 16), Increment(12, 18), Increment(16, 16), Increment(14, 16),
+                     Count(17, 18, 3), Count(8, 13, 1)}),
+            Verdict::kViolation);
+}
+
 RC_GTEST_PROP(CheckCounter, AgreesWithTheSearch, ()) {
   std::vector<CounterOperation> operations;
   const auto step = *rc::gen::element<int64_t>(1, 2, -3);

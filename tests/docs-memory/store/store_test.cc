@@ -318,6 +318,48 @@ TEST(Store, SurvivesAPowerLossAtEveryStep) {
   }
 }
 
+TEST(Store, IsReadOnlyAfterAFailedSyncUntilItIsReopened) {
+  Device device;
+  device.Live([&](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    device.universe.world.rates().sync_error_ppm = 1'000'000;
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 2})")).status()), "E_READ_ONLY");
+    device.universe.world.rates().sync_error_ppm = 0;
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 3})")).status()), "E_READ_ONLY");
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1");
+  });
+  device.Live([](Fiber& fiber, Store& store) {
+    EXPECT_EQ(IdsOf(fiber, store, R"({"_id": 1})"), "1");
+    EXPECT_TRUE(Collection(store, "c").InsertOne(fiber, Json(R"({"_id": 4})")).ok());
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+  });
+}
+
+TEST(Store, WaitsForSpaceAndRefusesMeanwhile) {
+  Device device;
+  device.Live([&](Fiber& fiber, Store& store) {
+    sim::SimDiskCore& disk = device.universe.node(1).disk();
+    Collection c(store, "c");
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    disk.set_capacity(disk.used_bytes());
+    const std::string large(500'000, 'x');
+    fiber::Scope scope(fiber.scheduler());
+    bool done = false;
+    scope.Spawn("writer", [&](Fiber& writing) {
+      EXPECT_TRUE(c.InsertOne(writing, Document{{"_id", Value(2)}, {"text", Value(large)}}).ok());
+      done = true;
+    });
+    fiber.SleepFor(Milliseconds(100));
+    EXPECT_FALSE(done);
+    EXPECT_EQ(CodeOf(c.InsertOne(fiber, Json(R"({"_id": 3})")).status()), "E_READ_ONLY");
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1");
+    disk.set_capacity(uint64_t{1} << 30);
+    while (!done) fiber.SleepFor(Milliseconds(10));
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1 2");
+  });
+}
+
 TEST(Store, SaysWhatItRefuses) {
   Device device;
   device.options.rules.bytes_max = 100;

@@ -14,14 +14,16 @@ int main(int argc, char** argv) {
     all.writes += report.writes;
     all.unknown += report.unknown;
     all.checks += report.checks;
+    all.hash = all.hash * 31 + report.hash;
     if (report.failure.empty()) continue;
     ++failures;
     std::printf("%s\n", report.failure.c_str());
   }
-  std::printf(
-      "%llu universes, %d failed; %llu writes acknowledged, %llu unknown, %llu documents checked "
-      "after restarts\n",
-      static_cast<unsigned long long>(count), failures, static_cast<unsigned long long>(all.writes),
-      static_cast<unsigned long long>(all.unknown), static_cast<unsigned long long>(all.checks));
+  std::printf("%llu universes, %d failed, hash %016llx\n", static_cast<unsigned long long>(count),
+              failures, static_cast<unsigned long long>(all.hash));
+  std::printf("%llu writes acknowledged, %llu unknown, %llu documents checked after restarts\n",
+              static_cast<unsigned long long>(all.writes),
+              static_cast<unsigned long long>(all.unknown),
+              static_cast<unsigned long long>(all.checks));
   return failures == 0 ? 0 : 1;
 }

@@ -98,6 +98,32 @@ TEST(Flow, MessagesForOthersAreIgnored) {
   EXPECT_EQ(cluster.raft(1).term(), Term(0));
 }
 
+// Found as seed 6 of the membership profile: 2 was removed and is gone, and 1, which votes alone
+// now, restarts without knowing that.
+TEST(Membership, WhoForgotAConfigurationHearsOfItFromALearner) {
+  Cluster cluster(2, 1, [](Options& options) { options.saves_commit = false; });
+  cluster.AddNode(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  Configuration old = Voters({1, 2});
+  old.learners = Nodes({3});
+  ASSERT_EQ(cluster.ProposeConfiguration(1, old).refusal, ProposeRefusal::kNone);
+  cluster.RunTicks(50);
+  cluster.Compact(1);
+  Configuration target = Voters({1});
+  target.learners = Nodes({3});
+  ASSERT_EQ(cluster.ProposeConfiguration(1, target).refusal, ProposeRefusal::kNone);
+  cluster.RunTicks(50);
+  ASSERT_EQ(cluster.raft(1).configuration(), target);
+  EXPECT_EQ(cluster.node(1).disk.hard_state.commit, cluster.raft(1).commit()) << "saved at once";
+  cluster.Crash(2);
+  cluster.Crash(1);
+  cluster.node(1).disk.hard_state.commit = Index(0);  // as if it had died before that
+  cluster.Restart(1);
+  ASSERT_EQ(cluster.raft(1).configuration(), old);
+  EXPECT_EQ(cluster.RunUntilLeader(), 1u);
+}
+
 TEST(Membership, DemotedVoterBecomesLearner) {
   Cluster cluster(3);
   cluster.Campaign(1);

@@ -105,11 +105,16 @@ TEST_F(MemberChangeTest, ALearnerStaysOneUntilItIsPromoted) {
   EXPECT_EQ(Change(Kind::kPromote, 4), MemberRefusal::kNotLearner);
 }
 
-TEST_F(MemberChangeTest, PlantedPromotionWithoutCatchingUpIsGranted) {
-  ASSERT_EQ(Change(Kind::kAdd, MemberOf(4, true)), MemberRefusal::kNone);
-  behind_ = {4};
+TEST_F(MemberChangeTest, PlantedVoteWithoutCatchingUp) {
+  ASSERT_EQ(Change(Kind::kAdd, MemberOf(4)), MemberRefusal::kNone);
   mutant::Plant(mutant::Id::kM93PromotedWithoutCatchingUp);
-  EXPECT_EQ(Change(Kind::kPromote, 4), MemberRefusal::kNone);
+  EXPECT_EQ(Next().voters, Nodes({1, 2, 3, 4}));
+}
+
+TEST_F(MemberChangeTest, PlantedVoteOfWhoWasRemoved) {
+  ASSERT_EQ(Change(Kind::kRemove, 3), MemberRefusal::kNone);
+  mutant::Plant(mutant::Id::kM92RemovedStillCounted);
+  EXPECT_EQ(Next().voters, Nodes({1, 2, 3}));
 }
 
 TEST_F(MemberChangeTest, IdsNeverComeBackAndAddressesAreUnique) {
