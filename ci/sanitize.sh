@@ -34,7 +34,7 @@ for kind in "${kinds[@]}"; do
   if [ "$kind" = address ]; then
     tree=$build-asan
     # What is built twice must be worth it: the folders whose code runs in nodes, and the oracles.
-    mapfile -t tests < <(tests_matching '^(fiber|raft|wire|replica|replica_log|store|edge|net|disk|checkers|cluster|kv|docs_bson|docs_query)_test$')
+    mapfile -t tests < <(tests_matching '^(fiber|raft|wire|replica|replica_log|store|edge|net|disk|checkers|cluster|kv|docs_bson|docs_query|docs_store)_test$')
     make_tree "$tree" address,undefined "${tests[@]}" lockstep-sim
   else
     tree=$build-tsan
