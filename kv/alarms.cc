@@ -8,6 +8,7 @@
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "kv/head.h"
+#include "kv/marks.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 
@@ -125,7 +126,9 @@ Verdict Alarms::Refusal(CommandKind kind, bool puts) const {
     case CommandKind::kCompact:
     case CommandKind::kRange:
       if (Has(etcdserverpb::CORRUPT)) return &kCorrupt;
-      return puts && Has(etcdserverpb::NOSPACE) ? &kNoSpace : nullptr;
+      if (!puts || !Has(etcdserverpb::NOSPACE)) return nullptr;
+      marks::Reach(kMarkNoSpaceRefused);
+      return &kNoSpace;
     default:
       return nullptr;
   }

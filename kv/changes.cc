@@ -10,6 +10,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
+#include "kv/marks.h"
 
 namespace lockstep::kv {
 namespace {
@@ -103,6 +104,7 @@ absl::Status Changes::Put(Fiber& fiber, std::string_view key, const NewValue& va
       newest.older = older;
       newest.older_count = previous->older_count + 1;
     } else if (!mutant::Enabled(mutant::Id::kM76OlderVersionsForgotten)) {
+      marks::Reach(kMarkOlderMoved);
       ASSIGN_OR_RETURN(change.block, StoreBlock(key, replaced.mod, previous->older));
     }
   }
@@ -148,6 +150,7 @@ absl::StatusOr<int64_t> Changes::Delete(Fiber& fiber, const KeyRange& range,
       ++deleted;
     }
   } while (found.size() == kDeleteChunk);
+  marks::Sometimes(deleted > 1, kMarkSeveralDeleted);
   return deleted;
 }
 

@@ -8,6 +8,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
+#include "kv/marks.h"
 #include "kv/proto/rpc.pb.h"
 
 namespace lockstep::kv {
@@ -94,8 +95,10 @@ void FillKeyValue(std::string_view key, const Record& record, KeyValue& out) {
 
 absl::StatusOr<Verdict> ExecuteRange(Fiber& fiber, const machine::StoreView& view, const Head& head,
                                      const RangeRequest& request, RangeResponse& response) {
+  marks::Sometimes(request.revision() > head.revision, kMarkFutureRefused);
   if (request.revision() > head.revision) return &kFutureRevision;
   const int64_t revision = request.revision() > 0 ? request.revision() : head.revision;
+  marks::Sometimes(revision < head.compacted, kMarkCompactedRefused);
   if (revision < head.compacted) return &kCompacted;
 
   const int64_t collect_max = request.count_only() ? 0 : CollectMax(request);
@@ -111,6 +114,7 @@ absl::StatusOr<Verdict> ExecuteRange(Fiber& fiber, const machine::StoreView& vie
   const KeyRange range(request.key(), request.range_end());
   const bool newest =
       revision == head.revision || mutant::Enabled(mutant::Id::kM72RangeIgnoresRevision);
+  marks::Sometimes(!newest, kMarkReadOfThePast);
   RETURN_IF_ERROR(newest ? VisitNewest(fiber, view, range, visit)
                          : VisitAt(fiber, view, range, revision, visit));
 

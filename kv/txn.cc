@@ -8,6 +8,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
+#include "kv/marks.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 #include "kv/write.h"
@@ -151,6 +152,7 @@ absl::StatusOr<Verdict> TxnRun::Check(Fiber& fiber, const TxnRequest& request) {
 }
 
 absl::Status TxnRun::Run(Fiber& fiber, const TxnRequest& request, TxnResponse& response) {
+  marks::Sometimes(!choices_[next_choice_], kMarkCompareFailed);
   response.set_succeeded(choices_[next_choice_]);
   for (const RequestOp& op : NextBranch(request)) {
     RETURN_IF_ERROR(RunOp(fiber, op, *response.add_responses()));

@@ -68,6 +68,8 @@ std::string_view NameOf(FaultClass fault) {
       return "clock.step";
     case FaultClass::kClockFreeze:
       return "clock.freeze";
+    case FaultClass::kMonotonicFreeze:
+      return "clock.monotonic_freeze";
     case FaultClass::kDiskSwapped:
       return "node.disk_swapped";
     case FaultClass::kNodeLost:

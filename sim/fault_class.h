@@ -44,6 +44,7 @@ enum class FaultClass : uint8_t {
   kClockDrift,
   kClockStep,
   kClockFreeze,
+  kMonotonicFreeze,
   // Nodes
   kKill,
   kPowerLoss,

@@ -100,7 +100,7 @@ struct FaultTable final {
   T lost_node_every_ns;      // mean time until a node is gone for good
   T beyond_budget;           // 1: any node may be damaged; the service may stop, and must not lie
   T disk_swap_every_ns;      // mean time between boots of two nodes with each other's disks
-  T clock_freeze_every_ns;   // mean time between freezes of a wall clock, of up to 10 s
+  T clock_freeze_every_ns;   // mean time between freezes of a clock: wall, to 10 s; monotonic
   T member_change_every_ns;  // mean time between changes of members, and wiped disks; 0: none
   T core_only;               // 1: in the end only a quorum is healed, the others stay broken
   // --- Extreme settings of the product (sim/cluster): small limits bring rare code within reach

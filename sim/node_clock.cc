@@ -39,7 +39,7 @@ NodeClock::NodeClock(World& world, NodeId node)
 }
 
 int64_t NodeClock::MonotonicAt(VirtualTime when) const {
-  const int64_t elapsed = when.ns - base_virtual_.ns;
+  const int64_t elapsed = std::max<int64_t>(0, when.ns - base_virtual_.ns);
   const auto gained = static_cast<int64_t>(static_cast<Wide>(elapsed) * drift_ppm_ / kParts);
   return base_monotonic_ns_ + elapsed + gained;
 }
@@ -48,7 +48,16 @@ MonoTime NodeClock::Monotonic() { return {MonotonicAt(world_.now())}; }
 
 WallTime NodeClock::Wall() {
   if (world_.now() < frozen_until_) return frozen_at_;
-  return {MonotonicAt(world_.now()) + wall_minus_monotonic_ns_};
+  const int64_t still_frozen = std::max<int64_t>(0, base_virtual_.ns - world_.now().ns);
+  return {MonotonicAt(world_.now()) + wall_minus_monotonic_ns_ - still_frozen};
+}
+
+void NodeClock::FreezeMonotonic(Duration duration) {
+  const int64_t lasts = duration.count() + std::max<int64_t>(0, base_virtual_.ns - world_.now().ns);
+  base_monotonic_ns_ = MonotonicAt(world_.now());
+  base_virtual_ = world_.now() + Nanoseconds(lasts);
+  wall_minus_monotonic_ns_ += duration.count();
+  world_.CountFault(FaultClass::kMonotonicFreeze);
 }
 
 void NodeClock::FreezeWall(Duration duration) {
@@ -60,7 +69,7 @@ void NodeClock::FreezeWall(Duration duration) {
 VirtualTime NodeClock::ToVirtual(MonoTime instant) const {
   if (instant == kNoDeadline) return kEndOfTime;
   const Wide wanted = static_cast<Wide>(instant.ns) - base_monotonic_ns_;
-  if (wanted <= 0) return base_virtual_;
+  if (wanted <= 0) return std::min(base_virtual_, world_.now());
   const Wide elapsed = wanted * kParts / (kParts + drift_ppm_);
   // Further away than any run lasts; also keeps the sum below from overflowing.
   if (elapsed > kEndOfTime.ns / 4) return kEndOfTime;
@@ -88,7 +97,7 @@ void NodeClock::SetDrift(int64_t ppm) {
   CHECK_LE(ppm, 500'000);
   CHECK_GE(ppm, -500'000);
   base_monotonic_ns_ = MonotonicAt(world_.now());
-  base_virtual_ = world_.now();
+  base_virtual_ = std::max(base_virtual_, world_.now());
   drift_ppm_ = ppm;
   if (ppm != 0) world_.CountFault(FaultClass::kClockDrift);
 }

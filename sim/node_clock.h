@@ -10,9 +10,9 @@
 
 namespace lockstep::sim {
 
-// Fault model: the monotonic clock starts anywhere and runs fast or slow by a drift that may change
-// but never stops or goes back, also over restarts. The wall clock shares the drift, is off by an
-// offset, may be stepped in both directions, and may stand still.
+// Fault model: the monotonic clock starts anywhere, runs fast or slow by a drift that may change,
+// and may stand still for a while, but never goes back, also over restarts. The wall clock shares
+// the drift, is off by an offset, may be stepped in both directions, and may stand still, too.
 //
 // Invariants: Monotonic() never goes back; Monotonic at ToVirtual(m) is m or the first instant
 // after it. One per node; lives as long as the node.
@@ -32,6 +32,9 @@ class NodeClock final : public runtime::Clock {
   void StepWall(Duration delta);
   // (nemesis) The wall clock stands still for so long, then shows the right time again.
   void FreezeWall(Duration duration);
+  // (nemesis) The monotonic clock stands still for so long and is behind from then on, as when a
+  // virtual machine sleeps; the wall clock goes on. Timers come later than they were converted to.
+  void FreezeMonotonic(Duration duration);
   // (nemesis) From now on the clocks gain `ppm` (lose, if negative). REQUIRES: |ppm| <= 500,000.
   // Timers that were converted before must be converted again.
   void SetDrift(int64_t ppm);
@@ -42,7 +45,8 @@ class NodeClock final : public runtime::Clock {
 
   World& world_;
   NodeId node_;
-  VirtualTime base_virtual_;  // since then the drift has been constant
+  // Since then the drift has been constant; in the future while the monotonic clock stands still.
+  VirtualTime base_virtual_;
   int64_t base_monotonic_ns_ = 0;
   int64_t drift_ppm_ = 0;
   int64_t wall_minus_monotonic_ns_ = 0;

@@ -99,7 +99,7 @@ void SimShard::RunOneFiber() {
   scheduler_.AdvanceTo(clock_.Monotonic());
   if (scheduler_.ready_count() == 0) return;
   {
-    const World::ProductCode product(process_.world(), process_.node());
+    const World::ProductCode product(process_.world(), process_.node(), &scheduler_);
     scheduler_.RunOne(PickFiber());
   }
   if (scheduler_.ready_count() > 0) ScheduleRun(kRunTime);

@@ -3,25 +3,29 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/fiber/scheduler.h"
 #include "sim/recorder.h"
 
 namespace lockstep::sim {
 namespace {
 
-// Arms the tripwires, where they are linked in.
+// Arms the tripwires, where they are linked in, and listens to marks.
 class RunningWorld final {
  public:
-  explicit RunningWorld(World* world) {
+  explicit RunningWorld(World* world) : previous_marks_(marks::Listen(&world->marks())) {
     if (LockstepSetRunningWorld != nullptr) previous_ = LockstepSetRunningWorld(world);
   }
   RunningWorld(const RunningWorld&) = delete;
   RunningWorld& operator=(const RunningWorld&) = delete;
   ~RunningWorld() {
+    marks::Listen(previous_marks_);
     if (LockstepSetRunningWorld != nullptr) LockstepSetRunningWorld(previous_);
   }
 
  private:
+  marks::Counts* previous_marks_;
   World* previous_ = nullptr;
 };
 
@@ -82,7 +86,7 @@ void World::At(VirtualTime when, const EventOrigin& origin, absl::AnyInvocable<v
     slot = free_slots_.back();
     free_slots_.pop_back();
   }
-  slots_[slot] = {std::move(run), origin, payload};
+  slots_[slot] = {std::move(run), origin, payload, keeps_causes_ ? Cause() : std::string()};
   // Not of the sequence: taking an event away must not change how others tie.
   uint64_t tie = 0;
   if (rates_.tie_shuffle != 0) {
@@ -101,6 +105,14 @@ void World::Urgent(absl::AnyInvocable<void()> run) {
     return;
   }
   urgent_.push_back(std::move(run));
+}
+
+std::string World::Cause() const {
+  CHECK(keeps_causes_);
+  const fiber::Fiber* fiber =
+      running_scheduler_ == nullptr ? nullptr : running_scheduler_->current();
+  if (fiber == nullptr) return running_cause_;
+  return absl::StrCat("fiber ", std::string(fiber->name()), " of n", running_node_.value());
 }
 
 void World::TellFault(FaultClass fault) { recorder_->OnFault(now_, fault, running_node_); }
@@ -141,6 +153,7 @@ bool World::StepUpTo(VirtualTime end) {
   now_ = entry.at;
   Pending event = std::move(slots_[entry.slot]);
   free_slots_.push_back(entry.slot);
+  if (keeps_causes_) running_cause_ = std::move(event.cause);
   log_.Add(now_, event.origin.node, event.origin.kind, event.origin.key, event.payload);
   event.run();
   while (RunUrgent()) {

@@ -5,16 +5,22 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "framework/base/ids.h"
+#include "framework/base/marks.h"
 #include "sim/draws.h"
 #include "sim/event_log.h"
 #include "sim/fault_class.h"
 #include "sim/fault_profile.h"
 #include "sim/tape.h"
 #include "sim/virtual_time.h"
+
+namespace lockstep::fiber {
+class Scheduler;
+}
 
 namespace lockstep::sim {
 
@@ -57,6 +63,8 @@ class World final {
     faults_.Count(fault);
     if (recorder_ != nullptr) TellFault(fault);
   }
+  // What product code has reached in this universe.
+  marks::Counts& marks() { return marks_; }
   // Null if nobody wants to know.
   Recorder* recorder() const { return recorder_; }
   void set_recorder(Recorder* recorder) { recorder_ = recorder; }
@@ -89,22 +97,35 @@ class World final {
   // Held while code of a node is on the stack: such a node cannot be unwound right now.
   class ProductCode final {
    public:
-    ProductCode(World& world, NodeId node) : world_(world), previous_(world.running_node_) {
+    // With the scheduler whose fiber runs, if it is one.
+    ProductCode(World& world, NodeId node, const fiber::Scheduler* scheduler = nullptr)
+        : world_(world),
+          previous_(world.running_node_),
+          previous_scheduler_(world.running_scheduler_) {
       world_.running_node_ = node;
+      world_.running_scheduler_ = scheduler;
       ++world_.product_depth_;
     }
     ProductCode(const ProductCode&) = delete;
     ProductCode& operator=(const ProductCode&) = delete;
     ~ProductCode() {
       world_.running_node_ = previous_;
+      world_.running_scheduler_ = previous_scheduler_;
       --world_.product_depth_;
     }
 
    private:
     World& world_;
     NodeId previous_;
+    const fiber::Scheduler* previous_scheduler_;
   };
   NodeId running_node() const { return running_node_; }
+
+  // From now on it is known who scheduled an event, for those who look for a first difference.
+  void KeepCauses() { keeps_causes_ = true; }
+  // What is behind that which happens now, in words: the fiber that runs, or whoever scheduled the
+  // event that does. REQUIRES: KeepCauses.
+  std::string Cause() const;
 
   // The state of RocksDB's own generator for the node that runs; see interpose.cc.
   uint32_t& StoreRandomState();
@@ -114,6 +135,7 @@ class World final {
     absl::AnyInvocable<void()> run;
     EventOrigin origin;
     uint64_t payload = 0;
+    std::string cause;  // if causes are kept
   };
   struct HeapEntry final {
     VirtualTime at;
@@ -133,6 +155,7 @@ class World final {
   FaultRates rates_;
   EventLog log_;
   FaultCounters faults_;
+  marks::Counts marks_;
   Recorder* recorder_ = nullptr;
   std::vector<HeapEntry> heap_;
   std::vector<Pending> slots_;
@@ -140,7 +163,10 @@ class World final {
   std::deque<absl::AnyInvocable<void()>> urgent_;
   uint64_t next_sequence_ = 0;
   NodeId running_node_;
+  const fiber::Scheduler* running_scheduler_ = nullptr;
   uint32_t product_depth_ = 0;
+  bool keeps_causes_ = false;
+  std::string running_cause_;
   std::map<NodeId, uint32_t> store_random_;
 };
 

@@ -36,6 +36,8 @@ json::object FailureJson(const HuntFailure& failure) {
 json::object ToJson(const Corpus& corpus) {
   json::object faults;
   for (const auto& [name, count] : corpus.totals.faults) faults[name] = count;
+  json::object marks;
+  for (const auto& [name, count] : corpus.totals.marks) marks[name] = count;
   json::object failures;
   for (const auto& [signature, failure] : corpus.failures) {
     failures[signature] = FailureJson(failure);
@@ -54,6 +56,7 @@ json::object ToJson(const Corpus& corpus) {
           {"virtual_ms", totals.virtual_ms},
           {"wall_ms", totals.wall_ms},
           {"faults", std::move(faults)},
+          {"marks", std::move(marks)},
           {"failures", std::move(failures)}};
 }
 
@@ -116,6 +119,7 @@ bool Corpus::Add(const sim::RunResult& result) {
     const auto fault = static_cast<sim::FaultClass>(i);
     totals.faults[std::string(sim::NameOf(fault))] += result.faults.of(fault);
   }
+  for (const auto& [mark, count] : result.marks) totals.marks[mark] += count;
   if (!result.violation) return true;
   ++totals.failed;
   HuntFailure& failure = failures[sim::SignatureOf(*result.violation)];
@@ -158,10 +162,13 @@ absl::StatusOr<Corpus> Corpus::Load(const std::string& directory) {
       if (number.is_int64()) corpus.ahead.insert(static_cast<uint64_t>(number.as_int64()));
     }
   }
-  for (const auto& [name, count] : members.Object("faults")) {
-    if (count.is_int64())
-      totals.faults[std::string(name)] = static_cast<uint64_t>(count.as_int64());
-  }
+  const auto read_counts = [&members](const char* name, std::map<std::string, uint64_t>& counts) {
+    for (const auto& [key, count] : members.Object(name)) {
+      if (count.is_int64()) counts[std::string(key)] = static_cast<uint64_t>(count.as_int64());
+    }
+  };
+  read_counts("faults", totals.faults);
+  read_counts("marks", totals.marks);
   for (const auto& [signature, value] : members.Object("failures")) {
     if (!value.is_object()) {
       members.Miss("objects in 'failures'");
@@ -197,6 +204,7 @@ void Merge(const Corpus& other, Corpus& into) {
   into.totals.virtual_ms += other.totals.virtual_ms;
   into.totals.wall_ms = std::max(into.totals.wall_ms, other.totals.wall_ms);
   for (const auto& [name, count] : other.totals.faults) into.totals.faults[name] += count;
+  for (const auto& [name, count] : other.totals.marks) into.totals.marks[name] += count;
   for (const auto& [signature, failure] : other.failures) {
     const auto [at, is_new] = into.failures.emplace(signature, failure);
     if (!is_new) at->second.count += failure.count;
@@ -233,6 +241,14 @@ std::string Summary(const Corpus& corpus) {
       static_cast<double>(totals.events) / wall,
       static_cast<double>(totals.virtual_ms) / 1'000 / wall, fired, totals.faults.size(),
       totals.failed, corpus.failures.size());
+  std::string unreached;
+  size_t reached = 0;
+  for (const auto& [name, count] : totals.marks) {
+    reached += count > 0 ? 1 : 0;
+    if (count == 0) absl::StrAppend(&unreached, unreached.empty() ? "; never: " : ", ", name);
+  }
+  absl::StrAppend(&text, reached, " of ", totals.marks.size(), " marks were reached", unreached,
+                  "\n");
   for (const auto& [signature, failure] : corpus.failures) {
     absl::StrAppend(&text, "  ", failure.count, " x ", signature,
                     "\n      first by: ", failure.command, "\n");

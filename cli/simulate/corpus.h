@@ -21,6 +21,7 @@ struct HuntTotals final {
   uint64_t virtual_ms = 0;
   uint64_t wall_ms = 0;  // of all sessions; the longest of machines that hunt together
   std::map<std::string, uint64_t> faults;  // that took effect, by class
+  std::map<std::string, uint64_t> marks;   // that were reached
 };
 
 // All failures with one signature.

@@ -122,17 +122,19 @@ class Hunter final {
     told_ = true;
     uint64_t fired = 0;
     for (const auto& [name, count] : corpus_.totals.faults) fired += count > 0 ? 1 : 0;
+    uint64_t reached = 0;
+    for (const auto& [name, count] : corpus_.totals.marks) reached += count > 0 ? 1 : 0;
     const HuntTotals& totals = corpus_.totals;
     const double wall = std::max(1.0, static_cast<double>(totals.wall_ms)) / 1'000;
     std::fprintf(stderr,
                  "\r%" PRId64 " of %" PRId64 " s: %" PRIu64 " seeds (%.1f/s, %" PRIu64
                  " twice), %.0f events/s, %.0fx real time, %" PRIu64 "/%zu fault classes, %" PRIu64
-                 " failed in %zu ways\033[K",
+                 "/%zu marks, %" PRIu64 " failed in %zu ways\033[K",
                  now / Seconds(1), options_.time / Seconds(1), totals.seeds,
                  static_cast<double>(totals.seeds) / wall, totals.doubles,
                  static_cast<double>(totals.events) / wall,
                  static_cast<double>(totals.virtual_ms) / 1'000 / wall, fired, totals.faults.size(),
-                 totals.failed, corpus_.failures.size());
+                 reached, totals.marks.size(), totals.failed, corpus_.failures.size());
   }
 
   void Save() {

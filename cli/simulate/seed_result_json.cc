@@ -34,6 +34,8 @@ std::string ToJson(const sim::RunResult& result) {
   line["unused_entries"] = result.unused_entries;
   line["double"] = result.is_double;
   line["faults"] = FaultsOf(result.faults);
+  json::object& marks = line["marks"].emplace_object();
+  for (const auto& [mark, count] : result.marks) marks[mark] = count;
   if (result.violation) {
     line["oracle"] = result.violation->oracle;
     line["verdict"] = result.violation->verdict;
@@ -64,6 +66,9 @@ std::optional<sim::RunResult> FromJson(const std::string& text) {
   for (size_t i = 0; i < kFaultClasses; ++i) {
     const auto fault = static_cast<sim::FaultClass>(i);
     result.faults.Add(fault, line.at("faults").at(sim::NameOf(fault)).to_number<uint64_t>());
+  }
+  for (const auto& [mark, count] : line.at("marks").as_object()) {
+    result.marks[std::string(mark)] = count.to_number<uint64_t>();
   }
   if (line.contains("oracle")) {
     result.violation = checkers::Violation{json::value_to<std::string>(line.at("oracle")),

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Summary final {
   double virtual_seconds = 0;
   uint64_t hash = 0;  // of all hashes, in no order
   sim::FaultCounters faults;
+  std::map<std::string, uint64_t> marks;
 
   void Add(const sim::RunResult& result) {
     ++seeds;
@@ -44,6 +46,7 @@ struct Summary final {
     two_shards += result.shards == 2 ? 1 : 0;
     virtual_seconds += std::chrono::duration<double>(result.virtual_time).count();
     hash += base::Mix64(result.hash ^ result.seed);
+    for (const auto& [mark, count] : result.marks) marks[mark] += count;
     for (size_t i = 0; i < static_cast<size_t>(sim::FaultClass::kCount); ++i) {
       const auto fault = static_cast<sim::FaultClass>(i);
       faults.Add(fault, result.faults.of(fault));
@@ -76,6 +79,18 @@ size_t PrintFaults(const Summary& summary) {
     silent += count == 0 ? 1 : 0;
     std::printf("  %-26s %12" PRIu64 "%s\n", std::string(sim::NameOf(fault)).c_str(), count,
                 count == 0 ? "  NEVER" : "");
+  }
+  return silent;
+}
+
+size_t PrintMarks(const Summary& summary) {
+  size_t silent = 0;
+  std::printf("marks that were reached:\n");
+  for (const auto& [mark, count] : summary.marks) {
+    const bool is_rare = IsRareMark(mark);
+    silent += count == 0 && !is_rare ? 1 : 0;
+    std::printf("  %-36s %12" PRIu64 "%s%s\n", mark.c_str(), count, count == 0 ? "  NEVER" : "",
+                is_rare ? "  (rare)" : "");
   }
   return silent;
 }
@@ -157,6 +172,11 @@ int RunSeeds(const SeedRunOptions& options, const Flags& flags, const sim::RunOp
   const size_t silent = PrintFaults(summary);
   if (options.require_faults && silent > 0) {
     std::printf("%zu fault class(es) never took effect\n", silent);
+    return 1;
+  }
+  const size_t unreached = PrintMarks(summary);
+  if (options.require_marks && unreached > 0) {
+    std::printf("%zu mark(s) were never reached\n", unreached);
     return 1;
   }
   return summary.failed > 0 ? 1 : 0;

@@ -12,6 +12,7 @@ struct SeedRunOptions final {
   uint64_t first = 0;
   uint64_t count = 1;
   bool require_faults = false;
+  bool require_marks = false;
   bool json = false;
 };
 

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "cli/simulate/flags.h"
+#include "cli/simulate/guidance.h"
 #include "cli/simulate/hunt.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/seed_run.h"
@@ -25,6 +26,7 @@ struct Command final {
   SeedRunOptions seeds;
   bool has_seed = false;
   bool mutants = false;
+  bool guidance = false;
   bool twin = false;
   bool shrinks = false;  // --shrink-for was given
   MutantTableOptions table;
@@ -77,7 +79,7 @@ int RunCommand(Command& command) {
     mutant::Plant(flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id);
     return ServeTwin(*run);
   }
-  if (command.mutants) {
+  if (command.mutants || command.guidance) {
     std::vector<MutantInfo> chosen = AllMutants();
     if (!flags.mutant.empty()) chosen = {*FindMutant(flags.mutant)};
     MutantTableOptions& table = command.table;
@@ -87,7 +89,9 @@ int RunCommand(Command& command) {
     table.shrink_cpu = Seconds(flags.shrink_seconds);
     table.jobs = flags.jobs;
     table.universe = flags.universe;
-    return PrintMutantTable(chosen, table, *run) > 0 ? 1 : 0;
+    if (command.mutants) return PrintMutantTable(chosen, table, *run) > 0 ? 1 : 0;
+    CompareGuidance(chosen, table, *run);
+    return 0;
   }
   if (!command.has_seed) command.seeds.first = std::random_device{}() % 1'000'000'000;
   return RunSeeds(command.seeds, flags, *run);
@@ -121,6 +125,8 @@ void AddCommand(CLI::App& app, Command& command, CLI::Option*& seed) {
   seed = app.add_option("--seed", command.seeds.first, "The first seed (default: random)");
   app.add_flag("--mutants", command.mutants,
                "Plant each bug in turn; print after how many seeds it is found, and by whom");
+  app.add_flag("--guidance", command.guidance,
+               "Hunt each planted bug at random and guided by coverage, and compare");
   app.add_option("--repeats", command.table.repeats, "With --mutants: hunt each so many times")
       ->check(CLI::Range(1, 100));
   app.add_option("--cpu-each", command.cpu_each,
@@ -132,6 +138,9 @@ void AddCommand(CLI::App& app, Command& command, CLI::Option*& seed) {
   app.add_option("--markdown", command.table.markdown, "With --mutants: write the table there");
   app.add_flag("--require-faults", command.seeds.require_faults,
                "Fail if some class of faults never took effect");
+  app.add_flag(
+      "--require-marks", command.seeds.require_marks,
+      "Fail if some mark (a state that must sometimes be reached) never was; rare ones may");
   app.add_flag("--json", command.seeds.json, "One line of JSON per seed");
   app.add_option("--tape", command.tape, "Replay this tape; with --shrink-for, shrink it again");
   app.add_option("--failures", command.flags.failures, "Where shrunk failures go")

@@ -34,7 +34,7 @@ class Window final : public sim::Recorder {
  public:
   Window(uint64_t first, uint64_t end) : first_(first), end_(end) {}
 
-  void Saw(const sim::EventRecord& event) {
+  void Saw(const sim::World& world, const sim::EventRecord& event) {
     inside_ = event.sequence >= first_ && event.sequence < end_;
     if (!inside_) return;
     const std::string_view kind = sim::NameOf(event.kind);
@@ -42,6 +42,8 @@ class Window final : public sim::Recorder {
         "event %d at %d.%09ds node %d %s key %016x payload %016x", event.sequence,
         event.at.ns / 1'000'000'000, event.at.ns % 1'000'000'000, event.node.value(),
         absl::string_view(kind.data(), kind.size()), event.key, event.payload));
+    const std::string cause = world.Cause();
+    if (!cause.empty()) absl::StrAppend(&lines_.back(), "  by ", cause);
   }
   // Comes right after the event that it is.
   void OnTrace(sim::VirtualTime, const sim::TraceEvent& event) override {
@@ -81,7 +83,8 @@ void AnswerEvents(uint64_t seed, uint64_t first, uint64_t end, const sim::RunOpt
   sim::RunOptions watched = options;
   watched.recorder = &window;
   watched.make_workload = [&](sim::World& world) {
-    world.log().set_observer([&](const sim::EventRecord& event) { window.Saw(event); });
+    world.KeepCauses();
+    world.log().set_observer([&](const sim::EventRecord& event) { window.Saw(world, event); });
     return options.make_workload(world);
   };
   (void)sim::RunSeed(seed, watched);

@@ -1,13 +1,18 @@
 #include "cli/simulate/universe.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/status_macros.h"
+#include "framework/raft/marks.h"
+#include "framework/replica/marks.h"
 #include "framework/store/memory_store.h"
+#include "kv/marks.h"
 #include "kv/testing/kv_sim_workload.h"
 #include "sim/cluster/simulated_store.h"
 #include "sim/profile_text.h"
@@ -48,6 +53,7 @@ class AdaptedWorkload final : public sim::Workload {
     }
     inner_->RunClient(fiber, environment, plan);
   }
+  bool HasFailed() const override { return inner_->HasFailed(); }
   std::optional<checkers::Violation> Check() override { return inner_->Check(); }
   uint64_t invoked() const override { return inner_->invoked(); }
   uint64_t completed() const override { return inner_->completed(); }
@@ -60,6 +66,14 @@ class AdaptedWorkload final : public sim::Workload {
 std::unique_ptr<sim::Workload> MakeKvWorkload(const Adaptation& adaptation) {
   return std::make_unique<AdaptedWorkload>(
       std::make_unique<kv::KvSimWorkload>(kv::KvSimWorkload::Options{}), adaptation);
+}
+
+std::vector<std::string> KnownMarks() {
+  std::vector<std::string> names;
+  for (const marks::Mark& mark : raft::kMarks) names.emplace_back(mark.name);
+  for (const marks::Mark& mark : replica::kMarks) names.emplace_back(mark.name);
+  for (const marks::Mark& mark : kv::kMarks) names.emplace_back(mark.name);
+  return names;
 }
 
 // A profile by name, or a file with one.
@@ -78,6 +92,19 @@ absl::StatusOr<sim::FaultProfile> LoadProfile(const std::string& name) {
 
 }  // namespace
 
+bool IsRareMark(std::string_view mark) {
+  static constexpr std::string_view kRare[] = {
+      raft::kMarkLateSnapshot.name,
+      replica::kMarkAnswerInSnapshot.name,
+      replica::kMarkCompactedPastFollower.name,
+      replica::kMarkLogWaitsForSpace.name,
+      replica::kMarkSnapshotBegunAgain.name,
+      replica::kMarkSnapshotOvertakes.name,
+      replica::kMarkStoreWaitsForSpace.name,
+  };
+  return std::find(std::begin(kRare), std::end(kRare), mark) != std::end(kRare);
+}
+
 absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   sim::RunOptions run;
   ASSIGN_OR_RETURN(run.profile, LoadProfile(options.profile));
@@ -93,6 +120,7 @@ absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options) {
   }
   const Adaptation adaptation{options.store == "memory", options.is_astray};
   run.make_workload = [adaptation](sim::World&) { return MakeKvWorkload(adaptation); };
+  run.marks = KnownMarks();
   run.horizon = options.is_short ? Seconds(15) : Seconds(60);
   run.nodes = options.nodes;
   run.shards = options.shards;

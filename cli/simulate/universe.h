@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "sim/cluster/run.h"
@@ -20,6 +21,9 @@ struct UniverseOptions final {
   uint32_t clients = 4;
   uint32_t operations_per_second = 50;
 };
+
+// Whether a mark takes many hundreds of universes to be reached, so that nobody can insist on it.
+bool IsRareMark(std::string_view mark);
 
 // INVALID_ARGUMENT names the option.
 absl::StatusOr<sim::RunOptions> MakeRunOptions(const UniverseOptions& options);

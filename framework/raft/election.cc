@@ -7,6 +7,7 @@
 #include "framework/base/check.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
+#include "framework/raft/marks.h"
 
 namespace lockstep::raft {
 
@@ -28,6 +29,9 @@ void Raft::Core::TickElection() {
   CHECK(!std::holds_alternative<Leader>(role_));
   if (++election_elapsed_ < election_timeout_) return;
   if (auto* follower = std::get_if<Follower>(&role_)) SetLeader(*follower, NodeId(0));
+  if (const auto* candidate = std::get_if<Candidate>(&role_)) {
+    marks::Sometimes(candidate->ballot != Ballot::kPreVote, kMarkElectionUndecided);
+  }
   if (!CanCampaign()) {
     ResetElectionTimer();
     return;
@@ -40,6 +44,7 @@ void Raft::Core::Tick(Leader& leader) {
     leader.quorum_elapsed = 0;
     // [thesis 6.2] Somebody else may lead by now, and clients should look for him.
     if (!QuorumActive(leader)) {
+      marks::Reach(kMarkLeaderWithoutQuorum);
       BecomeFollower(hard_.term, NodeId(0));
       return;
     }
@@ -158,6 +163,7 @@ VoteReply Raft::Core::MakeVoteReply(const VoteRequest& request, bool granted) co
 void Raft::Core::LearnCommit(Index commit, Term commit_term) {
   if (std::holds_alternative<Leader>(role_)) return;  // counts for itself
   if (commit <= log_.commit() || !log_.Matches(commit, commit_term)) return;
+  marks::Reach(kMarkCommitFromVote);
   log_.CommitTo(commit);
   CHECK_EQ(log_.commit(), commit);
   // What is to be applied may change who votes.
@@ -172,6 +178,7 @@ void Raft::Core::CountVotes() {
     case VoteOutcome::kPending:
       return;
     case VoteOutcome::kLost:
+      marks::Reach(candidate.ballot == Ballot::kPreVote ? kMarkPreVoteLost : kMarkElectionLost);
       BecomeFollower(hard_.term, NodeId(0));
       return;
     case VoteOutcome::kWon:
@@ -187,6 +194,7 @@ void Raft::Core::CountVotes() {
 void Raft::Core::BecomeLeader() {
   CHECK(role() == Role::kCandidate);
   CHECK_EQ(hard_.vote, options_.self);
+  marks::Sometimes(log_.last_index() > log_.commit(), kMarkLeaderInherits);
   Leader fresh;
   fresh.noop = log_.last_index() + 1;
   // Anything before may be a change of configuration. And with the no-op applied, an entry of the
@@ -221,9 +229,12 @@ bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request
   CHECK_GE(envelope.term, hard_.term);
   if (hard_.abstains) return false;
   // [Raft 5.4.1] The election restriction.
-  if (!log_.IsAtMost(request.last_index, request.last_term)) return false;
+  const bool is_behind = !log_.IsAtMost(request.last_index, request.last_term);
+  marks::Sometimes(is_behind, kMarkVoteRefusedByLog);
+  if (is_behind) return false;
   if (request.pre_vote && envelope.term > hard_.term) return true;
   if (hard_.vote == NodeId(0)) return leader() == NodeId(0);
+  marks::Sometimes(hard_.vote != envelope.from, kMarkVoteAlreadyGiven);
   return hard_.vote == envelope.from;
 }
 

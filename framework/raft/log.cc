@@ -6,6 +6,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "framework/raft/marks.h"
 
 namespace lockstep::raft {
 
@@ -97,6 +98,7 @@ Index Log::FirstConflict(const LogSlice& slice) const {
 
 void Log::TruncateFrom(Index index) {
   CHECK_GT(index, commit_) << "a committed entry would be replaced";
+  marks::Sometimes(last_index() >= index, kMarkConflictTruncated);
   while (last_index() >= index) {
     bytes_ -= entries_.back().bytes();
     entries_.pop_back();

@@ -9,6 +9,7 @@
 #include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
+#include "framework/raft/marks.h"
 
 namespace lockstep::raft {
 namespace {
@@ -78,7 +79,10 @@ bool Raft::Core::ApplyTermRule(const Message& message) {
   if (message.term > hard_.term) {
     // [Raft 6, thesis 4.2.3] A server that hears a leader does not let others depose it. It does
     // not even answer, so that a candidate that was cut off cannot spread its term.
-    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader()) return false;
+    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader()) {
+      marks::Reach(kMarkVoteIgnored);
+      return false;
+    }
     // [Raft 5.1]
     if (!IsAboutNextTerm(message.body)) BecomeFollower(message.term, NodeId(0));
   }

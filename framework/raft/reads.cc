@@ -7,6 +7,7 @@
 #include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
+#include "framework/raft/marks.h"
 
 namespace lockstep::raft {
 
@@ -53,6 +54,7 @@ void Raft::Core::AdvanceReads(Leader& leader) {
       CHECK_LE(round.index, log_.commit());
       for (const ReadIndexQueue::Read& read : round.reads) AnswerRead(read, round.index);
     }
+    marks::Sometimes(leader.reads.has_waiting() && !knows_commit, kMarkReadWaitsForTerm);
     if (!leader.reads.has_waiting() || !knows_commit) return;
     leader.reads.StartRound(log_.commit(), options_.self);
     if (leader.reads.Confirmed(configuration_)) continue;
@@ -73,6 +75,7 @@ void Raft::Core::AnswerRead(const ReadIndexQueue::Read& read, Index index) {
 
 void Raft::Core::FailReads(Leader& leader) {
   for (const ReadIndexQueue::Read& read : leader.reads.TakeAll()) {
+    marks::Reach(kMarkReadsFailed);
     if (read.from == options_.self) {
       effects_.reads_failed.push_back(read.id);
     } else {
@@ -115,6 +118,7 @@ void Raft::Core::TickReads(Follower& follower) {
   const auto young = std::find_if(reads.begin(), reads.end(), [&](const ForwardedRead& read) {
     return read.waited < options_.election_ticks;
   });
+  marks::Sometimes(young != reads.begin(), kMarkReadTimedOut);
   for (auto it = reads.begin(); it != young; ++it) effects_.reads_failed.push_back(it->id);
   reads.erase(reads.begin(), young);
 }

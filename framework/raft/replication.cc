@@ -8,6 +8,7 @@
 #include "framework/base/mutant.h"
 #include "framework/raft/core.h"
 #include "framework/raft/log_slice.h"
+#include "framework/raft/marks.h"
 #include "framework/raft/quorum.h"
 
 namespace lockstep::raft {
@@ -21,6 +22,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, AppendRequest& request)
   if (!slice.has_value()) return;  // not from a leader of ours
   // What is committed here agrees with any later leader [Raft 5.4].
   if (slice->prev_index() < log_.commit()) {
+    marks::Reach(kMarkLateAppend);
     slice->DropThrough(log_.commit(), log_.TermAt(log_.commit()));
   }
   const Index last = slice->last_index();
@@ -91,7 +93,9 @@ ProposeRefusal Raft::Core::RefusalToPropose(size_t bytes) const {
   if (leader->transfer_target != NodeId(0)) return ProposeRefusal::kTransferring;
   // A single large proposal is let through when nothing else is uncommitted.
   const bool full = leader->uncommitted_bytes + bytes > options_.uncommitted_bytes_max;
-  if (full && leader->uncommitted_bytes > 0) return ProposeRefusal::kTooMuchUncommitted;
+  const bool too_much = full && leader->uncommitted_bytes > 0;
+  marks::Sometimes(too_much, kMarkTooMuchUncommitted);
+  if (too_much) return ProposeRefusal::kTooMuchUncommitted;
   return ProposeRefusal::kNone;
 }
 
@@ -211,6 +215,7 @@ void Raft::Core::On(Leader& leader, const Envelope& envelope, AppendReply& reply
 
 void Raft::Core::OnRejected(NodeId from, Progress& progress, const AppendReply& reply) {
   if (reply.hint_index > reply.index) return;
+  marks::Reach(kMarkAppendRefused);
   // [Raft 5.3, end] Skip whole terms: our entries of terms after hint_term cannot be in a log that
   // has hint_term at hint_index.
   Index hint = reply.hint_index;
@@ -259,6 +264,7 @@ bool Raft::Core::AdvanceCommit(Leader& leader) {
   // [Raft 5.4.2, fig. 8] An entry of an earlier term on a majority can still be replaced; it is
   // committed only together with one of the own term.
   const bool own_term = log_.TermAt(index) == hard_.term;
+  marks::Sometimes(!own_term, kMarkOldTermNotCounted);
   if (!own_term && !mutant::Enabled(mutant::Id::kM01CommitOldTermByCount)) return false;
   const size_t committed = log_.BytesBetween(before, index);
   CHECK_GE(leader.uncommitted_bytes, committed);

@@ -5,6 +5,7 @@
 #include "framework/base/check.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
+#include "framework/raft/marks.h"
 
 namespace lockstep::raft {
 
@@ -28,6 +29,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
     effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
     reply.index = meta.index;
   } else if (meta.index <= log_.commit()) {
+    marks::Reach(kMarkLateSnapshot);
     reply.index = log_.commit();  // late: we have all that and more
   } else if (log_.Matches(meta.index, meta.term)) {
     // [Raft 7] The log already leads up to it; what follows it stays.
@@ -53,6 +55,7 @@ void Raft::Core::AskForSnapshot(NodeId to, Progress& progress) {
     progress.Hold();
     return;
   }
+  marks::Reach(kMarkSnapshotNeeded);
   progress.BecomeSnapshot(log_.snapshot().index);
   effects_.send_snapshot_to.push_back(to);
 }

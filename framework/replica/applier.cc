@@ -9,6 +9,7 @@
 #include "framework/base/status_macros.h"
 #include "framework/replica/envelope.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -91,6 +92,7 @@ void Applier::Enqueue(std::vector<raft::Entry> entries) {
 
 void Applier::EnqueueInstall(const raft::SnapshotMeta& meta) {
   // Whatever waits is part of the snapshot.
+  marks::Sometimes(!queue_.empty(), kMarkSnapshotOvertakes);
   queue_.clear();
   install_ = meta;
   work_.WakeOne();
@@ -218,6 +220,7 @@ absl::Status Applier::Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransac
   for (;;) {
     absl::Status status = parts_.store.Commit(fiber, std::move(store));
     if (!absl::IsResourceExhausted(status)) return status;
+    marks::Reach(kMarkStoreWaitsForSpace);
     fiber.SleepFor(kStoreRetryPause);
   }
 }
@@ -236,6 +239,7 @@ absl::Status Applier::InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& me
   CHECK_EQ(begin.meta.index, meta.index) << "a staged snapshot under a wrong name";
   RETURN_IF_ERROR(ClearStore(fiber));
   RETURN_IF_ERROR(WriteRows(fiber, *reader, begin.meta));
+  marks::Reach(kMarkSnapshotInstalled);
   return LoadState(fiber);
 }
 

@@ -9,6 +9,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/marks.h"
 
 namespace lockstep::replica {
 namespace {
@@ -122,6 +123,7 @@ Admission ClientSessions::Admit(const Envelope& envelope, const std::string** re
   if (at >= kWindowMax) return Admission::kTooFarAhead;
   if (at < session.results.size() && session.results[at].has_value()) {
     if (mutant::Enabled(mutant::Id::kM71SessionResultForgotten)) return Admission::kNew;
+    marks::Reach(kMarkRetryAnswered);
     *result = &*session.results[at];
     return Admission::kDuplicate;
   }

@@ -13,6 +13,7 @@
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
 #include "framework/replica/log_segments.h"
+#include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -260,6 +261,7 @@ absl::Status Log::Core::WaitingForSpace(Fiber& fiber, const Operation& operation
     const absl::Status status = operation();
     if (out_of_space_ != absl::IsResourceExhausted(status)) {
       out_of_space_ = !out_of_space_;
+      marks::Sometimes(out_of_space_, kMarkLogWaitsForSpace);
       environment_.trace.Emit(runtime::TraceLevel::kWarning, "log.space",
                               {{"full", int{out_of_space_}}});
     }

@@ -12,6 +12,7 @@
 #include "framework/replica/log_read.h"
 #include "framework/replica/log_replay.h"
 #include "framework/replica/log_scan.h"
+#include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -49,6 +50,8 @@ class Recovery final {
         RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
         RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
         tail_unreadable_ = file.UnreadableWithin(segment.end, bytes.size());
+        marks::Sometimes(bytes.find_first_not_of('\0', segment.end) != std::string::npos,
+                         kMarkTornTail);
         newest_bytes_ = std::move(bytes);
         newest_bytes_.resize(segment.end);
       } else {
@@ -107,6 +110,7 @@ class Recovery final {
     }
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
     if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
+    marks::Reach(kMarkDamageRefused);
     return Damaged(Path(sequence), segment.end,
                    absl::StrCat("damaged, although batch ", segment.later->batch, " at offset ",
                                 segment.later->offset, " was written after it"));
@@ -177,6 +181,7 @@ class Recovery final {
   absl::Status WriteAnew(Fiber& fiber, uint64_t sequence) {
     const std::string copy_path = PathIn(directory_, kCopyName);
     ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, copy_path));
+    marks::Sometimes(left_over, kMarkRecoveryInterrupted);
     if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, copy_path));
     {
       ASSIGN_OR_RETURN(const auto copy, disk_.Open(fiber, copy_path, runtime::OpenMode::kCreate));

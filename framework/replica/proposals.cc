@@ -8,6 +8,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/random.h"
 #include "framework/replica/envelope.h"
+#include "framework/replica/marks.h"
 
 namespace lockstep::replica {
 
@@ -78,6 +79,7 @@ void Proposals::ResendAll() {
       if (!pending->done.is_set()) unsent_.push_back(number);
     }
   }
+  marks::Sometimes(!unsent_.empty(), kMarkSentAgain);
   if (!unsent_.empty()) work_.WakeOne();
 }
 
@@ -112,6 +114,7 @@ void Proposals::OnSnapshotInstalled(const ClientSessions& sessions) {
   registered_ = sessions.Knows(session_);
   for (const auto& [number, pending] : pending_) {
     const std::string* result = sessions.Find(session_, number);
+    marks::Sometimes(result != nullptr, kMarkAnswerInSnapshot);
     if (result != nullptr) Finish(*pending, Admission::kDuplicate, *result);
   }
 }

@@ -11,6 +11,7 @@
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -451,6 +452,7 @@ absl::Status Replica::CompactLog(Fiber& fiber) {
   }
   const bool may_compact = !needed || eager || retained > 2 * options_.log_bytes_retained;
   if (flushed.index > raft_->snapshot().index && may_compact) {
+    marks::Sometimes(needed, kMarkCompactedPastFollower);
     raft_->Compact(flushed);
     log_.Compact(options_.group, flushed);
     RETURN_IF_ERROR(snapshots_.RemoveUpTo(fiber, options_.group, flushed.index));

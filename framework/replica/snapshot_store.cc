@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/status_macros.h"
+#include "framework/replica/marks.h"
 
 namespace lockstep::replica {
 namespace {
@@ -102,6 +103,7 @@ absl::StatusOr<std::unique_ptr<SnapshotWriter>> SnapshotStore::Begin(Fiber& fibe
   const std::string path = Path(group, index);
   const std::string temporary = absl::StrCat(path, kTemporarySuffix);
   ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, temporary));
+  marks::Sometimes(left_over, kMarkSnapshotBegunAgain);
   if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, temporary));
   ASSIGN_OR_RETURN(auto file, disk_.Open(fiber, temporary, runtime::OpenMode::kCreate));
   return std::make_unique<SnapshotWriter>(disk_, directory_, path, std::move(file));

@@ -199,11 +199,12 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   ++invoked_;
   const uint64_t began = alarms_.Now();
   const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
+  monitor_.OnCall(id, client.plan.index, recorder_.operations().back().call, request);
   if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
   if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
   NoteForAlarms(began, request, result);
-  if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
+  Record(id, client.plan.universe_ns(), result);
   if (result.error == kNoSpace.text) {
     for (const uint64_t stray : alarms_.Stray()) {
       static_cast<void>(ChangeAlarm(fiber, channel, client, TakeBack(stray)));
@@ -216,8 +217,24 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   for (const checkers::KvOpResult& one : result.response.results) {
     for (const checkers::KvPair& pair : one.kvs) client.seen[pair.key] = pair.value;
   }
-  recorder_.Return(id, client.plan.universe_ns(), std::move(result.response));
   return true;
+}
+
+void KvSimWorkload::Record(uint64_t id, int64_t now, const CallResult& result) {
+  if (result.outcome == CallOutcome::kNothing) recorder_.Refused(id);
+  if (result.outcome == CallOutcome::kAnswered) recorder_.Return(id, now, result.response);
+  if (certain_) return;
+  switch (result.outcome) {
+    case CallOutcome::kNothing:
+      certain_ = monitor_.OnRefused(id);
+      break;
+    case CallOutcome::kUnknown:
+      certain_ = monitor_.OnUnknown(id);
+      break;
+    case CallOutcome::kAnswered:
+      certain_ = monitor_.OnReturn(id, *recorder_.operations()[id - 1].returned, result.response);
+      break;
+  }
 }
 
 bool KvSimWorkload::IsAlarmTurn(const Client& client) {
@@ -303,7 +320,9 @@ std::optional<checkers::Violation> KvSimWorkload::Check() {
   }
   const checkers::KvModel model(history);
   const auto verdict = checkers::CheckLinearizability(model, model.Judged(history), SearchLimits());
-  return verdict.violation;
+  if (verdict.violation) return verdict.violation;
+  // (The monitor judges what the others do, in other words.)
+  return certain_;
 }
 
 }  // namespace lockstep::kv

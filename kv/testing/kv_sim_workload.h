@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkers/kv_history.h"
+#include "checkers/monitors/revision_monitor.h"
 #include "checkers/violation.h"
 #include "framework/base/random.h"
 #include "framework/edge/grpc_client.h"
@@ -25,7 +26,8 @@ namespace lockstep::kv {
 
 // Clients put unique values, read the present and the past, delete, swap in transactions and
 // compact, on a handful of keys. The history must pass the revision certificate and, per key, the
-// search for a linear order. Now and then one raises NOSPACE, tries to put, and takes it back.
+// search for a linear order; while it is made, a monitor says what is certainly wrong already. Now
+// and then one raises NOSPACE, tries to put, and takes it back.
 class KvSimWorkload final : public sim::Workload {
  public:
   struct Options {
@@ -41,6 +43,9 @@ class KvSimWorkload final : public sim::Workload {
   void Configure(replica::NodeOptions& options) override;
   void RunClient(Fiber& fiber, runtime::Environment& environment,
                  const sim::ClientPlan& plan) override;
+  bool HasFailed() const override {
+    return certain_.has_value() || alarms_.violation().has_value();
+  }
   std::optional<checkers::Violation> Check() override;
   uint64_t invoked() const override { return invoked_; }
   uint64_t completed() const override { return completed_; }
@@ -66,6 +71,8 @@ class KvSimWorkload final : public sim::Workload {
   static Duration ThinkTime(Client& client);
   // Now and then another node is asked, which may know less.
   static edge::GrpcChannel& ChooseChannel(runtime::Environment& environment, Client& client);
+  // What the operation came to, for the history and the monitor.
+  void Record(uint64_t id, int64_t now, const CallResult& result);
   // One operation, recorded. False: try another node.
   bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client,
               const checkers::KvRequest& request);
@@ -86,6 +93,8 @@ class KvSimWorkload final : public sim::Workload {
 
   Options options_;
   checkers::KvRecorder recorder_;
+  checkers::RevisionMonitor monitor_;
+  std::optional<checkers::Violation> certain_;  // the first that the monitor found
   AlarmLog alarms_;
   uint64_t invoked_ = 0;
   uint64_t completed_ = 0;

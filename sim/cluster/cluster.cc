@@ -148,6 +148,8 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   const FaultRates& rates = world_.rates();
   options.raft.saves_commit = shape_.saves_commit;
   options.raft.append_bytes_max = rates.append_bytes_max;
+  options.raft.uncommitted_bytes_max = shape_.uncommitted_bytes_max;
+  options.client_port.budget.response_bytes_max = shape_.response_bytes_max;
   options.raft.inflight_messages_max = rates.inflight_messages_max;
   options.raft.committed_bytes_max = rates.committed_bytes_max;
   options.compaction_interval = Nanoseconds(static_cast<int64_t>(rates.compaction_ns));
@@ -355,6 +357,32 @@ bool Cluster::Converged() {
     applied = status.applied;
   }
   return true;
+}
+
+uint64_t Cluster::AbstractState() {
+  std::vector<replica::ReplicaStatus> replicas;
+  raft::Term newest;
+  raft::Index committed;
+  for (auto& node : nodes_) {
+    replica::Replica* replica = ReplicaOf(*node);
+    if (replica == nullptr) continue;
+    replicas.push_back(replica->status());
+    newest = std::max(newest, replicas.back().term);
+    committed = std::max(committed, replicas.back().commit);
+  }
+  // Nothing, one, some, many.
+  const auto much = [](uint64_t distance) { return std::min<uint64_t>((distance + 7) / 8, 3); };
+  std::vector<uint64_t> states;
+  for (const replica::ReplicaStatus& one : replicas) {
+    const uint64_t terms_behind = std::min<uint64_t>(newest - one.term, 2);
+    states.push_back(KeyOf(static_cast<uint64_t>(one.role), one.leader == NodeId(0) ? 0 : 1,
+                           terms_behind, much(committed - one.commit),
+                           much(one.commit - one.applied), much(one.last_index - one.commit)));
+  }
+  std::sort(states.begin(), states.end());
+  uint64_t hash = states.size();
+  for (const uint64_t state : states) hash = KeyOf(hash, state);
+  return hash;
 }
 
 std::string Cluster::DescribeProgress() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checkers/violation.h"
+#include "framework/base/limits.h"
 #include "framework/replica/node.h"
 #include "sim/cluster/durable_image.h"
 #include "sim/cluster/member_operator.h"
@@ -34,6 +35,9 @@ struct ClusterShape final {
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
   bool saves_commit = true;
+  // What may be uncommitted at a leader, and what its clients may make a node hold.
+  uint64_t uncommitted_bytes_max = raft::Options{}.uncommitted_bytes_max;
+  uint64_t response_bytes_max = limits::kResponseBytesHeldMax;
   // Promises of a replica between two full readings of its durable image.
   uint64_t image_period = 64;
 };
@@ -65,6 +69,8 @@ class Cluster final : private OperatedCluster {
   bool must_converge() const { return shape_.spares > 0 || !nemesis_->core().empty(); }
   // Those who have to be whole run, and their replicas have applied the same index.
   bool Converged();
+  // See RunControl::AbstractState.
+  uint64_t AbstractState();
   // What keeps the cluster from having converged, in words.
   std::string DescribeProgress();
   // Compares the contents of those replicas' stores, and asks each state machine for its

@@ -322,7 +322,11 @@ void Nemesis::StepClock(uint64_t target, uint64_t count) {
 void Nemesis::FreezeClock(uint64_t target, uint64_t count) {
   const uint64_t lasts = world_.draws().LogUniform("nemesis.freeze_lasts", KeyOf(target, count),
                                                    100'000'000, 10'000'000'000, 100'000'000);
-  nodes_[target]->clock().FreezeWall(Nanoseconds(static_cast<int64_t>(lasts)));
+  if (Percent("nemesis.freeze_monotonic", target, count, 40)) {
+    nodes_[target]->clock().FreezeMonotonic(Nanoseconds(static_cast<int64_t>(lasts / 4)));
+  } else {
+    nodes_[target]->clock().FreezeWall(Nanoseconds(static_cast<int64_t>(lasts)));
+  }
   Plan("nemesis.clock_freeze", world_.rates().clock_freeze_every_ns, &Nemesis::FreezeClock, target,
        count + 1);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/limits.h"
 
 namespace lockstep::sim {
 namespace {
@@ -30,6 +31,12 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   // Without the hint, writes that concern terms and votes are rare enough to be forgotten.
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
+  // A node with hardly any memory to spare refuses, or lets wait.
+  if (draws.Chance("shape.short_of_memory", 0, kMillion / 6)) {
+    shape.uncommitted_bytes_max = draws.LogUniform("shape.uncommitted", 0, 100, 5'000, 5'000);
+    shape.response_bytes_max =
+        limits::kResponseRoomBytes * draws.Range("shape.response_rooms", 0, 1, 4, 4);
+  }
   // (A tape may ask for more.)
   shape.image_period = draws.Given("shape.image_period", 0, shape.image_period, shape.image_period);
   return shape;
@@ -71,12 +78,13 @@ class Run final : public RunControl {
     While([&] { return start_ + horizon_ * 2 / 3; }, never);
     cluster_.Heal();
     While([&] { return start_ + horizon_ * 5 / 6; }, never);
+    if (HasFailed()) return FirstViolation();
     cluster_.StopClients();
     const bool must = cluster_.must_converge();
     const bool whole =
         While([&] { return start_ + horizon_ + options_.recovery_limit; },
               [&] { return cluster_.clients_done() && (!must || cluster_.Converged()); });
-    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    if (HasFailed()) return FirstViolation();
     // Beyond the fault budget nobody has to be alive; what was answered must be true all the same.
     if (!must) return workload_.Check();
     if (!whole) {
@@ -85,11 +93,12 @@ class Run final : public RunControl {
           "cluster"};
     }
     if (auto violation = cluster_.CompareStates()) return violation;
-    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
-    return workload_.Check();
+    return FirstViolation();
   }
 
   VirtualTime now() const override { return world_.now(); }
+
+  uint64_t AbstractState() override { return cluster_.AbstractState(); }
 
   void GoFresh(uint64_t salt) override {
     world_.GoFresh(salt, options_.profile);
@@ -99,10 +108,19 @@ class Run final : public RunControl {
   }
 
  private:
+  bool HasFailed() const {
+    return cluster_.oracle().violation().has_value() || workload_.HasFailed();
+  }
+  // What replicas did wrong is the cause of what clients saw.
+  std::optional<checkers::Violation> FirstViolation() {
+    if (cluster_.oracle().violation()) return cluster_.oracle().violation();
+    return workload_.Check();
+  }
+
   // Runs until `done`, the limit, or a violation.
   template <typename Limit, typename Done>
   bool While(const Limit& limit, const Done& done) {
-    while (!cluster_.oracle().violation() && world_.now() < limit()) {
+    while (!HasFailed() && world_.now() < limit()) {
       if (done()) return true;
       if (options_.on_look) options_.on_look(*this);
       const VirtualTime stop = std::min(limit(), world_.now() + options_.look_interval);
@@ -143,6 +161,8 @@ RunResult RunSeed(uint64_t seed, const RunOptions& options, const Tape* replay) 
   result.process_failures = cluster.process_failures();
   result.shards = shape.shards;
   result.faults = world.faults();
+  for (const std::string& mark : options.marks) result.marks[mark] = 0;
+  for (const auto& [mark, count] : world.marks()) result.marks[std::string(mark)] += count;
   result.tape = world.draws().tape();
   if (replay != nullptr) result.unused_entries = world.draws().unused_replay_entries();
   if (result.violation) {

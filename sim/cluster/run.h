@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ class RunControl {
   // From here on the tape is no longer followed: everything is drawn, from the seed and the salt,
   // and the run gets the whole horizon.
   virtual void GoFresh(uint64_t salt) = 0;
+  // What the replicas are to each other, leaving out how far they are and who is who.
+  virtual uint64_t AbstractState() = 0;
 };
 
 struct RunOptions final {
@@ -47,6 +50,8 @@ struct RunOptions final {
   Recorder* recorder = nullptr;
   std::function<std::unique_ptr<Workload>(World&)> make_workload;
   StoreOpenerFactory open_stores;
+  // Names of the marks that universes like this one have to reach now and then.
+  std::vector<std::string> marks;
 };
 
 struct RunResult final {
@@ -64,6 +69,8 @@ struct RunResult final {
   bool is_double = false;
   Duration cpu{0};
   FaultCounters faults;
+  // How often each mark was reached (framework/base/marks.h); those that were expected are there.
+  std::map<std::string, uint64_t> marks;
   std::vector<uint64_t> checkpoints;
   Tape tape;
   // Of the replayed tape: what no decision asked for.

@@ -43,8 +43,11 @@ class Workload {
   // One client's life; returns when plan.go_on() says no. May suspend.
   virtual void RunClient(Fiber& fiber, runtime::Environment& environment,
                          const ClientPlan& plan) = 0;
-  // Called once, after the last client has returned and the cluster is whole again: the verdict on
-  // everything that was recorded.
+  // Whether what was recorded so far is certainly wrong. Asked now and then while the run goes on;
+  // it ends then, and Check says what is wrong.
+  virtual bool HasFailed() const { return false; }
+  // Called once, after the last client has returned and the cluster is whole again, or when
+  // HasFailed says so: the verdict on everything that was recorded.
   virtual std::optional<checkers::Violation> Check() = 0;
 
   // Operations that were invoked, and those with a known outcome.

@@ -215,9 +215,27 @@ TEST(NodeClock, AFrozenWallClockStandsStillAndThenIsRight) {
   clock.FreezeWall(Seconds(2));
   u.world.RunFor(Seconds(1));
   EXPECT_EQ(clock.Wall().ns, before.ns);
-  EXPECT_EQ(clock.Monotonic() - mono, Seconds(1)) << "the monotonic clock never stands still";
+  EXPECT_EQ(clock.Monotonic() - mono, Seconds(1)) << "the other one goes on";
   u.world.RunFor(Seconds(2));
   EXPECT_EQ(clock.Wall().ns - before.ns, 3'000'000'000);
+}
+
+TEST(NodeClock, AFrozenMonotonicClockIsBehindFromThenOn) {
+  CalmUniverse u(1);
+  NodeClock& clock = u.node(1).clock();
+  const WallTime wall = clock.Wall();
+  const MonoTime mono = clock.Monotonic();
+  clock.FreezeMonotonic(Seconds(2));
+  u.world.RunFor(Milliseconds(500));
+  clock.FreezeMonotonic(Seconds(1));
+  u.world.RunFor(Milliseconds(500));
+  EXPECT_EQ(clock.Monotonic(), mono);
+  EXPECT_EQ(clock.Wall().ns - wall.ns, 1'000'000'000) << "the other one goes on";
+  EXPECT_LE(clock.ToVirtual(mono), u.world.now());
+  EXPECT_EQ(clock.ToVirtual(mono + Seconds(1)), u.world.now() + Seconds(3));
+  u.world.RunFor(Seconds(4));
+  EXPECT_EQ(clock.Monotonic() - mono, Seconds(2));
+  EXPECT_EQ(clock.Wall().ns - wall.ns, 5'000'000'000);
 }
 
 TEST(NodeClock, ToVirtualIsTheFirstInstantThatIsLateEnough) {

@@ -18,5 +18,6 @@ expect "^FAIL determinism"
 expect "checkpoints agree up to event 0 "
 expect "^  both  event "
 # The first divergent event, as each side has it, and they are not the same.
+expect "^  usual event .*  by fiber "
 [ "$(sed -n 's/^  usual //p' out)" != "$(sed -n 's/^  odd   //p' out)" ] || fail "both sides are the same"
 echo "all is well"

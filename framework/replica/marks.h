@@ -1,0 +1,34 @@
+// What simulated replicas have to go through now and then; see framework/base/marks.h.
+#ifndef LOCKSTEP_FRAMEWORK_REPLICA_MARKS_H_
+#define LOCKSTEP_FRAMEWORK_REPLICA_MARKS_H_
+
+#include <array>
+
+#include "framework/base/marks.h"
+
+namespace lockstep::replica {
+
+using marks::Mark;
+
+inline constexpr Mark kMarkRetryAnswered{"replica.retry_answered_from_session"};
+inline constexpr Mark kMarkSentAgain{"replica.proposals_sent_again"};
+inline constexpr Mark kMarkAnswerInSnapshot{"replica.answer_found_in_snapshot"};
+inline constexpr Mark kMarkSnapshotInstalled{"replica.snapshot_installed"};
+inline constexpr Mark kMarkSnapshotOvertakes{"replica.snapshot_overtakes_entries"};
+inline constexpr Mark kMarkSnapshotBegunAgain{"replica.snapshot_begun_again"};
+inline constexpr Mark kMarkCompactedPastFollower{"replica.compacted_past_follower"};
+inline constexpr Mark kMarkTornTail{"replica.torn_tail_cut"};
+inline constexpr Mark kMarkDamageRefused{"replica.damage_refused"};
+inline constexpr Mark kMarkRecoveryInterrupted{"replica.recovery_interrupted"};
+inline constexpr Mark kMarkLogWaitsForSpace{"replica.log_waits_for_space"};
+inline constexpr Mark kMarkStoreWaitsForSpace{"replica.store_waits_for_space"};
+
+inline constexpr std::array kMarks = {
+    kMarkRetryAnswered,         kMarkSentAgain,         kMarkAnswerInSnapshot,
+    kMarkSnapshotInstalled,     kMarkSnapshotOvertakes, kMarkSnapshotBegunAgain,
+    kMarkCompactedPastFollower, kMarkTornTail,          kMarkDamageRefused,
+    kMarkRecoveryInterrupted,   kMarkLogWaitsForSpace,  kMarkStoreWaitsForSpace};
+
+}  // namespace lockstep::replica
+
+#endif  // LOCKSTEP_FRAMEWORK_REPLICA_MARKS_H_
