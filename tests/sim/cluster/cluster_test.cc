@@ -188,6 +188,52 @@ TEST(Cluster, BeyondTheBudgetAnswersAreStillTrue) {
   EXPECT_GT(lost, 15u);
 }
 
+// Knows after some answers that the rest need not be awaited.
+class SoonWrong final : public Workload {
+ public:
+  explicit SoonWrong(std::unique_ptr<Workload> inner) : inner_(std::move(inner)) {}
+
+  void Configure(replica::NodeOptions& options) override { inner_->Configure(options); }
+  void RunClient(Fiber& fiber, runtime::Environment& environment, const ClientPlan& plan) override {
+    inner_->RunClient(fiber, environment, plan);
+  }
+  bool HasFailed() const override { return inner_->completed() >= 50; }
+  std::optional<checkers::Violation> Check() override {
+    return checkers::Violation{"toy", "fifty answers", "client"};
+  }
+  uint64_t invoked() const override { return inner_->invoked(); }
+  uint64_t completed() const override { return inner_->completed(); }
+
+ private:
+  std::unique_ptr<Workload> inner_;
+};
+
+TEST(Cluster, ARunEndsWhereItsHistoryIsCertainlyWrong) {
+  RunOptions options = CounterOptions();
+  options.profile = CalmProfile();
+  options.make_workload = [make = options.make_workload](World& world) {
+    return std::make_unique<SoonWrong>(make(world));
+  };
+  const RunResult result = RunSeed(1, options);
+  ASSERT_TRUE(result.violation);
+  EXPECT_EQ(result.violation->oracle, "toy");
+  EXPECT_LT(result.completed, 70u);
+  EXPECT_LT(result.virtual_time, options.horizon / 2);
+}
+
+TEST(Cluster, MarksThatWereExpectedAndReachedAreCounted) {
+  RunOptions options = CounterOptions();
+  options.marks = {"raft.vote_refused_by_log", "nobody.reaches_this"};
+  std::map<std::string, uint64_t> marks;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    for (const auto& [mark, count] : RunSeed(seed, options).marks) marks[mark] += count;
+  }
+  EXPECT_GT(marks["raft.vote_refused_by_log"], 0u);
+  EXPECT_GT(marks["raft.late_append"], 0u) << "counted, although nobody expected it";
+  ASSERT_TRUE(marks.contains("nobody.reaches_this"));
+  EXPECT_EQ(marks["nobody.reaches_this"], 0u);
+}
+
 TEST(Cluster, NodesWhoseDisksRotAreWholeInTheEnd) {
   RunOptions options = CounterOptions();
   options.profile = *ProfileNamed("rot");
@@ -198,132 +244,87 @@ TEST(Cluster, NodesWhoseDisksRotAreWholeInTheEnd) {
     rot += result.faults.of(FaultClass::kBitRot) + result.faults.of(FaultClass::kLatentSector);
   }
   EXPECT_GT(rot, 0u);
-  // Knows after some answers that the rest need not be awaited.
-  class SoonWrong final : public Workload {
-   public:
-    explicit SoonWrong(std::unique_ptr<Workload> inner) : inner_(std::move(inner)) {}
+}
 
-    void Configure(replica::NodeOptions& options) override { inner_->Configure(options); }
-    void RunClient(Fiber& fiber, runtime::Environment& environment,
-                   const ClientPlan& plan) override {
-      inner_->RunClient(fiber, environment, plan);
-    }
-    bool HasFailed() const override { return inner_->completed() >= 50; }
-    std::optional<checkers::Violation> Check() override {
-      return checkers::Violation{"toy", "fifty answers", "client"};
-    }
-    uint64_t invoked() const override { return inner_->invoked(); }
-    uint64_t completed() const override { return inner_->completed(); }
+TEST(Cluster, SameSeedSameUniverse) {
+  const RunResult first = RunSeed(7, CounterOptions());
+  const RunResult again = RunSeed(7, CounterOptions());
+  EXPECT_EQ(first.hash, again.hash);
+  EXPECT_EQ(first.events, again.events);
+  EXPECT_NE(first.hash, RunSeed(8, CounterOptions()).hash);
+}
 
-   private:
-    std::unique_ptr<Workload> inner_;
+TEST(Replay, OfAWholeTapeIsTheSameUniverse) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const RunResult first = RunSeed(seed, CounterOptions());
+    const RunResult again = RunSeed(seed, CounterOptions(), &first.tape);
+    EXPECT_EQ(first.hash, again.hash) << "seed " << seed;
+    EXPECT_EQ(first.tape.entries.size(), again.tape.entries.size()) << "seed " << seed;
+    EXPECT_EQ(again.unused_entries, 0u) << "seed " << seed;
+  }
+}
+
+// The tape without the entries for which `drop` returns true.
+template <typename Drop>
+Tape Without(const Tape& tape, const Drop& drop) {
+  Tape shorter = tape;
+  std::erase_if(shorter.entries, drop);
+  return shorter;
+}
+
+TEST(Replay, ATurnThatIsTakenAwayLeavesTheOthers) {
+  // Calm: where disasters strike, what one call less changes may keep a client from its later
+  // turns.
+  RunOptions options = CounterOptions();
+  options.profile = CalmProfile();
+  const RunResult whole = RunSeed(3, options);
+  const auto third = [](const TapeEntry& entry) {
+    return entry.stream == StreamId("client.turn") && entry.key == 1 && entry.ordinal == 2;
   };
+  const Tape shorter = Without(whole.tape, third);
+  ASSERT_EQ(shorter.entries.size() + 1, whole.tape.entries.size());
+  const RunResult result = RunSeed(3, options, &shorter);
+  EXPECT_EQ(result.invoked + 1, whole.invoked);
+}
 
-  TEST(Cluster, ARunEndsWhereItsHistoryIsCertainlyWrong) {
-    RunOptions options = CounterOptions();
-    options.profile = CalmProfile();
-    options.make_workload = [make = options.make_workload](World& world) {
-      return std::make_unique<SoonWrong>(make(world));
-    };
-    const RunResult result = RunSeed(1, options);
-    ASSERT_TRUE(result.violation);
-    EXPECT_EQ(result.violation->oracle, "toy");
-    EXPECT_LT(result.completed, 70u);
-    EXPECT_LT(result.virtual_time, options.horizon / 2);
-  }
+TEST(Replay, WithoutTurnsClientsDoNothing) {
+  const RunResult whole = RunSeed(3, CounterOptions());
+  const Tape silent = Without(
+      whole.tape, [](const TapeEntry& entry) { return entry.stream == StreamId("client.turn"); });
+  EXPECT_EQ(RunSeed(3, CounterOptions(), &silent).invoked, 0u);
+}
 
-  TEST(Cluster, MarksThatWereExpectedAndReachedAreCounted) {
-    RunOptions options = CounterOptions();
-    options.marks = {"raft.vote_refused_by_log", "nobody.reaches_this"};
-    std::map<std::string, uint64_t> marks;
-    for (uint64_t seed = 1; seed <= 5; ++seed) {
-      for (const auto& [mark, count] : RunSeed(seed, options).marks) marks[mark] += count;
-    }
-    EXPECT_GT(marks["raft.vote_refused_by_log"], 0u);
-    EXPECT_GT(marks["raft.late_append"], 0u) << "counted, although nobody expected it";
-    ASSERT_TRUE(marks.contains("nobody.reaches_this"));
-    EXPECT_EQ(marks["nobody.reaches_this"], 0u);
-  }
+TEST(Replay, ATapeMaySayThatFewerWillDo) {
+  Tape tape;
+  tape.seed = 5;
+  tape.entries = {{StreamId("shape.nodes"), 0, 0, 1},
+                  {StreamId("shape.clients"), 0, 0, 1},
+                  {StreamId("shape.horizon"), 0, 0, 2'000'000'000},
+                  {StreamId("client.turn"), 0, 0, 1'500'000'000}};
+  const RunResult result = RunSeed(5, CounterOptions(), &tape);
+  EXPECT_FALSE(result.violation) << *result.violation;
+  EXPECT_EQ(result.completed, 1u);
+  EXPECT_LT(result.virtual_time, Seconds(3));
+  EXPECT_EQ(result.unused_entries, 0u);
+}
 
-  TEST(Cluster, SameSeedSameUniverse) {
-    const RunResult first = RunSeed(7, CounterOptions());
-    const RunResult again = RunSeed(7, CounterOptions());
-    EXPECT_EQ(first.hash, again.hash);
-    EXPECT_EQ(first.events, again.events);
-    EXPECT_NE(first.hash, RunSeed(8, CounterOptions()).hash);
+// The oracle that first complains within so many universes with the bug; "" if none does.
+std::string WhoNotices(mutant::Id bug, uint64_t seeds) {
+  mutant::Plant(bug);
+  std::string oracle;
+  for (uint64_t seed = 1; seed <= seeds && oracle.empty(); ++seed) {
+    const RunResult result = RunSeed(seed, CounterOptions());
+    if (result.violation) oracle = result.violation->oracle;
   }
+  mutant::Plant(mutant::Id::kNone);
+  return oracle;
+}
 
-  TEST(Replay, OfAWholeTapeIsTheSameUniverse) {
-    for (uint64_t seed = 1; seed <= 10; ++seed) {
-      const RunResult first = RunSeed(seed, CounterOptions());
-      const RunResult again = RunSeed(seed, CounterOptions(), &first.tape);
-      EXPECT_EQ(first.hash, again.hash) << "seed " << seed;
-      EXPECT_EQ(first.tape.entries.size(), again.tape.entries.size()) << "seed " << seed;
-      EXPECT_EQ(again.unused_entries, 0u) << "seed " << seed;
-    }
-  }
-
-  // The tape without the entries for which `drop` returns true.
-  template <typename Drop>
-  Tape Without(const Tape& tape, const Drop& drop) {
-    Tape shorter = tape;
-    std::erase_if(shorter.entries, drop);
-    return shorter;
-  }
-
-  TEST(Replay, ATurnThatIsTakenAwayLeavesTheOthers) {
-    // Calm: where disasters strike, what one call less changes may keep a client from its later
-    // turns.
-    RunOptions options = CounterOptions();
-    options.profile = CalmProfile();
-    const RunResult whole = RunSeed(3, options);
-    const auto third = [](const TapeEntry& entry) {
-      return entry.stream == StreamId("client.turn") && entry.key == 1 && entry.ordinal == 2;
-    };
-    const Tape shorter = Without(whole.tape, third);
-    ASSERT_EQ(shorter.entries.size() + 1, whole.tape.entries.size());
-    const RunResult result = RunSeed(3, options, &shorter);
-    EXPECT_EQ(result.invoked + 1, whole.invoked);
-  }
-
-  TEST(Replay, WithoutTurnsClientsDoNothing) {
-    const RunResult whole = RunSeed(3, CounterOptions());
-    const Tape silent = Without(
-        whole.tape, [](const TapeEntry& entry) { return entry.stream == StreamId("client.turn"); });
-    EXPECT_EQ(RunSeed(3, CounterOptions(), &silent).invoked, 0u);
-  }
-
-  TEST(Replay, ATapeMaySayThatFewerWillDo) {
-    Tape tape;
-    tape.seed = 5;
-    tape.entries = {{StreamId("shape.nodes"), 0, 0, 1},
-                    {StreamId("shape.clients"), 0, 0, 1},
-                    {StreamId("shape.horizon"), 0, 0, 2'000'000'000},
-                    {StreamId("client.turn"), 0, 0, 1'500'000'000}};
-    const RunResult result = RunSeed(5, CounterOptions(), &tape);
-    EXPECT_FALSE(result.violation) << *result.violation;
-    EXPECT_EQ(result.completed, 1u);
-    EXPECT_LT(result.virtual_time, Seconds(3));
-    EXPECT_EQ(result.unused_entries, 0u);
-  }
-
-  // The oracle that first complains within so many universes with the bug; "" if none does.
-  std::string WhoNotices(mutant::Id bug, uint64_t seeds) {
-    mutant::Plant(bug);
-    std::string oracle;
-    for (uint64_t seed = 1; seed <= seeds && oracle.empty(); ++seed) {
-      const RunResult result = RunSeed(seed, CounterOptions());
-      if (result.violation) oracle = result.violation->oracle;
-    }
-    mutant::Plant(mutant::Id::kNone);
-    return oracle;
-  }
-
-  TEST(Cluster, PlantedBugsAreNoticedByTheirOracles) {
-    EXPECT_EQ(WhoNotices(mutant::Id::kM16ApplyBeforeSync, 10), "durability ledger");
-    EXPECT_EQ(WhoNotices(mutant::Id::kM11PagingSkipsEntry, 60), "state machine safety");
-    EXPECT_EQ(WhoNotices(mutant::Id::kM71SessionResultForgotten, 60), "counter");
-  }
+TEST(Cluster, PlantedBugsAreNoticedByTheirOracles) {
+  EXPECT_EQ(WhoNotices(mutant::Id::kM16ApplyBeforeSync, 10), "durability ledger");
+  EXPECT_EQ(WhoNotices(mutant::Id::kM11PagingSkipsEntry, 60), "state machine safety");
+  EXPECT_EQ(WhoNotices(mutant::Id::kM71SessionResultForgotten, 60), "counter");
+}
 
 }  // namespace
 }  // namespace lockstep::sim
