@@ -100,6 +100,8 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   rocksdb::Options rocks = ToRocksOptions(options);
   rocks.create_if_missing = false;
   rocks.create_missing_column_families = false;
+  // A database that is open for reading alone has nobody to delete in the background.
+  rocks.avoid_unnecessary_blocking_io = false;
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < ColumnNames().size(); ++i) {
     columns.emplace_back(ColumnNames()[i], ToColumnOptions(rocks, static_cast<Column>(i)));
