@@ -31,6 +31,7 @@ DurabilityLedger::Found DurabilityLedger::OnRecovered(NodeId node, GroupId group
     if (Found found = CompareLogs(key, known->second, state)) return found;
   }
   Mirror fresh;
+  if (state.hard_state.abstains) fresh.vouched = Vouched(mirrors_[key]);
   fresh.hard_state = state.hard_state;
   TakeSnapshot(state.snapshot, fresh);
   TakeEntries(state.entries, fresh);
@@ -43,6 +44,15 @@ void DurabilityLedger::OnDurable(NodeId node, GroupId group, const raft::Persist
   if (persist.snapshot) TakeSnapshot(*persist.snapshot, mirror);
   TakeEntries(persist.entries, mirror);
   if (persist.hard_state) mirror.hard_state = *persist.hard_state;
+  if (!mirror.hard_state.abstains) mirror.vouched.clear();
+}
+
+std::map<Index, DurabilityLedger::Fact> DurabilityLedger::Vouched(const Mirror& mirror) {
+  std::map<Index, Fact> vouched = mirror.vouched;
+  for (size_t i = 0; i < mirror.facts.size(); ++i) {
+    vouched[mirror.base + 1 + i] = mirror.facts[i];
+  }
+  return vouched;
 }
 
 void DurabilityLedger::TakeSnapshot(const raft::SnapshotMeta& snapshot, Mirror& mirror) {
@@ -127,6 +137,7 @@ DurabilityLedger::Found DurabilityLedger::CompareLogs(Key key, const Mirror& mir
     return Make(key, absl::StrCat("reported ", Describe(reported), " durable; the disk holds ",
                                   Describe(found)));
   }
+  if (found.abstains) return std::nullopt;
   const Index end = image.snapshot.index + image.entries.size();
   for (Index index = std::max(mirror.base, image.snapshot.index) + 1; index <= mirror.last();
        ++index) {
@@ -154,6 +165,8 @@ bool DurabilityLedger::Holds(NodeId node, GroupId group, Index index, Term term)
   const auto at = mirrors_.find({node, group});
   if (at == mirrors_.end()) return false;
   const Mirror& mirror = at->second;
+  const auto vouched = mirror.vouched.find(index);
+  if (vouched != mirror.vouched.end() && vouched->second.term == term) return true;
   if (index <= mirror.base) return mirror.base_term >= term;
   return index <= mirror.last() && mirror.facts[index - mirror.base - 1].term == term;
 }

@@ -5,6 +5,9 @@
 // promise that leaves the node with the mirror, and now and then the mirror with what an
 // independent reader finds in the durable image of the disk.
 //
+// A log may go back to an earlier state of its own if its node abstains from then on: its votes and
+// its term stay, and what it held counts as long as it abstains.
+//
 // Promises: a granted vote and a candidacy (term and vote), an accepted append (log up to an index,
 // and the term), and a commit (the entry is durable at a quorum). Nothing here suspends.
 #ifndef LOCKSTEP_CHECKERS_DURABILITY_LEDGER_H_
@@ -72,11 +75,15 @@ class DurabilityLedger final {
     raft::Index base;
     raft::Term base_term;
     std::vector<Fact> facts;
+    // While it abstains: what it held before its log went back. Nobody is elected against these
+    // with its help, which is as good as holding them.
+    std::map<raft::Index, Fact> vouched;
     uint64_t promises = 0;
     raft::Index last() const { return base + facts.size(); }
   };
 
   static void TakeEntries(const std::vector<raft::Entry>& entries, Mirror& mirror);
+  static std::map<raft::Index, Fact> Vouched(const Mirror& mirror);
   static void TakeSnapshot(const raft::SnapshotMeta& snapshot, Mirror& mirror);
   Found CheckVote(Key key, const Mirror& mirror, raft::Term term, NodeId candidate) const;
   Found CheckAppend(Key key, const Mirror& mirror, raft::Term term, raft::Index index) const;

@@ -30,6 +30,7 @@ struct Command final {
 Command AddServe(CLI::App& root, const std::vector<std::string>& environment);
 std::vector<Command> AddKv(CLI::App& root);
 Command AddStatus(CLI::App& root);
+Command AddInspect(CLI::App& root);
 std::vector<Command> AddMember(CLI::App& root);
 Command AddLeader(CLI::App& root);
 Command AddVersion(CLI::App& root);

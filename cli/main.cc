@@ -32,6 +32,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   std::vector<Command> commands = AddKv(app);
   commands.push_back(AddServe(app, environment));
   commands.push_back(AddStatus(app));
+  commands.push_back(AddInspect(app));
   for (Command& command : AddMember(app)) commands.push_back(std::move(command));
   commands.push_back(AddLeader(app));
   commands.push_back(AddSim(app));

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/replica/group_client.h"
 #include "kv/kv_machine.h"
 
@@ -68,6 +69,15 @@ class GroupBackend final : public Backend {
     status.is_learner = std::find(learners.begin(), learners.end(), self_) != learners.end();
     status.store_bytes = StoreBytes(fiber);
     status.live_bytes = status.store_bytes;
+    if (known->awaits_state) {
+      status.errors.emplace_back("the state of this member is being fetched from the leader");
+    }
+    if (known->abstains) {
+      status.errors.emplace_back("the log of this member lost a part and has no vote meanwhile");
+    }
+    if (known->no_space) {
+      status.errors.push_back(absl::StrCat("memberID:", self_.value(), " alarm:NOSPACE "));
+    }
     return status;
   }
 

@@ -310,10 +310,11 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
              backend_.Query(fiber, EncodeCommand(CommandKind::kState, ""),
                             Consistency::kSerializable, Deadline(fiber, request)),
              &known);
-  if (!queried.ok()) return queried;
-  etcdserverpb::StatusResponse status;
-  if (!Parse(known, status)) return ToGrpcStatus(kMalformed);
   const NodeStatus node = backend_.Status(fiber);
+  // A member whose state is lost says so.
+  if (!queried.ok() && node.errors.empty()) return queried;
+  etcdserverpb::StatusResponse status;
+  if (queried.ok() && !Parse(known, status)) return ToGrpcStatus(kMalformed);
   status.set_version(options_.version);
   status.set_storageversion(options_.version);
   status.set_dbsize(node.store_bytes);

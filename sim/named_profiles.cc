@@ -54,6 +54,23 @@ kill_every_ns 90% 3s 30s 0
 power_loss_percent 90% 50 95 0
 )";
 
+// Damage that nodes have to mend, as often as they can: logs are short, and every start reads them.
+constexpr std::string_view kRot = R"(
+base default
+damage_every_ns 100% 300ms 2s 0
+misdirected_ppm off
+lost_node_every_ns off
+disk_swap_every_ns off
+kill_every_ns 100% 1s 6s 0
+power_loss_percent 90% 50 95 0
+down_ns 100% 10ms 1s 500ms
+compaction_ns 100% 20ms 200ms 100ms
+core_only off
+fault_point_site_percent 100% 50 100 0
+fault_point_fire_percent 100% 10 40 0
+partition_every_ns off
+)";
+
 constexpr std::string_view kClock = R"(
 base default
 clock_offset_ns 100% 1s 60s 0
@@ -86,6 +103,7 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"default", "everything in moderation, each class in a share of the universes", ""},
       {"storm", "crashes, restarts and cuts, faster than the cluster recovers", kStorm},
       {"disk", "slow, full, failing and rotting disks, power losses", kDisk},
+      {"rot", "a minority of disks rots all the time, and mends itself", kRot},
       {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
       {"membership", "members are added, removed, promoted, demoted, replaced and wiped",
        kMembership},

@@ -40,7 +40,10 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM91OutgoingHalfForgotten, "M91", "joint: only the new half is counted"},
       {Id::kM92RemovedStillCounted, "M92", "who was removed stays a voter"},
       {Id::kM93PromotedWithoutCatchingUp, "M93", "who is added votes at once"},
-      {Id::kM95ReloadedCertificateUnused, "M95", "replaced TLS credentials are not used"},
+      {Id::kM95LostStateTakenForApplied, "M95", "an empty store counts as what the log begins at"},
+      {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once"},
+      {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged"},
+      {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
   };
   return all;
 }

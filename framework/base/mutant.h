@@ -51,7 +51,10 @@ enum class Id : int {
   kM91OutgoingHalfForgotten = 91,         // raft: joint, only the new voters are counted
   kM92RemovedStillCounted = 92,           // replica: who was removed stays a voter
   kM93PromotedWithoutCatchingUp = 93,     // replica: who is added votes, whatever it holds
-  kM95ReloadedCertificateUnused = 95,     // edge: credentials that were replaced are still used
+  kM95LostStateTakenForApplied = 95,      // replica: an empty store counts as the log's beginning
+  kM96RepairedLogVotesTooEarly = 96,      // raft: a log that went back votes at once
+  kM97NoSpaceAcknowledged = 97,           // replica: a batch without space counts as durable
+  kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
 };
 
 // Whether the given bug is planted in this run.

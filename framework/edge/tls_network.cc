@@ -96,8 +96,8 @@ absl::StatusOr<std::unique_ptr<TlsNetwork>> TlsNetwork::Open(Fiber& fiber,
 absl::Status TlsNetwork::Load(Fiber& fiber) {
   ASSIGN_OR_RETURN(TlsCredentials credentials, options_.load(fiber));
   if (context_ != nullptr && credentials == credentials_) return absl::OkStatus();
-  // Planted bug M95: what was loaded first stays.
-  if (context_ != nullptr && mutant::Enabled(mutant::Id::kM95ReloadedCertificateUnused)) {
+  // Planted bug M98: what was loaded first stays.
+  if (context_ != nullptr && mutant::Enabled(mutant::Id::kM98ReloadedCertificateUnused)) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(context_, TlsContext::Make(credentials, options_.policy));

@@ -104,7 +104,8 @@ class OrderedStore {
   virtual absl::Status StartCompaction() = 0;
   // Approximate bytes of live files and of what is in memory, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;
-  // Not OK after a write error: nothing more is written; reopen the store.
+  // Not OK after a write error: nothing more is written; reopen the store. Nor after a failed read;
+  // DATA_LOSS if it met damage: the store is not to be used any more.
   virtual absl::Status health() const = 0;
 };
 

@@ -51,6 +51,15 @@ struct Leader final {
   size_t uncommitted_bytes = 0;
 };
 
+// How far an abstaining node has caught up: with the leader of `term`, whose log went up to
+// `target` after this core was made. Everything that this node ever acknowledged and that may be
+// committed is in that log up to there (docs/decisions/0011).
+struct CatchUp final {
+  Term term;
+  Index target;  // 0: not told yet
+  Index matched;
+};
+
 // Who sent a message, and in which term.
 struct Envelope final {
   NodeId from;
@@ -176,6 +185,12 @@ class Raft::Core final {
   // --- snapshot.cc ------------------------------------------------------------------------------
   void On(Follower& follower, const Envelope& envelope, InstallSnapshot& request);
   void AskForSnapshot(NodeId to, Progress& progress);
+  // The follower lost its state, not its log.
+  void OfferSnapshot(NodeId to, Progress& progress, Index at_least);
+  // The log agrees with the leader's up to `index`; the end of abstaining, once that is enough.
+  void NoteMatched(Index index);
+  void NoteLeaderEnd(Index last_index);
+  void EndAbstaining();
 
   // --- invariants.cc ----------------------------------------------------------------------------
   void CheckRole(const Follower& follower) const;
@@ -189,6 +204,7 @@ class Raft::Core final {
   const Options options_;
   HardState hard_;  // commit is filled in when it is saved
   HardState saved_;
+  CatchUp catch_up_;  // while hard_.abstains
   Log log_;
   PendingWrites writes_;
   Configuration configuration_;

@@ -83,8 +83,8 @@ void Raft::Core::LostLeader(NodeId leader) {
 // ------------------------------------------------------------------------------------
 
 bool Raft::Core::CanCampaign() const {
-  if (!IsVoter(configuration_, options_.self)) return false;
-  // A snapshot is being installed.
+  if (!IsVoter(configuration_, options_.self) || hard_.abstains) return false;
+  // A snapshot is being installed, or the state is lost.
   if (log_.applied() < log_.snapshot().index) return false;
   // A configuration that is committed and not yet applied here: the election would count by an old
   // one, which the rest may have left two steps behind.
@@ -227,6 +227,7 @@ bool Raft::Core::HasLiveLeader() const {
 
 bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request) const {
   CHECK_GE(envelope.term, hard_.term);
+  if (hard_.abstains) return false;
   // [Raft 5.4.1] The election restriction.
   const bool is_behind = !log_.IsAtMost(request.last_index, request.last_term);
   marks::Sometimes(is_behind, kMarkVoteRefusedByLog);

@@ -15,6 +15,7 @@ void Raft::Core::CheckInvariants() const {
   CHECK_GE(hard_.term, saved_.term);
   CHECK_EQ(hard_.term, saved_.term) << "a term that nobody was asked to save";
   CHECK_EQ(hard_.vote, saved_.vote) << "a vote that nobody was asked to save";
+  CHECK_EQ(hard_.abstains, saved_.abstains) << "nobody was asked to save that it abstains";
   CHECK_LE(writes_.durable(), log_.last_index());
   CHECK_LE(log_.handed(), std::max(writes_.durable(), log_.snapshot().index));
   CHECK_GE(election_timeout_, 1u);
@@ -31,6 +32,7 @@ void Raft::Core::CheckRole(const Follower& follower) const {
 }
 
 void Raft::Core::CheckRole(const Candidate& candidate) const {
+  CHECK(!hard_.abstains && !log_.state_lost());
   candidate.votes.CheckInvariants();
   CHECK(candidate.votes.Outcome() == VoteOutcome::kPending);
   CHECK_LT(election_elapsed_, election_timeout_);
@@ -44,6 +46,7 @@ void Raft::Core::CheckRole(const Candidate& candidate) const {
 }
 
 void Raft::Core::CheckRole(const Leader& leader) const {
+  CHECK(!hard_.abstains && !log_.state_lost());
   CHECK_EQ(hard_.vote, options_.self);
   CHECK(IsVoter(configuration_, options_.self));
   leader.reads.CheckInvariants();

@@ -14,11 +14,11 @@ Log::Log(SnapshotMeta snapshot, std::vector<Entry> entries, Index commit, Index 
     : snapshot_(std::move(snapshot)),
       entries_(std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end())),
       applied_(applied),
-      handed_(applied),
-      unsaved_from_(last_index() + 1) {
-  CHECK_GE(applied, snapshot_.index);
+      handed_(std::max(applied, snapshot_.index)),
+      unsaved_from_(last_index() + 1),
+      state_lost_(applied < snapshot_.index) {
   CHECK_LE(applied, last_index());
-  commit_ = std::min(std::max(commit, applied), last_index());
+  commit_ = std::min(std::max(commit, handed_), last_index());
   for (const Entry& entry : entries_) bytes_ += entry.bytes();
   CheckInvariants();
   CheckContent();
@@ -150,12 +150,30 @@ void Log::Restore(const SnapshotMeta& snapshot) {
   handed_ = snapshot.index;
   unsaved_from_ = snapshot.index + 1;
   unsaved_snapshot_ = true;
+  state_lost_ = false;
+}
+
+void Log::Rebase(const SnapshotMeta& snapshot) {
+  CHECK(state_lost_);
+  CHECK(Matches(snapshot.index, snapshot.term));
+  CHECK_EQ(handed_bytes_, 0u);
+  DropThrough(snapshot);
+  commit_ = std::max(commit_, snapshot.index);
+  handed_ = snapshot.index;
+  unsaved_from_ = snapshot.index + 1;
+  unsaved_snapshot_ = true;
+  state_lost_ = false;
 }
 
 void Log::Compact(const SnapshotMeta& snapshot) {
   CHECK_LE(snapshot.index, applied_);
   if (snapshot.index <= snapshot_.index) return;
+  DropThrough(snapshot);
+}
+
+void Log::DropThrough(const SnapshotMeta& snapshot) {
   CHECK_EQ(snapshot.term, TermAt(snapshot.index));
+  if (snapshot.index == snapshot_.index) return;
   const int64_t timestamp_ns = std::max(snapshot.timestamp_ns, At(snapshot.index).timestamp_ns);
   const auto count = static_cast<ptrdiff_t>(snapshot.index - snapshot_.index);
   for (auto it = entries_.begin(); it != entries_.begin() + count; ++it) bytes_ -= it->bytes();
@@ -180,6 +198,7 @@ UnsavedLog Log::TakeUnsaved() {
 std::vector<Entry> Log::HandOver(Index limit, size_t bytes_max) {
   CHECK_GE(handed_, snapshot_.index);
   std::vector<Entry> entries;
+  if (state_lost_) return entries;
   const Index end = std::min(limit, commit_);
   if (handed_ < end) entries.reserve(std::min<size_t>(end - handed_, 1024));
   while (handed_ < end) {
@@ -207,6 +226,7 @@ void Log::AppliedTo(Index index) {
 void Log::CheckInvariants() const {
   CHECK_LE(snapshot_.index, handed_);
   CHECK_LE(applied_, handed_);
+  if (state_lost_) CHECK_EQ(handed_, snapshot_.index);
   CHECK_LE(handed_, commit_);
   CHECK_LE(commit_, last_index());
   CHECK_LE(unsaved_from_, last_index() + 1);

@@ -25,15 +25,18 @@ struct UnsavedLog final {
 // Invariants:
 //   1. entries_[i].index == snapshot_.index + 1 + i; terms and timestamps do not fall.
 //   2. snapshot_.index <= handed_ <= commit_ <= last_index(); applied_ <= handed_.
-//      (applied_ < snapshot_.index only while a snapshot is being installed.)
+//      (applied_ < snapshot_.index only while a snapshot is being installed, or if the state is
+//      lost: then nothing is handed over until a snapshot replaces it.)
 //   3. Nothing at or below commit_ is ever replaced.
-//   4. unsaved_from_ > commit_ at the time when it was set; everything from it on is to be saved.
+//   4. unsaved_from_ > commit_ at the time when it was set (but for Rebase); everything from it on
+//   is
+//      to be saved.
 //   5. bytes_ is the sum over entries_; handed_bytes_ the sum over (applied_, handed_].
 // A resource of the core. Does not suspend.
 class Log final {
  public:
-  // REQUIRES: the entries follow the snapshot; snapshot.index <= applied <= last index. `commit` is
-  // a hint: it is brought into [applied, last index].
+  // REQUIRES: the entries follow the snapshot; applied <= last index. `commit` is a hint: it is
+  // brought into [applied, last index]. applied < snapshot.index: the state is lost.
   Log(SnapshotMeta snapshot, std::vector<Entry> entries, Index commit, Index applied);
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -47,6 +50,8 @@ class Log final {
   Index handed() const { return handed_; }
   size_t bytes() const { return bytes_; }
   const SnapshotMeta& snapshot() const { return snapshot_; }
+  // Nobody has the state that the log continues.
+  bool state_lost() const { return state_lost_; }
 
   // REQUIRES: snapshot().index <= index <= last_index().
   Term TermAt(Index index) const;
@@ -76,6 +81,9 @@ class Log final {
 
   // Replaces everything. REQUIRES: snapshot.index > commit().
   void Restore(const SnapshotMeta& snapshot);
+  // The lost state comes back as this snapshot; the entries behind it stay and are saved again with
+  // it. REQUIRES: state_lost(); Matches(snapshot.index, snapshot.term).
+  void Rebase(const SnapshotMeta& snapshot);
   // Drops entries up to snapshot.index. REQUIRES: snapshot.index <= applied().
   void Compact(const SnapshotMeta& snapshot);
 
@@ -97,6 +105,7 @@ class Log final {
   // The first entry of the slice that this log lacks or contradicts; behind the slice if none.
   Index FirstConflict(const LogSlice& slice) const;
   void TruncateFrom(Index index);
+  void DropThrough(const SnapshotMeta& snapshot);
 
   SnapshotMeta snapshot_;
   std::deque<Entry> entries_;
@@ -105,6 +114,7 @@ class Log final {
   Index handed_;
   Index unsaved_from_;
   bool unsaved_snapshot_ = false;
+  bool state_lost_ = false;
   size_t bytes_ = 0;
   size_t handed_bytes_ = 0;
 };

@@ -49,6 +49,8 @@ struct AppendReply final {
   // Rejected only: where the follower's log may still match, to skip whole terms at once.
   Index hint_index;
   Term hint_term;
+  // Rejected only: the log went back, so what was acknowledged earlier is no longer there.
+  bool log_lost = false;
 };
 
 // Leader to one follower. `commit` never exceeds what the follower is known to match. `read`
@@ -56,10 +58,14 @@ struct AppendReply final {
 struct Heartbeat final {
   Index commit;
   uint64_t read = 0;
+  Index last_index{};  // of the leader's log, for followers that lost a part of theirs
 };
 
 struct HeartbeatReply final {
   uint64_t read = 0;
+  // Not 0: the state machine is lost, although the log is not; a snapshot of at least this index
+  // would mend it.
+  Index wants_snapshot{};
 };
 
 // Leader's driver to a follower's core, after the snapshot's data has been received and is durable

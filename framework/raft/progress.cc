@@ -69,6 +69,16 @@ bool Progress::Rejected(Index index, Index hint) {
   return true;
 }
 
+bool Progress::LogLost(Index index, Index hint) {
+  CHECK_LE(hint, index);
+  if (state_ == State::kSnapshot) return false;
+  if (index > match_) return Rejected(index, hint);
+  match_ = Index(0);
+  BecomeProbe();
+  next_ = hint + 1;
+  return true;
+}
+
 void Progress::Hold() {
   CHECK(state_ != State::kSnapshot);
   BecomeProbe();
@@ -108,6 +118,7 @@ void Progress::BecomeSnapshot(Index pending) {
 }
 
 void Progress::SnapshotDone(Index index) {
+  snapshot_offered_ = false;
   if (state_ != State::kSnapshot) return;
   pending_snapshot_ = index;
   BecomeProbe();

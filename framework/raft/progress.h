@@ -65,6 +65,9 @@ class Progress final {
   bool Accepted(Index index);
   // It refused an append after `index`, and may agree at `hint`. False if the refusal is stale.
   bool Rejected(Index index, Index hint);
+  // It refused an append after `index` because it lost a part of its log, and may agree at `hint`:
+  // what it accepted earlier does not count any more. False if the refusal is stale.
+  bool LogLost(Index index, Index hint);
   // Sends nothing before the next sign of life.
   void Hold();
   // It answered a heartbeat: what was sent may have been lost, so let one message through.
@@ -73,8 +76,11 @@ class Progress final {
   void BecomeProbe();
   // It needs a snapshot up to at least `pending`.
   void BecomeSnapshot(Index pending);
+  // It is sent a snapshot that it asked for, while appends go on. Until SnapshotDone.
+  void OfferSnapshot() { snapshot_offered_ = true; }
+  bool snapshot_offered() const { return snapshot_offered_; }
   // The snapshot at `index` has been delivered, or has not (0). Waits for a sign of life either
-  // way.
+  // way, unless it was only offered.
   void SnapshotDone(Index index);
 
   void CheckInvariants() const;
@@ -97,6 +103,7 @@ class Progress final {
   Index pending_snapshot_;
   bool probe_sent_ = false;
   bool recently_active_ = false;
+  bool snapshot_offered_ = false;
   bool was_active_ = false;  // in the span before
   std::deque<Inflight> inflight_;
   size_t inflight_bytes_ = 0;

@@ -14,6 +14,12 @@
 namespace lockstep::raft {
 namespace {
 
+// Planted bug M96: a log that went back votes as if it had lost nothing.
+HardState MayVote(HardState state) {
+  if (mutant::Enabled(mutant::Id::kM96RepairedLogVotesTooEarly)) state.abstains = false;
+  return state;
+}
+
 // Messages that only the leader of their term sends.
 bool IsFromLeader(const MessageBody& body) {
   return std::holds_alternative<AppendRequest>(body) || std::holds_alternative<Heartbeat>(body) ||
@@ -31,8 +37,8 @@ bool IsAboutNextTerm(const MessageBody& body) {
 
 Raft::Core::Core(const Options& options, InitialState initial)
     : options_(options),
-      hard_(initial.hard_state),
-      saved_(initial.hard_state),
+      hard_(MayVote(initial.hard_state)),
+      saved_(hard_),
       log_(std::move(initial.snapshot), std::move(initial.entries), initial.hard_state.commit,
            initial.applied),
       writes_(log_.last_index()),
@@ -164,7 +170,8 @@ Effects Raft::Core::TakeEffects() {
 void Raft::Core::IssueWrite() {
   hard_.commit = log_.commit();
   UnsavedLog unsaved = log_.TakeUnsaved();
-  const bool ballot_changed = hard_.term != saved_.term || hard_.vote != saved_.vote;
+  const bool ballot_changed =
+      hard_.term != saved_.term || hard_.vote != saved_.vote || hard_.abstains != saved_.abstains;
   const bool log_changed = unsaved.snapshot.has_value() || !unsaved.entries.empty();
   const bool commit_due = std::exchange(must_save_commit_, false) && hard_.commit != saved_.commit;
   if (!ballot_changed && !log_changed && !commit_due) return;
@@ -178,10 +185,12 @@ void Raft::Core::IssueWrite() {
   }
   persist.snapshot = std::move(unsaved.snapshot);
   persist.entries = std::move(unsaved.entries);
-  if (ballot_changed || commit_due || (options_.saves_commit && hard_ != saved_)) {
-    persist.hard_state = hard_;
+  // In every write: if another one is damaged, this one still tells the vote.
+  persist.hard_state = hard_;
+  if (!options_.saves_commit && !ballot_changed && !commit_due) {
+    persist.hard_state->commit = saved_.commit;
   }
-  saved_ = hard_;
+  saved_ = *persist.hard_state;
   CHECK(!effects_.persist.has_value());
   effects_.persist = std::move(persist);
 }
@@ -335,8 +344,11 @@ const Configuration& Raft::configuration() const { return core_->configuration()
 std::vector<PeerStatus> Raft::Peers() const { return core_->Peers(); }
 size_t Raft::log_bytes() const { return core_->log().bytes(); }
 HardState Raft::hard_state() const {
-  return HardState{core_->hard().term, core_->hard().vote, core_->log().commit()};
+  HardState state = core_->hard();
+  state.commit = core_->log().commit();
+  return state;
 }
+bool Raft::state_lost() const { return core_->log().state_lost(); }
 void Raft::CheckInvariants() const { core_->CheckInvariants(); }
 
 }  // namespace lockstep::raft

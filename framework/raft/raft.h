@@ -41,8 +41,9 @@ struct Options final {
   bool saves_commit = true;
 };
 
-// What the driver recovered. `applied` is what the state machine has durably applied: at least
-// snapshot.index, at most the last index.
+// What the driver recovered. `applied` is what the state machine has durably applied, at most the
+// last index. Less than snapshot.index: the state is lost, and the core asks a leader for another;
+// until then it keeps its log and votes, but hands nothing over and does not campaign.
 struct InitialState final {
   HardState hard_state;
   SnapshotMeta snapshot;       // index 0: none; its configuration is the bootstrap configuration
@@ -124,6 +125,8 @@ class Raft final {
   std::vector<PeerStatus> Peers() const;       // empty unless leader
   size_t log_bytes() const;                    // of the entries in memory
   HardState hard_state() const;
+  // The state machine's state is lost and no snapshot has come yet.
+  bool state_lost() const;
 
   // Aborts if a local invariant is broken. Called after every step in simulations.
   void CheckInvariants() const;

@@ -33,6 +33,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, AppendRequest& request)
     reply.index = request.prev_index;
     reply.hint_index = log_.LastWithTermAtMost(request.prev_index, request.prev_term);
     reply.hint_term = reply.hint_index == Index(0) ? Term(0) : log_.TermAt(reply.hint_index);
+    reply.log_lost = hard_.abstains;
     SendAfterPersist(envelope.from, reply);
     return;
   }
@@ -40,15 +41,47 @@ void Raft::Core::On(Follower&, const Envelope& envelope, AppendRequest& request)
   // Only up to the end of what was just compared: behind it the log may still hold entries of an
   // old leader.
   log_.CommitTo(std::min({request.commit, last, log_.last_index()}));
+  NoteMatched(last);
   AppendReply reply;
   reply.index = last;
   SendAfterPersist(envelope.from, reply);
 }
 
 void Raft::Core::On(Follower&, const Envelope& envelope, Heartbeat& heartbeat) {
-  log_.CommitTo(std::min(heartbeat.commit, log_.last_index()));
+  if (hard_.abstains) {
+    // The leader may still believe that this log has what it lost, and what is here instead may be
+    // something else.
+    NoteLeaderEnd(heartbeat.last_index);
+  } else {
+    log_.CommitTo(std::min(heartbeat.commit, log_.last_index()));
+  }
+  HeartbeatReply reply;
+  reply.read = heartbeat.read;
+  if (log_.state_lost()) reply.wants_snapshot = log_.snapshot().index;
   // Says only that this term is not over yet, which no write has to confirm.
-  SendNow(envelope.from, HeartbeatReply{heartbeat.read});
+  SendNow(envelope.from, reply);
+}
+
+// --- follower: after damage to the log
+// ----------------------------------------------------------------
+
+void Raft::Core::NoteLeaderEnd(Index last_index) {
+  if (!hard_.abstains || last_index == Index(0)) return;
+  if (catch_up_.term != hard_.term) catch_up_ = {hard_.term, Index(0), Index(0)};
+  if (catch_up_.target == Index(0)) catch_up_.target = last_index;
+  EndAbstaining();
+}
+
+void Raft::Core::NoteMatched(Index index) {
+  if (!hard_.abstains) return;
+  if (catch_up_.term != hard_.term) catch_up_ = {hard_.term, Index(0), Index(0)};
+  catch_up_.matched = std::max(catch_up_.matched, index);
+  EndAbstaining();
+}
+
+void Raft::Core::EndAbstaining() {
+  if (catch_up_.target == Index(0) || catch_up_.matched < catch_up_.target) return;
+  hard_.abstains = false;
 }
 
 // --- leader: new entries
@@ -141,6 +174,7 @@ void Raft::Core::SendHeartbeat(const Leader& leader, NodeId to, const Progress& 
   heartbeat.commit = std::min(log_.commit(), progress.match());
   if (mutant::Enabled(mutant::Id::kM06CommitBeyondMatch)) heartbeat.commit = log_.commit();
   heartbeat.read = leader.reads.round();
+  heartbeat.last_index = log_.last_index();
   SendNow(to, heartbeat);
 }
 
@@ -189,7 +223,9 @@ void Raft::Core::OnRejected(NodeId from, Progress& progress, const AppendReply& 
     hint = log_.LastWithTermAtMost(hint, reply.hint_term);
   }
   CHECK_LE(hint, reply.hint_index);
-  if (progress.Rejected(reply.index, hint)) SendAppends(from, progress);
+  const bool again =
+      reply.log_lost ? progress.LogLost(reply.index, hint) : progress.Rejected(reply.index, hint);
+  if (again) SendAppends(from, progress);
 }
 
 void Raft::Core::On(Leader& leader, const Envelope& envelope, HeartbeatReply& reply) {
@@ -198,6 +234,7 @@ void Raft::Core::On(Leader& leader, const Envelope& envelope, HeartbeatReply& re
   Progress& progress = found->second;
   progress.set_recently_active(true);
   progress.Alive();
+  if (reply.wants_snapshot > Index(0)) OfferSnapshot(envelope.from, progress, reply.wants_snapshot);
   const Index next = progress.next();
   SendAppends(envelope.from, progress);
   // What was sent may be lost. An append behind it all is refused then, which starts a probe.

@@ -19,7 +19,16 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
   const SnapshotMeta& meta = request.meta;
   if (meta.index == Index(0) || meta.term == Term(0) || meta.term > envelope.term) return;
   AppendReply reply;
-  if (meta.index <= log_.commit()) {
+  if (log_.state_lost() && meta.index < log_.snapshot().index) return;  // leaves a gap to our log
+  if (log_.state_lost() && log_.Matches(meta.index, meta.term)) {
+    // The log is as good as it was, and keeps what was acknowledged.
+    CheckConfiguration(meta.configuration);
+    log_.Rebase(meta);
+    configuration_ = meta.configuration;
+    effects_.install_snapshot = meta;
+    effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
+    reply.index = meta.index;
+  } else if (meta.index <= log_.commit()) {
     marks::Reach(kMarkLateSnapshot);
     reply.index = log_.commit();  // late: we have all that and more
   } else if (log_.Matches(meta.index, meta.term)) {
@@ -35,18 +44,28 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
     reply.index = meta.index;
   }
   CHECK_LE(reply.index, log_.last_index());
+  NoteMatched(reply.index);
   SendAfterPersist(envelope.from, reply);
 }
 
 void Raft::Core::AskForSnapshot(NodeId to, Progress& progress) {
   CHECK_LE(progress.next(), log_.snapshot().index);
   // A silent follower would not take it. It is asked for when it answers again.
-  if (!progress.recently_active()) {
+  if (!progress.recently_active() || progress.snapshot_offered()) {
     progress.Hold();
     return;
   }
   marks::Reach(kMarkSnapshotNeeded);
   progress.BecomeSnapshot(log_.snapshot().index);
+  effects_.send_snapshot_to.push_back(to);
+}
+
+void Raft::Core::OfferSnapshot(NodeId to, Progress& progress, Index at_least) {
+  if (progress.state() == Progress::State::kSnapshot || progress.snapshot_offered()) return;
+  // What the follower's log starts behind is more than what this node could send.
+  if (log_.applied() < at_least) return;
+  // Entries go on meanwhile: its log is whole, and may be needed to commit them.
+  progress.OfferSnapshot();
   effects_.send_snapshot_to.push_back(to);
 }
 

@@ -27,6 +27,10 @@ struct HardState final {
   Term term;
   NodeId vote;  // 0: none in this term
   Index commit;
+  // The log went back to an earlier state of its own, because what came later is damaged. Until it
+  // has caught up with a leader this node neither votes nor campaigns: what it acknowledged and
+  // lost must not be outvoted with its help (docs/decisions/0011).
+  bool abstains = false;
 
   bool operator==(const HardState&) const = default;
 };

@@ -55,28 +55,34 @@ absl::Status Applier::Recover(Fiber& fiber, const raft::SnapshotMeta& log_start)
   RETURN_IF_ERROR(LoadState(fiber));
   if (applied_.index >= log_start.index) return absl::OkStatus();
   // The log starts behind a snapshot that the store does not hold yet: the crash came between.
-  if (absl::Status status = InstallSnapshot(fiber, log_start); !status.ok()) {
-    return absl::DataLossError(absl::StrCat(
-        "group ", parts_.group.value(), ": the log starts after index ", log_start.index.value(),
-        " but the state ends at ", applied_.index.value(), " (", status.message(), ")"));
-  }
-  return absl::OkStatus();
+  const absl::Status installed = InstallSnapshot(fiber, log_start);
+  if (absl::IsNotFound(installed) || absl::IsDataLoss(installed)) return Forget(fiber);
+  return installed;
+}
+
+// Neither the store nor a staged snapshot has what the log continues.
+absl::Status Applier::Forget(Fiber& fiber) {
+  RETURN_IF_ERROR(ClearStore(fiber));
+  return LoadState(fiber);
 }
 
 absl::Status Applier::LoadState(Fiber& fiber) {
   auto view = parts_.store.Snapshot();
   ASSIGN_OR_RETURN(auto row, view->Get(fiber, Column::kSystem, kAppliedKey));
+  raft::SnapshotMeta reached;
   if (row) {
-    ASSIGN_OR_RETURN(applied_, wire::DecodeSnapshotMeta(*row));
+    ASSIGN_OR_RETURN(reached, wire::DecodeSnapshotMeta(*row));
   } else {
     // Nothing was ever flushed, or an installation was cut short: whatever the log starts with.
-    applied_ = {};
-    applied_.configuration = bootstrap_;
+    reached.configuration = bootstrap_;
   }
   RETURN_IF_ERROR(sessions_.Load(fiber, *view));
   RETURN_IF_ERROR(members_.Load(fiber, *view));
+  RETURN_IF_ERROR(parts_.machine.Load(fiber, *view));
+  // Last: until then nobody reads this state.
+  applied_ = std::move(reached);
   ShowMembers();
-  return parts_.machine.Load(fiber, *view);
+  return absl::OkStatus();
 }
 
 void Applier::Enqueue(std::vector<raft::Entry> entries) {

@@ -69,7 +69,8 @@ class Applier final {
   Applier(const Parts& parts, raft::Configuration bootstrap, MemberList members = {});
 
   // Reads what the store holds; finishes the installation of a snapshot up to `log_start` that a
-  // crash interrupted. DATA_LOSS: the log starts after what the store holds.
+  // crash interrupted. If the store ends before `log_start` and no such snapshot is staged, the
+  // state is lost: it is cleared away, and applied() is less than log_start.index.
   absl::Status Recover(Fiber& fiber, const raft::SnapshotMeta& log_start);
 
   // The next committed entries. Does not suspend.
@@ -79,6 +80,9 @@ class Applier final {
 
   // Applies until something fails. The status says what; the replica must stop then.
   absl::Status Run(Fiber& fiber);
+
+  // Planted bug M95.
+  void PretendApplied(const raft::SnapshotMeta& meta) { applied_ = meta; }
 
   // What is visible in the store.
   const raft::SnapshotMeta& applied() const { return applied_; }
@@ -99,6 +103,7 @@ class Applier final {
   absl::Status Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store);
   absl::Status ClearStore(Fiber& fiber);
   absl::Status LoadState(Fiber& fiber);
+  absl::Status Forget(Fiber& fiber);
   absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);
 
   Parts parts_;

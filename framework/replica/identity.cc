@@ -54,7 +54,7 @@ absl::Status Compare(const Identity& found, const Identity& expected) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
+absl::StatusOr<Identity> ReadFile(Fiber& fiber, runtime::Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
   std::string text(kBytesMax, '\0');
   ASSIGN_OR_RETURN(const size_t n, file->Read(fiber, 0, absl::MakeSpan(text)));
@@ -113,6 +113,11 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
+                                      const std::string& directory) {
+  return ReadFile(fiber, disk, directory + kName);
+}
+
 absl::StatusOr<bool> IsClaimed(Fiber& fiber, runtime::Disk& disk, const std::string& directory) {
   return disk.Exists(fiber, directory + kName);
 }
@@ -124,7 +129,7 @@ absl::StatusOr<Identity> ClaimDirectory(Fiber& fiber, runtime::Disk& disk,
   ASSIGN_OR_RETURN(const bool claimed, IsClaimed(fiber, disk, directory));
   Identity identity = wanted;
   if (claimed) {
-    ASSIGN_OR_RETURN(identity, ReadIdentity(fiber, disk, path));
+    ASSIGN_OR_RETURN(identity, ReadIdentity(fiber, disk, directory));
     RETURN_IF_ERROR(Compare(identity, wanted));
   }
   if (!claimed || identity.format_version < Identity::kFormatVersion) {

@@ -40,6 +40,10 @@ struct Identity final {
 std::string EncodeIdentity(const Identity& identity);
 absl::Status DecodeIdentity(const std::string& text, Identity* identity);
 
+// Whose `directory` it is. NOT_FOUND, DATA_LOSS. Suspends.
+absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
+                                      const std::string& directory);
+
 // Claims the shard's `directory` for `wanted`, durably, or checks that it is its own, and returns
 // what it is claimed for: the id and the initial members are then those of the first claim. Creates
 // it. FAILED_PRECONDITION: it belongs to another cluster or node, has another number of shards, or

@@ -11,6 +11,7 @@
 #include "framework/replica/log_format.h"
 #include "framework/replica/log_keeper.h"
 #include "framework/replica/log_recovery.h"
+#include "framework/replica/log_repair.h"
 #include "framework/replica/log_segments.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
@@ -105,6 +106,7 @@ absl::Status Log::Core::Open(Fiber& fiber, std::map<GroupId, RecoveredGroup>* re
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, options_.directory));
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, ParentOf(options_.directory)));
   ASSIGN_OR_RETURN(RecoveredLog log, RecoverLog(fiber, disk, options_.directory, identity_));
+  RETURN_IF_ERROR(SetSegmentsAside(fiber, disk, options_.directory, log.outdated));
   segments_ = std::move(log.segments);
   last_batch_ = log.last_batch;
   // Never behind a tail of unknown history: each incarnation begins a segment of its own.
@@ -243,6 +245,10 @@ absl::Status Log::Core::WriteAndSync(Fiber& fiber) {
   // fail for.
   if (!written.ok() && mutant::Enabled(mutant::Id::kM23SyncFailureRetried)) {
     written = file_->DataSync(fiber);
+  }
+  // Planted bug M97: what found no space is acknowledged all the same.
+  if (absl::IsResourceExhausted(written) && mutant::Enabled(mutant::Id::kM97NoSpaceAcknowledged)) {
+    return absl::OkStatus();
   }
   return written;
 }

@@ -44,10 +44,13 @@ struct SegmentHeader final {
   uint64_t node;
   uint64_t sequence;     // of the segment; from 1, without gaps
   uint64_t first_batch;  // written only after all earlier batches were durable
-  uint64_t reserved;     // 0
+  uint64_t flags;        // kBeginsAnew, or 0
   uint64_t checksum;     // of all before
 };
 static_assert(sizeof(SegmentHeader) == 64 && offsetof(SegmentHeader, checksum) == 56);
+
+// The segment's first batch is all that there is of the log: what is in older segments is void.
+inline constexpr uint64_t kBeginsAnew = 1;
 
 struct BatchHeader final {
   uint32_t magic;
@@ -85,6 +88,12 @@ inline SegmentHeader MakeSegmentHeader(const LogIdentity& identity, uint64_t seq
   header.first_batch = first_batch;
   header.checksum = HeaderChecksum(header, 0);
   return header;
+}
+
+// Whether the header is intact and begins the log anew.
+inline bool BeginsAnew(const SegmentHeader& header, uint64_t sequence) {
+  return header.checksum == HeaderChecksum(header, 0) && header.sequence == sequence &&
+         (header.flags & kBeginsAnew) != 0;
 }
 
 inline BatchHeader MakeBatchHeader(uint64_t place_seed, uint64_t batch, std::string_view body) {

@@ -10,6 +10,10 @@
 
 namespace lockstep::replica {
 
+namespace {
+constexpr size_t kHeaderPageBytes = 4096;
+}  // namespace
+
 using runtime::File;
 using runtime::OpenMode;
 
@@ -109,6 +113,10 @@ absl::Status SegmentKeeper::FillSpare(Fiber& fiber) {
     file = environment_.disk.Open(fiber, spare_path_, OpenMode::kReadWrite);
   }
   if (!file.ok()) return file.status();
+  // A segment that was not begun must not look like one whose beginning cannot be read.
+  if (spare_recycled_) {
+    RETURN_IF_ERROR((*file)->Write(fiber, 0, std::string(kHeaderPageBytes, '\0')));
+  }
   // What a recycled file holds is as good as zeros: it does not pass for this segment's.
   ASSIGN_OR_RETURN(uint64_t filled, (*file)->Size(fiber));
   const std::string zeros(options_.prewrite_chunk_bytes, '\0');

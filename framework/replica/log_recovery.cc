@@ -9,6 +9,8 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
+#include "framework/replica/log_read.h"
+#include "framework/replica/log_replay.h"
 #include "framework/replica/log_scan.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
@@ -16,99 +18,38 @@
 namespace lockstep::replica {
 namespace {
 
-constexpr absl::string_view kAdvice =
-    "; do not start this node on it: replace its data from its peers";
-
 absl::Status Damaged(absl::string_view path, uint64_t offset, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat(path, " at offset ", offset, ": ", what, kAdvice));
+  return absl::DataLossError(absl::StrCat(path, " at offset ", offset, ": ", what));
 }
-
-// Replays records into groups.
-class Replay final {
- public:
-  explicit Replay(RecoveredLog& log) : log_(log) {}
-
-  absl::Status Apply(wire::GroupRecord record) {
-    RecoveredGroup& group = log_.groups[record.group];
-    if (record.hard_state && record.hard_state->term < group.hard_state.term) {
-      return absl::DataLossError(absl::StrCat("the term of group ", record.group.value(),
-                                              " falls from ", group.hard_state.term.value()));
-    }
-    log_.segments.Note(record);
-    if (record.snapshot) {
-      group.snapshot = *record.snapshot;
-      group.entries.clear();
-    }
-    if (record.compacted) Compact(*record.compacted, group);
-    if (!record.entries.empty()) Append(std::move(record.entries), group);
-    if (record.hard_state) group.hard_state = *record.hard_state;
-    return absl::OkStatus();
-  }
-
-  // Whether nothing is missing between what the groups keep.
-  absl::Status Finish() const {
-    for (const auto& [id, group] : log_.groups) {
-      if (group.entries.empty()) continue;
-      if (group.entries.front().index == group.snapshot.index + 1) continue;
-      return absl::DataLossError(
-          absl::StrCat("group ", id.value(), ": entries ", group.snapshot.index.value() + 1, " to ",
-                       group.entries.front().index.value() - 1, " are missing", kAdvice));
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  static void Compact(const raft::SnapshotMeta& meta, RecoveredGroup& group) {
-    if (meta.index <= group.snapshot.index) return;
-    group.snapshot = meta;
-    DropUpTo(meta.index, group.entries);
-  }
-
-  static void DropUpTo(raft::Index index, std::vector<raft::Entry>& entries) {
-    const auto kept = std::find_if(entries.begin(), entries.end(),
-                                   [&](const raft::Entry& e) { return e.index > index; });
-    entries.erase(entries.begin(), kept);
-  }
-
-  static void Append(std::vector<raft::Entry> entries, RecoveredGroup& group) {
-    DropUpTo(group.snapshot.index, entries);
-    if (entries.empty()) return;
-    const raft::Index first = entries.front().index;
-    std::vector<raft::Entry>& kept = group.entries;
-    if (!kept.empty() && first > kept.back().index + 1) {
-      if (mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return;
-      // What is between was in segments that nobody needed; a later record says so, or Finish
-      // complains.
-      kept.clear();
-    }
-    if (!kept.empty() && first <= kept.front().index) kept.clear();
-    if (!kept.empty()) kept.resize(first - kept.front().index);
-    kept.insert(kept.end(), std::make_move_iterator(entries.begin()),
-                std::make_move_iterator(entries.end()));
-  }
-
-  RecoveredLog& log_;
-};
 
 // Reads the segments in order, trusting nothing; changes files only once all of it made sense.
 class Recovery final {
  public:
   Recovery(runtime::Disk& disk, const std::string& directory, const LogIdentity& identity)
-      : disk_(disk), directory_(directory), identity_(identity), replay_(log_) {}
+      : disk_(disk), directory_(directory), identity_(identity), replay_(log_.groups) {}
 
-  absl::StatusOr<RecoveredLog> Run(Fiber& fiber) {
-    ASSIGN_OR_RETURN(const std::vector<uint64_t> sequences, ListSegments(fiber));
+  absl::StatusOr<RecoveredLog> Run(Fiber& fiber, bool seals) {
+    ASSIGN_OR_RETURN(std::vector<uint64_t> sequences, ListSegments(fiber));
+    ASSIGN_OR_RETURN(const size_t restart, FindRestart(fiber, sequences));
+    log_.outdated.assign(sequences.begin(), sequences.begin() + static_cast<ptrdiff_t>(restart));
+    sequences.erase(sequences.begin(), sequences.begin() + static_cast<ptrdiff_t>(restart));
+    for (size_t i = 1; i < sequences.size(); ++i) {
+      if (sequences[i] == sequences[i - 1] + 1) continue;
+      return Damaged(Path(sequences[i - 1] + 1), 0, "the file is missing");
+    }
     for (size_t i = 0; i < sequences.size(); ++i) {
-      ASSIGN_OR_RETURN(std::string bytes, ReadFile(fiber, Path(sequences[i])));
+      ASSIGN_OR_RETURN(SegmentBytes file, ReadSegmentFile(fiber, disk_, Path(sequences[i])));
+      std::string& bytes = file.bytes;
       ASSIGN_OR_RETURN(const ScannedSegment segment,
                        ScanSegment(identity_, sequences[i], log_.last_batch + 1, bytes));
-      RETURN_IF_ERROR(CheckDamage(sequences[i], segment));
+      RETURN_IF_ERROR(CheckDamage(sequences[i], segment, file));
       // A header without a batch is where a crash left the first write of a segment. Keeping it
       // would leave a log that begins with nothing, once the older segments are dropped.
       const bool is_empty = segment.batches.empty() && i > 0 && i + 1 == sequences.size();
       if (segment.begun && !is_empty) {
         RETURN_IF_ERROR(CheckStart(sequences[i], i == 0, segment));
         RETURN_IF_ERROR(ReplayBatches(sequences[i], segment));
+        tail_unreadable_ = file.UnreadableWithin(segment.end, bytes.size());
         marks::Sometimes(bytes.find_first_not_of('\0', segment.end) != std::string::npos,
                          kMarkTornTail);
         newest_bytes_ = std::move(bytes);
@@ -117,8 +58,13 @@ class Recovery final {
         RETURN_IF_ERROR(CheckNotBegun(sequences[i], sequences));
       }
     }
+    // What is merely torn can be read. (In older segments the next one tells that nothing follows.)
+    if (tail_unreadable_) {
+      return Damaged(Path(log_.segments.newest()), end_,
+                     "the medium does not give back what may be there");
+    }
     RETURN_IF_ERROR(replay_.Finish());
-    RETURN_IF_ERROR(Seal(fiber, sequences));
+    if (seals) RETURN_IF_ERROR(Seal(fiber, sequences));
     return std::move(log_);
   }
 
@@ -132,25 +78,36 @@ class Recovery final {
       if (const auto sequence = SequenceOf(name)) sequences.push_back(*sequence);
     }
     std::sort(sequences.begin(), sequences.end());
-    for (size_t i = 1; i < sequences.size(); ++i) {
-      if (sequences[i] == sequences[i - 1] + 1) continue;
-      return Damaged(Path(sequences[i - 1] + 1), 0, "the file is missing");
-    }
     return sequences;
   }
 
-  absl::StatusOr<std::string> ReadFile(Fiber& fiber, const std::string& path) {
-    ASSIGN_OR_RETURN(const auto file, disk_.Open(fiber, path, runtime::OpenMode::kRead));
-    ASSIGN_OR_RETURN(const uint64_t size, file->Size(fiber));
-    // Never in the string's own small buffer: batches are read where they are, aligned.
-    std::string bytes(std::max<uint64_t>(size, 64), '\0');
-    ASSIGN_OR_RETURN(const size_t read, file->Read(fiber, 0, absl::MakeSpan(&bytes[0], size)));
-    if (read != size) return Damaged(path, read, "the file ends before its size");
-    bytes.resize(size);
-    return bytes;
+  // The place of the newest segment that begins the log anew; 0 if none does.
+  absl::StatusOr<size_t> FindRestart(Fiber& fiber, const std::vector<uint64_t>& sequences) {
+    for (size_t i = sequences.size(); i-- > 1;) {
+      ASSIGN_OR_RETURN(const auto file,
+                       disk_.Open(fiber, Path(sequences[i]), runtime::OpenMode::kRead));
+      SegmentHeader header{};
+      const auto read =
+          file->Read(fiber, 0, absl::MakeSpan(reinterpret_cast<char*>(&header), sizeof(header)));
+      if (!read.ok() || *read < sizeof(header) || !BeginsAnew(header, sequences[i])) continue;
+      // A torn one was never there.
+      ASSIGN_OR_RETURN(const SegmentBytes whole, ReadSegmentFile(fiber, disk_, Path(sequences[i])));
+      ASSIGN_OR_RETURN(const ScannedSegment segment,
+                       ScanSegment(identity_, sequences[i], 0, whole.bytes));
+      if (!segment.batches.empty()) return i;
+    }
+    return size_t{0};
   }
 
-  absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment) const {
+  absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment,
+                           const SegmentBytes& file) const {
+    // Whether it was begun, nobody can say; or it was, and what it held, nobody can say.
+    const bool is_touched = segment.begun || segment.holds_batches;
+    const bool unknown =
+        file.UnreadableWithin(0, sizeof(SegmentHeader)) || (is_touched && !file.unreadable.empty());
+    if (segment.batches.empty() && unknown) {
+      return Damaged(Path(sequence), 0, "the medium does not give back all of it");
+    }
     if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
     if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
     marks::Reach(kMarkDamageRefused);
@@ -188,6 +145,7 @@ class Recovery final {
       auto records = wire::DecodeLogBatch(batch.body);
       if (!records.ok()) return Damaged(Path(sequence), batch.offset, records.status().message());
       for (wire::GroupRecord& record : *records) {
+        log_.segments.Note(record);
         const absl::Status applied = replay_.Apply(std::move(record));
         if (!applied.ok()) return Damaged(Path(sequence), batch.offset, applied.message());
       }
@@ -240,13 +198,19 @@ class Recovery final {
   Replay replay_;
   uint64_t end_ = 0;          // of the batches in the newest begun segment so far
   std::string newest_bytes_;  // of that segment, up to there
+  bool tail_unreadable_ = false;
 };
 
 }  // namespace
 
 absl::StatusOr<RecoveredLog> RecoverLog(Fiber& fiber, runtime::Disk& disk,
                                         const std::string& directory, const LogIdentity& identity) {
-  return Recovery(disk, directory, identity).Run(fiber);
+  return Recovery(disk, directory, identity).Run(fiber, /*seals=*/true);
+}
+
+absl::StatusOr<RecoveredLog> ExamineLog(Fiber& fiber, runtime::Disk& disk,
+                                        const std::string& directory, const LogIdentity& identity) {
+  return Recovery(disk, directory, identity).Run(fiber, /*seals=*/false);
 }
 
 }  // namespace lockstep::replica

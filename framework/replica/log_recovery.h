@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,7 +21,8 @@ struct RecoveredLog final {
   SegmentSet segments;  // all that were begun
   std::map<GroupId, RecoveredGroup> groups;
   uint64_t last_batch = 0;
-  uint64_t next_sequence = 1;  // of the segment to begin next; its file may exist, empty
+  uint64_t next_sequence = 1;      // of the segment to begin next; its file may exist, empty
+  std::vector<uint64_t> outdated;  // segments from before a repair, of no meaning any more
 };
 
 // Recovers the log in `directory`, which exists. On return everything that was recovered is
@@ -32,6 +34,10 @@ struct RecoveredLog final {
 // last batch looks the same; its entries are then missing here, as after a lost disk, and Raft's
 // quorum has them.)
 absl::StatusOr<RecoveredLog> RecoverLog(Fiber& fiber, runtime::Disk& disk,
+                                        const std::string& directory, const LogIdentity& identity);
+
+// The same verdict and content, and no file is changed.
+absl::StatusOr<RecoveredLog> ExamineLog(Fiber& fiber, runtime::Disk& disk,
                                         const std::string& directory, const LogIdentity& identity);
 
 }  // namespace lockstep::replica

@@ -81,6 +81,7 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
   ScannedSegment segment;
   if (!*header) {
     segment.later = FindLater(identity, sequence, 0, next_batch, bytes);
+    segment.holds_batches = FindLater(identity, sequence, 0, 0, bytes).has_value();
     return segment;
   }
   segment.begun = true;
@@ -101,6 +102,31 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
     next = segment.later->batch;
   }
   return segment;
+}
+
+absl::StatusOr<SegmentParts> ScanParts(const LogIdentity& identity, uint64_t sequence,
+                                       std::string_view bytes) {
+  SegmentParts parts;
+  absl::StatusOr<std::optional<SegmentHeader>> header =
+      ReadSegmentHeader(identity, sequence, bytes);
+  if (absl::IsFailedPrecondition(header.status())) return header.status();
+  if (header.ok()) parts.header = *header;
+  for (uint64_t offset = 0; offset + sizeof(BatchHeader) <= bytes.size();) {
+    const auto found = ReadBatchHeader(identity, sequence, offset, bytes);
+    if (!found) {
+      offset += kLogAlignment;
+      continue;
+    }
+    const auto batch = ReadBatch(identity, sequence, offset, bytes);
+    if (batch) {
+      parts.batches.push_back(*batch);
+      offset += sizeof(BatchHeader) + batch->body.size();
+    } else {
+      parts.damaged.push_back(found->batch);
+      offset += sizeof(BatchHeader);
+    }
+  }
+  return parts;
 }
 
 }  // namespace lockstep::replica

@@ -29,8 +29,16 @@ struct ScannedSegment final {
   uint64_t first_batch = 0;           // if begun
   std::vector<ScannedBatch> batches;  // numbered without gaps from first_batch
   uint64_t end = 0;                   // where the next batch would be
+  bool holds_batches = false;  // if not begun: an intact header of a batch of its own all the same
   // An intact header of a batch after the one that should be at `end`: what is there is rot.
   std::optional<LaterBatch> later;
+};
+
+// Everything in a segment's file that makes sense by itself, whatever is between.
+struct SegmentParts final {
+  std::optional<SegmentHeader> header;  // intact and of this segment
+  std::vector<ScannedBatch> batches;    // intact, in order of their places
+  std::vector<uint64_t> damaged;        // numbers of batches of which only the header is intact
 };
 
 // Reads segment `sequence` from the bytes of its file, which the result refers to. `next_batch` is
@@ -38,6 +46,10 @@ struct ScannedSegment final {
 // identity; DATA_LOSS: the file belongs elsewhere. REQUIRES: bytes are aligned.
 absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t sequence,
                                            uint64_t next_batch, std::string_view bytes);
+
+// Reads all that can be read. FAILED_PRECONDITION as ScanSegment. REQUIRES: bytes are aligned.
+absl::StatusOr<SegmentParts> ScanParts(const LogIdentity& identity, uint64_t sequence,
+                                       std::string_view bytes);
 
 }  // namespace lockstep::replica
 

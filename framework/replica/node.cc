@@ -13,6 +13,7 @@
 #include "framework/replica/member_change.h"
 #include "framework/replica/node_networks.h"
 #include "framework/replica/shard.h"
+#include "framework/replica/store_care.h"
 
 namespace lockstep::replica {
 namespace {
@@ -31,6 +32,8 @@ MonoTime DeadlineOf(Fiber& fiber, const edge::GrpcRequest& request) {
   return std::min(request.deadline, fiber.now() + kRequestTimeout);
 }
 
+std::string DirectoryOf(ShardId shard) { return absl::StrCat("shard-", shard.value()); }
+
 // One shard of a running node; RunNode's locals, with names.
 class NodeShard final {
  public:
@@ -45,13 +48,16 @@ class NodeShard final {
         home_(shared.directory.ShardOf(options.group)) {}
 
   absl::Status Open(Fiber& fiber) {
-    const std::string directory = absl::StrCat("shard-", environment_.shard.value());
+    const std::string directory = DirectoryOf(environment_.shard);
     // 0 is "unknown".
     const uint64_t drawn = std::max<uint64_t>(1, environment_.random.Draw("directory.id"));
     ASSIGN_OR_RETURN(identity_, ClaimDirectory(fiber, environment_.disk, directory,
                                                {Identity::kFormatVersion, options_.cluster,
                                                 environment_.node, shards_, drawn, Initial()}));
-    ASSIGN_OR_RETURN(store_, options_.open_store(fiber, environment_, directory));
+    absl::StatusOr<std::unique_ptr<machine::OrderedStore>> store =
+        options_.open_store(fiber, environment_, directory);
+    if (!store.ok()) return store_failure_ = store.status();
+    store_ = *std::move(store);
     ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
                                          options_.observer));
     if (home_ == environment_.shard) RETURN_IF_ERROR(OpenGroup(fiber));
@@ -92,6 +98,12 @@ class NodeShard final {
     }
     over.Wait(fiber);
     return ended;
+  }
+
+  // Why the store is of no use; OK if it is, or if that is not why the shard ended.
+  absl::Status store_failure() const {
+    if (shard_ != nullptr && shard_->log_failed()) return absl::OkStatus();
+    return store_ == nullptr ? store_failure_ : store_->health();
   }
 
  private:
@@ -215,6 +227,7 @@ class NodeShard final {
   GroupClient client_;
   uint32_t shards_;
   ShardId home_;
+  absl::Status store_failure_;  // while there is none
   Identity identity_;
   std::unique_ptr<machine::OrderedStore> store_;
   std::unique_ptr<Shard> shard_;
@@ -223,18 +236,37 @@ class NodeShard final {
   std::unique_ptr<edge::GrpcServer> server_;  // before what its handlers use
 };
 
+// Until the shard ends; nothing of it is left then. `store_failure`: see NodeShard.
+absl::Status RunOnce(Fiber& fiber, NodeNetworks& networks, const NodeOptions& options,
+                     NodeShared& shared, fiber::Event& stop, absl::Status* store_failure) {
+  runtime::Environment& environment = networks.environment();
+  NodeShard shard(networks, options, shared);
+  absl::Status status = shard.Open(fiber);
+  if (status.ok()) {
+    environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started", {});
+    status = shard.Run(fiber, stop);
+    environment.trace.Emit(runtime::TraceLevel::kInfo, "node.stopped",
+                           {{"status", status.ToString()}});
+  }
+  *store_failure = shard.store_failure();
+  return status;
+}
+
 }  // namespace
 
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop) {
   ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
-  NodeShard shard(*networks, options, shared);
-  RETURN_IF_ERROR(shard.Open(fiber));
-  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.started", {});
-  absl::Status status = shard.Run(fiber, stop);
-  environment.trace.Emit(runtime::TraceLevel::kInfo, "node.stopped",
-                         {{"status", status.ToString()}});
-  return status;
+  StoreCare care(environment, {.directory = DirectoryOf(environment.shard),
+                               .store_name = options.store_name,
+                               .has_peers = options.members.size() > 1});
+  for (;;) {
+    absl::Status store_failure;
+    const absl::Status ended = RunOnce(fiber, *networks, options, shared, stop, &store_failure);
+    if (ended.ok() || stop.is_set()) return ended;
+    ASSIGN_OR_RETURN(const bool again, care.Mend(fiber, ended, store_failure));
+    if (!again) return ended;
+  }
 }
 
 namespace {

@@ -66,6 +66,7 @@ struct NodeOptions final {
   Duration drain_timeout = Seconds(5);
 
   StoreOpener open_store;
+  std::string store_name = "state";  // of the directory that open_store uses, in the shard's
   std::function<std::unique_ptr<machine::StateMachine>()> make_machine;
   // Adds the service's own gRPC methods. The client is good as long as the handlers are.
   std::function<void(edge::GrpcRegistry&, GroupClient&, runtime::Environment&)> add_services;

@@ -73,22 +73,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
                      *replica, replica->environment_.fault_points, replica->observer_},
       options.bootstrap, options.members);
-  RETURN_IF_ERROR(replica->applier_->Recover(fiber, initial.snapshot));
-  initial.applied = replica->applier_->applied().index;
-  initial.configuration = replica->applier_->applied().configuration;
-  const raft::Index last = initial.snapshot.index + initial.entries.size();
-  if (initial.applied > last) {
-    return absl::DataLossError(absl::StrCat("group ", options.group.value(), ": the state has ",
-                                            initial.applied.value(), " entries, the log ends at ",
-                                            last.value()));
-  }
-  replica->environment_.trace.Emit(
-      runtime::TraceLevel::kInfo, "replica.recovered",
-      {{"group", options.group.value()},
-       {"applied", initial.applied.value()},
-       {"log_start", initial.snapshot.index.value()},
-       {"log_end", last.value()},
-       {"sessions", static_cast<uint64_t>(replica->applier_->sessions().size())}});
+  RETURN_IF_ERROR(replica->Recover(fiber, initial));
   replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
   replica->effects_ = std::make_unique<EffectRunner>(
       EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
@@ -99,6 +84,66 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   }
   return replica;
 }
+
+absl::Status Replica::Recover(Fiber& fiber, raft::InitialState& initial) {
+  RETURN_IF_ERROR(applier_->Recover(fiber, initial.snapshot));
+  RETURN_IF_ERROR(CheckState(initial));
+  initial.applied = applier_->applied().index;
+  initial.configuration = applier_->applied().configuration;
+  if (initial.applied < initial.snapshot.index) {
+    initial.configuration = initial.snapshot.configuration;
+    // Planted bug M95: what the log continues is believed to be there.
+    if (mutant::Enabled(mutant::Id::kM95LostStateTakenForApplied)) {
+      applier_->PretendApplied(initial.snapshot);
+      initial.applied = initial.snapshot.index;
+    }
+  }
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "replica.recovered",
+                          {{"group", options_.group.value()},
+                           {"applied", initial.applied.value()},
+                           {"log_start", initial.snapshot.index.value()},
+                           {"log_end", (initial.snapshot.index + initial.entries.size()).value()},
+                           {"abstains", int{initial.hard_state.abstains}},
+                           {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
+  return absl::OkStatus();
+}
+
+// Whether state and log fit together; an older log than the state is begun anew behind the state.
+absl::Status Replica::CheckState(raft::InitialState& initial) {
+  const raft::SnapshotMeta& applied = applier_->applied();
+  const std::string group = absl::StrCat("group ", options_.group.value());
+  if (applied.index < initial.snapshot.index) {
+    if (initial.snapshot.configuration.voters.size() <= 1) {
+      return absl::DataLossError(absl::StrCat(
+          group, ": the log starts after index ", initial.snapshot.index.value(),
+          " but the state ends at ", applied.index.value(),
+          ", and there is no other voter to fetch it from: restore the data from a backup"));
+    }
+    environment_.trace.Emit(runtime::TraceLevel::kError, "replica.state_lost",
+                            {{"group", options_.group.value()},
+                             {"log_start", initial.snapshot.index.value()},
+                             {"advice",
+                              "nothing to do: it is fetched from the leader; until then "
+                              "this node votes and answers no read"}});
+    return absl::OkStatus();
+  }
+  const raft::Index last = initial.snapshot.index + initial.entries.size();
+  const bool fits =
+      applied.index <= last &&
+      (applied.index == initial.snapshot.index ||
+       initial.entries[applied.index - initial.snapshot.index - 1].term == applied.term);
+  if (fits) return absl::OkStatus();
+  if (!initial.hard_state.abstains) {
+    return absl::DataLossError(absl::StrCat(group, ": the state has ", applied.index.value(),
+                                            " entries, the log ends at ", last.value()));
+  }
+  initial.snapshot = applied;
+  initial.entries.clear();
+  log_.Compact(options_.group, applied);
+  return absl::OkStatus();
+}
+
+bool Replica::AwaitsState() const { return applier_->applied().index < raft_->snapshot().index; }
 
 absl::Status Replica::Run(Fiber& fiber) {
   fiber::Scope scope(environment_.scheduler);
@@ -163,6 +208,9 @@ absl::Status Replica::CatchUp(Fiber& fiber, MonoTime deadline) {
 absl::StatusOr<std::string> Replica::Query(Fiber& fiber, std::string_view request,
                                            Consistency consistency, MonoTime deadline) {
   if (consistency == Consistency::kLinearizable) RETURN_IF_ERROR(CatchUp(fiber, deadline));
+  if (AwaitsState()) {
+    return absl::UnavailableError("the state of this node is being fetched from the leader");
+  }
   const auto view = group_store_->Snapshot();
   return machine_->Query(fiber, request, *view);
 }
@@ -219,7 +267,8 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
   }
   if (proposals.empty()) return;
   raft::ProposeRefusal refusal = raft::ProposeRefusal::kNone;
-  const bool overloaded = environment_.fault_points.Fire("replica.forward_refused");
+  const bool overloaded =
+      log_.out_of_space() || environment_.fault_points.Fire("replica.forward_refused");
   if (!overloaded) {
     raft::Effects effects = raft_->Propose(std::move(proposals));
     refusal = effects.proposed.refusal;
@@ -256,8 +305,19 @@ void Replica::PeerConnectionLost(NodeId peer) {
   if (peer == raft_->leader()) Step(raft_->LostLeader(peer));
 }
 
+// A follower may have space.
+void Replica::LeaveIfFull() {
+  if (!log_.out_of_space()) {
+    full_ticks_ = 0;
+    return;
+  }
+  // Again and again: whoever was asked may be full, too, or may not have caught up in time.
+  if (full_ticks_++ % (2 * options_.raft.election_ticks) == 0) GiveUpLeadership();
+}
+
 void Replica::Tick() {
   Step(raft_->Tick());
+  LeaveIfFull();
   ApproachWanted();
   if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
     proposals_.ResendOverdue(environment_.scheduler.now() - options_.resend_interval);
@@ -416,9 +476,16 @@ void Replica::ManageDuty(Fiber& fiber) {
 }
 
 ReplicaStatus Replica::status() const {
-  return {raft_->role(),         raft_->leader(),           raft_->term(),
-          raft_->commit(),       applier_->applied().index, raft_->last_index(),
-          raft_->configuration()};
+  return {raft_->role(),
+          raft_->leader(),
+          raft_->term(),
+          raft_->commit(),
+          applier_->applied().index,
+          raft_->last_index(),
+          raft_->configuration(),
+          AwaitsState(),
+          raft_->hard_state().abstains,
+          log_.out_of_space()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {

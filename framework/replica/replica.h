@@ -60,6 +60,12 @@ struct ReplicaStatus final {
   raft::Index applied;
   raft::Index last_index;
   raft::Configuration configuration;
+  // The state is lost, or being replaced by a snapshot: nothing is read from it.
+  bool awaits_state = false;
+  // The log lost a part and catches up; until then this node has no vote.
+  bool abstains = false;
+  // The disk is full: nothing is written here until it is not.
+  bool no_space = false;
 };
 
 // Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
@@ -78,7 +84,8 @@ class Replica final : private ApplySink, private EffectListener {
   };
 
   // Recovers the replica from its log and store. `recovered` is null for a new group, which starts
-  // with options.bootstrap. DATA_LOSS as said by Log and Applier.
+  // with options.bootstrap. A state that does not reach up to the log's start is asked for from the
+  // leader; DATA_LOSS if there is nobody to ask, and as said by Log.
   static absl::StatusOr<std::unique_ptr<Replica>> Open(Fiber& fiber, Parts parts,
                                                        const ReplicaOptions& options,
                                                        RecoveredGroup* recovered);
@@ -95,7 +102,8 @@ class Replica final : private ApplySink, private EffectListener {
   // OK: what this replica answers from now on is not older than this call. DEADLINE_EXCEEDED: no
   // leader confirmed that in time.
   absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
-  // Asks this replica's state machine, after CatchUp if it is to be linearizable.
+  // Asks this replica's state machine, after CatchUp if it is to be linearizable. UNAVAILABLE: its
+  // state is being replaced.
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
                                     MonoTime deadline);
   // Suspends until some leader is known: false at the deadline.
@@ -161,6 +169,11 @@ class Replica final : private ApplySink, private EffectListener {
   void ApproachWanted();
   bool IsReady(const Member& member) const;
   bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
+  absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
+  void LeaveIfFull();
+  absl::Status CheckState(raft::InitialState& initial);
+  // Whether the store has nothing that the log continues.
+  bool AwaitsState() const;
 
   // ApplySink
   void OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) override;
@@ -194,6 +207,7 @@ class Replica final : private ApplySink, private EffectListener {
   std::shared_ptr<const MemberList> wanted_;  // null: nobody said
   bool is_settled_ = false;                   // the configuration is what is wanted, for good
   std::function<void(raft::Index, const std::string&)> subscriber_;
+  raft::Ticks full_ticks_ = 0;  // for so long the log has been waiting for space
 };
 
 }  // namespace lockstep::replica

@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
+#include "framework/replica/log_recovery.h"
+#include "framework/replica/log_repair.h"
 #include "framework/replica/snapshot_transfer.h"
 
 namespace lockstep::replica {
@@ -42,9 +45,43 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(Fiber& fiber, runtime::Enviro
   RETURN_IF_ERROR(shard->records_.Load(fiber));
   shard->options_.log.cluster = shard->options_.cluster;
   shard->options_.log.directory = absl::StrCat(shard->options_.directory, "/log");
-  ASSIGN_OR_RETURN(shard->log_,
-                   Log::Open(fiber, environment, shard->options_.log, &shard->recovered_));
+  RETURN_IF_ERROR(shard->OpenLog(fiber));
   return shard;
+}
+
+// A log that is damaged in its middle is cut there: the peers have what is lost.
+absl::Status Shard::OpenLog(Fiber& fiber) {
+  absl::StatusOr<std::unique_ptr<Log>> log =
+      Log::Open(fiber, environment_, options_.log, &recovered_);
+  const bool has_peers = members_.list() == nullptr || members_.list()->members.size() > 1;
+  if (absl::IsDataLoss(log.status()) && has_peers) {
+    const LogIdentity identity{options_.cluster, environment_.node, environment_.shard};
+    // A device that failed while the log was being opened says nothing of what is in it.
+    const absl::Status cause =
+        ExamineLog(fiber, environment_.disk, options_.log.directory, identity).status();
+    if (!absl::IsDataLoss(cause)) return log.status();
+    ASSIGN_OR_RETURN(const LogRepair repair,
+                     RepairLog(fiber, environment_.disk, options_.log.directory, identity));
+    environment_.trace.Emit(
+        runtime::TraceLevel::kError, "log.repaired",
+        {{"cause", cause.ToString()},
+         {"kept_batches", repair.kept_batches},
+         {"lost_batches", repair.lost_batches},
+         {"set_aside", absl::StrJoin(repair.set_aside, " ")},
+         {"advice",
+          "nothing to do: what is lost comes from the leader; until then this node does "
+          "not vote; remove what was set aside when nobody needs it any more"}});
+    recovered_.clear();
+    log = Log::Open(fiber, environment_, options_.log, &recovered_);
+  }
+  if (absl::IsDataLoss(log.status()) && !has_peers) {
+    return absl::DataLossError(
+        absl::StrCat(log.status().message(),
+                     "; there is no other member to mend it from: restore the data from a backup"));
+  }
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& options,
@@ -69,7 +106,11 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_ = std::make_unique<fiber::Scope>(environment_.scheduler);
   const auto fail = [this](absl::Status status) { Fail(std::move(status)); };
   FollowMembers();
-  work_->Spawn("shard.log", [&](Fiber& writing) { fail(log_->Run(writing)); });
+  work_->Spawn("shard.log", [&](Fiber& writing) {
+    absl::Status ended = log_->Run(writing);
+    log_failed_ = true;
+    fail(std::move(ended));
+  });
   work_->Spawn("shard.accept",
                [&](Fiber& accepting) { fail(transport_.Serve(accepting, *listener_)); });
   work_->Spawn("shard.dial", [&](Fiber& dialing) { transport_.Run(dialing); });
@@ -82,6 +123,10 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_->Spawn("shard.compact", [&](Fiber& compacting) {
     for (;;) {
       compacting.SleepFor(options_.compaction_interval);
+      // A read may have met damage that nobody else is told of.
+      if (absl::Status status = store_.health(); absl::IsDataLoss(status)) {
+        return fail(std::move(status));
+      }
       for (auto& [id, replica] : groups_) {
         if (absl::Status status = replica->CompactLog(compacting); !status.ok()) {
           return fail(std::move(status));

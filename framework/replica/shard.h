@@ -41,7 +41,8 @@ struct ShardOptions final {
 // Use: Open, AddGroup for each group, then Run. Owned by the node's main.
 class Shard final : private PeerHandler, private PeerLink {
  public:
-  // Recovers the log. Suspends. Errors as Log::Open, and ALREADY_EXISTS if the port is taken.
+  // Recovers the log, and mends it if it can be. Suspends. Errors as Log::Open and RepairLog, and
+  // ALREADY_EXISTS if the port is taken.
   static absl::StatusOr<std::unique_ptr<Shard>> Open(Fiber& fiber,
                                                      runtime::Environment& environment,
                                                      machine::OrderedStore& store,
@@ -68,6 +69,8 @@ class Shard final : private PeerHandler, private PeerLink {
   // Null if it is not here.
   Replica* group(GroupId id);
   const Log& log() const { return *log_; }
+  // Run ended because of the log: what the disk holds is not known any more.
+  bool log_failed() const { return log_failed_; }
   runtime::Environment& environment() { return environment_; }
 
  private:
@@ -94,6 +97,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
                     wire::FrameDecoder& decoder) override;
 
+  absl::Status OpenLog(Fiber& fiber);
   absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
                                                     raft::Term term);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
@@ -115,6 +119,7 @@ class Shard final : private PeerHandler, private PeerLink {
   std::unique_ptr<runtime::Listener> listener_;
   PeerTransport transport_;
   std::unique_ptr<Log> log_;
+  bool log_failed_ = false;
   std::map<GroupId, RecoveredGroup> recovered_;
   std::map<GroupId, std::unique_ptr<Replica>> groups_;
   absl::Status failure_;

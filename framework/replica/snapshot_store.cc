@@ -50,8 +50,11 @@ SnapshotReader::SnapshotReader(std::unique_ptr<runtime::File> file, std::string 
 absl::StatusOr<wire::Frame> SnapshotReader::ReadFrame(Fiber& fiber) {
   std::vector<char> buffer(kReadBytes);
   for (;;) {
-    ASSIGN_OR_RETURN(std::optional<wire::Frame> frame, decoder_.Next());
-    if (frame) return *std::move(frame);
+    absl::StatusOr<std::optional<wire::Frame>> frame = decoder_.Next();
+    if (!frame.ok()) {
+      return absl::DataLossError(absl::StrCat("snapshot ", path_, ": ", frame.status().message()));
+    }
+    if (*frame) return **std::move(frame);
     ASSIGN_OR_RETURN(const size_t n, file_->Read(fiber, offset_, absl::MakeSpan(buffer)));
     if (n == 0) return absl::DataLossError(absl::StrCat("snapshot ", path_, " is cut short"));
     offset_ += n;
@@ -71,7 +74,8 @@ absl::StatusOr<std::optional<wire::SnapshotChunk>> SnapshotReader::ReadChunk(Fib
   if (auto* chunk = std::get_if<wire::SnapshotChunk>(&frame)) {
     return std::optional<wire::SnapshotChunk>(std::move(*chunk));
   }
-  if (std::holds_alternative<wire::SnapshotEnd>(frame)) {
+  if (const auto* end = std::get_if<wire::SnapshotEnd>(&frame)) {
+    end_ = *end;
     return std::optional<wire::SnapshotChunk>();
   }
   return absl::DataLossError(absl::StrCat("snapshot ", path_, " holds a foreign frame"));

@@ -52,6 +52,8 @@ class SnapshotReader final {
   absl::StatusOr<wire::SnapshotBegin> ReadBegin(Fiber& fiber);
   // The next rows; nothing after the last. DATA_LOSS: damaged or cut short.
   absl::StatusOr<std::optional<wire::SnapshotChunk>> ReadChunk(Fiber& fiber);
+  // What the sender counted. REQUIRES: ReadChunk returned nothing.
+  const wire::SnapshotEnd& end() const { return end_; }
 
  private:
   absl::StatusOr<wire::Frame> ReadFrame(Fiber& fiber);
@@ -60,6 +62,7 @@ class SnapshotReader final {
   std::string path_;
   uint64_t offset_ = 0;
   wire::FrameDecoder decoder_;
+  wire::SnapshotEnd end_;
 };
 
 // The staged snapshots of a shard, by group and the index at which they were taken. Methods may

@@ -29,14 +29,13 @@ class ChunkSender final {
 
   absl::Status Add(Fiber& fiber, wire::SnapshotRow row) {
     bytes_ += wire::EncodedBytesMax(row);
-    end_.checksum = ChainRow(end_.checksum, row);
-    ++end_.rows;
+    sums_.Add(row);
     chunk_.rows.push_back(std::move(row));
     return bytes_ >= kChunkBytes ? Flush(fiber) : absl::OkStatus();
   }
   absl::Status Finish(Fiber& fiber) {
     RETURN_IF_ERROR(Flush(fiber));
-    return Write(fiber, end_);
+    return Write(fiber, sums_.end());
   }
   absl::Status Write(Fiber& fiber, const wire::Frame& frame) {
     std::string bytes;
@@ -58,11 +57,16 @@ class ChunkSender final {
   runtime::Stream& stream_;
   Duration stall_timeout_;
   wire::SnapshotChunk chunk_;
-  wire::SnapshotEnd end_;
+  SnapshotSums sums_;
   size_t bytes_ = 0;
 };
 
 }  // namespace
+
+void SnapshotSums::Add(const wire::SnapshotRow& row) {
+  end_.checksum = ChainRow(end_.checksum, row);
+  ++end_.rows;
+}
 
 absl::StatusOr<raft::SnapshotMeta> SendSnapshot(Fiber& fiber, GroupId group, NodeId self,
                                                 raft::Term term, const machine::StoreView& view,
@@ -101,13 +105,13 @@ absl::StatusOr<wire::SnapshotBegin> ReceiveSnapshot(Fiber& fiber, runtime::Strea
   if (begin == nullptr) return absl::InvalidArgumentError("the first frame is no SnapshotBegin");
   ASSIGN_OR_RETURN(auto writer, store.Begin(fiber, begin->group, begin->meta.index));
   RETURN_IF_ERROR(writer->Append(fiber, *begin));
-  wire::SnapshotEnd sums;
+  SnapshotSums sums;
   for (uint64_t sequence = 0;; ++sequence) {
     stream.SetReadDeadline(fiber.now() + stall_timeout);
     ASSIGN_OR_RETURN(const wire::Frame frame, ReadFrame(fiber, stream, decoder));
     RETURN_IF_ERROR(writer->Append(fiber, frame));
     if (const auto* end = std::get_if<wire::SnapshotEnd>(&frame)) {
-      if (end->rows != sums.rows || end->checksum != sums.checksum) {
+      if (end->rows != sums.end().rows || end->checksum != sums.end().checksum) {
         return absl::DataLossError("the snapshot's rows do not match its checksum");
       }
       RETURN_IF_ERROR(writer->Commit(fiber));
@@ -121,8 +125,7 @@ absl::StatusOr<wire::SnapshotBegin> ReceiveSnapshot(Fiber& fiber, runtime::Strea
       if (row.column >= machine::kColumnCount) {
         return absl::InvalidArgumentError(absl::StrCat("unknown column ", row.column));
       }
-      sums.checksum = ChainRow(sums.checksum, row);
-      ++sums.rows;
+      sums.Add(row);
     }
   }
 }

@@ -13,6 +13,16 @@
 
 namespace lockstep::replica {
 
+// What SnapshotEnd says of the rows before it.
+class SnapshotSums final {
+ public:
+  void Add(const wire::SnapshotRow& row);
+  const wire::SnapshotEnd& end() const { return end_; }
+
+ private:
+  wire::SnapshotEnd end_;
+};
+
 // Streams everything that `view` holds of a group and waits for the receiver's verdict: OK when it
 // is durable there. Suspends. Returns what the snapshot holds.
 absl::StatusOr<raft::SnapshotMeta> SendSnapshot(Fiber& fiber, GroupId group, NodeId self,

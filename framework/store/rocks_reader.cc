@@ -17,13 +17,6 @@ using machine::Column;
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-absl::StatusOr<std::optional<std::string>> ToResult(const rocksdb::Status& status,
-                                                    const rocksdb::PinnableSlice& value) {
-  if (status.ok()) return std::optional<std::string>(std::string(ToView(value)));
-  if (status.IsNotFound()) return std::optional<std::string>();
-  return FromRocks(status);
-}
-
 }  // namespace
 
 absl::Status FromRocks(const rocksdb::Status& status) {
@@ -63,9 +56,23 @@ rocksdb::ColumnFamilyHandle* RocksReader::handle(Column column) const {
   return handles_[slot];
 }
 
+void RocksReader::Note(const absl::Status& status) const {
+  if (status.ok() || absl::IsDataLoss(failure_)) return;
+  if (failure_.ok() || absl::IsDataLoss(status)) failure_ = status;
+}
+
+absl::StatusOr<std::optional<std::string>> RocksReader::ToResult(
+    const rocksdb::Status& status, const rocksdb::PinnableSlice& value) const {
+  if (status.ok()) return std::optional<std::string>(std::string(ToView(value)));
+  if (status.IsNotFound()) return std::optional<std::string>();
+  absl::Status failure = FromRocks(status);
+  Note(failure);
+  return failure;
+}
+
 absl::StatusOr<std::optional<std::string>> RocksReader::Get(
     Fiber& fiber, Column column, std::string_view key, const rocksdb::Snapshot* snapshot) const {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options;  // compares checksums
   options.snapshot = snapshot;
   if (offload_ != nullptr) options.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::PinnableSlice value;
@@ -81,7 +88,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(
 
 absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber, Column column,
                                                                    std::string_view key) const {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options;  // compares checksums
   options.read_tier = rocksdb::kPersistedTier;
   rocksdb::PinnableSlice value;
   rocksdb::Status status;
@@ -115,7 +122,7 @@ RocksCursor::RocksCursor(const RocksReader& reader, Column column, std::string_v
 RocksCursor::~RocksCursor() = default;
 
 std::unique_ptr<rocksdb::Iterator> RocksCursor::NewIterator() const {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options;  // compares checksums
   options.snapshot = snapshot_;
   options.iterate_lower_bound = &bounds_->lower;
   options.iterate_upper_bound = &bounds_->upper;
@@ -168,7 +175,10 @@ std::string_view RocksCursor::value() const {
 }
 
 absl::Status RocksCursor::status() const {
-  return at_ == nullptr ? absl::OkStatus() : FromRocks(at_->status());
+  if (at_ == nullptr) return absl::OkStatus();
+  absl::Status status = FromRocks(at_->status());
+  reader_.Note(status);
+  return status;
 }
 
 }  // namespace lockstep::store

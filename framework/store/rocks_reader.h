@@ -17,6 +17,7 @@ namespace rocksdb {
 class ColumnFamilyHandle;
 class DB;
 class Iterator;
+class PinnableSlice;
 class Snapshot;
 class Status;
 struct ReadOptions;
@@ -65,10 +66,19 @@ class RocksReader final {
   absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber, machine::Column column,
                                                         std::string_view key) const;
 
+  // The first read that failed; DATA_LOSS if any of them met damage.
+  const absl::Status& failure() const { return failure_; }
+  // A read through this reader ended so.
+  void Note(const absl::Status& status) const;
+
  private:
+  absl::StatusOr<std::optional<std::string>> ToResult(const rocksdb::Status& status,
+                                                      const rocksdb::PinnableSlice& value) const;
+
   rocksdb::DB& db_;
   const Handles handles_;
   runtime::Offload* const offload_;
+  mutable absl::Status failure_;  // views are const and read all the same
 };
 
 // Walks one group's keys in one column of the database.

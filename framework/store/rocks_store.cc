@@ -91,6 +91,31 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   return status;
 }
 
+// Blocks. Changes nothing.
+absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& options) {
+  if (options.env->FileExists(options.path + "/CURRENT").IsNotFound()) {
+    return absl::NotFoundError(absl::StrCat(options.path, ": there is no store"));
+  }
+  auto database = std::make_unique<Database>();
+  rocksdb::Options rocks = ToRocksOptions(options);
+  rocks.create_if_missing = false;
+  rocks.create_missing_column_families = false;
+  // A database that is open for reading alone has nobody to delete in the background.
+  rocks.avoid_unnecessary_blocking_io = false;
+  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+  for (size_t i = 0; i < ColumnNames().size(); ++i) {
+    columns.emplace_back(ColumnNames()[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(rocks, options.path, columns, &handles, &db);
+  if (!status.ok()) return FromRocks(status);
+  database->db.reset(db);
+  std::copy(handles.begin(), handles.end(), database->handles.begin());
+  return database;
+}
+
 class SnapshotView final : public machine::StoreView {
  public:
   SnapshotView(const RocksReader& reader, std::string_view prefix)
@@ -155,7 +180,10 @@ class OpenStore final : public machine::OrderedStore {
     return Property(rocksdb::DB::Properties::kLiveSstFilesSize) +
            Property(rocksdb::DB::Properties::kCurSizeAllMemTables);
   }
-  absl::Status health() const override { return failed_.ok() ? BackgroundError() : failed_; }
+  absl::Status health() const override {
+    if (!failed_.ok()) return failed_;
+    return reader_.failure().ok() ? BackgroundError() : reader_.failure();
+  }
 
   const RocksReader& reader() const { return reader_; }
   // Writes what `fill` puts into the batch, all or nothing. Never waits.
@@ -343,6 +371,17 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> RocksStore::Open(
                         {{"path", std::string_view(options.path)}});
   }
   return std::make_unique<OpenStore>(std::move(database), options);
+}
+
+absl::StatusOr<std::unique_ptr<machine::OrderedStore>> RocksStore::OpenReadOnly(
+    const RocksStoreOptions& options) {
+  ASSIGN_OR_RETURN(auto database, OpenToRead(options));
+  return std::make_unique<OpenStore>(std::move(database), options);
+}
+
+absl::Status RocksStore::VerifyFiles(const RocksStoreOptions& options) {
+  ASSIGN_OR_RETURN(const auto database, OpenToRead(options));
+  return FromRocks(database->db->VerifyChecksum());
 }
 
 }  // namespace lockstep::store

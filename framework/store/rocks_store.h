@@ -49,6 +49,11 @@ class RocksStore final {
  public:
   static absl::StatusOr<std::unique_ptr<machine::OrderedStore>> Open(
       Fiber& fiber, const RocksStoreOptions& options);
+  // For reading alone: no file is changed or made. NOT_FOUND: there is no store. Blocks.
+  static absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenReadOnly(
+      const RocksStoreOptions& options);
+  // Reads every block of every file and compares the checksums. DATA_LOSS: one is damaged. Blocks.
+  static absl::Status VerifyFiles(const RocksStoreOptions& options);
 };
 
 }  // namespace lockstep::store

@@ -139,7 +139,8 @@ raft::SnapshotMeta BodyReader::Read(schema::SnapshotMeta::Reader r) {
 }
 
 raft::HardState BodyReader::Read(schema::HardState::Reader r) {
-  return {raft::Term(r.getTerm()), NodeId(r.getVote()), raft::Index(r.getCommit())};
+  return {raft::Term(r.getTerm()), NodeId(r.getVote()), raft::Index(r.getCommit()),
+          r.getAbstains()};
 }
 
 void BodyReader::ReadInto(raft::Entry& e, schema::Entry::Reader r, PayloadMaker& payloads) {
@@ -205,12 +206,18 @@ raft::MessageBody BodyReader::ReadBody(schema::Message::Reader r) {
     case schema::Message::APPEND_REPLY: {
       const auto b = r.getAppendReply();
       return raft::AppendReply{b.getRejected(), raft::Index(b.getIndex()),
-                               raft::Index(b.getHintIndex()), raft::Term(b.getHintTerm())};
+                               raft::Index(b.getHintIndex()), raft::Term(b.getHintTerm()),
+                               b.getLogLost()};
     }
-    case schema::Message::HEARTBEAT:
-      return raft::Heartbeat{raft::Index(r.getHeartbeat().getCommit()), r.getHeartbeat().getRead()};
-    case schema::Message::HEARTBEAT_REPLY:
-      return raft::HeartbeatReply{r.getHeartbeatReply().getRead()};
+    case schema::Message::HEARTBEAT: {
+      const auto b = r.getHeartbeat();
+      return raft::Heartbeat{raft::Index(b.getCommit()), b.getRead(),
+                             raft::Index(b.getLastIndex())};
+    }
+    case schema::Message::HEARTBEAT_REPLY: {
+      const auto b = r.getHeartbeatReply();
+      return raft::HeartbeatReply{b.getRead(), raft::Index(b.getWantsSnapshot())};
+    }
     case schema::Message::INSTALL_SNAPSHOT:
       return raft::InstallSnapshot{Read(r.getInstallSnapshot())};
     case schema::Message::TIMEOUT_NOW:

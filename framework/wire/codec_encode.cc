@@ -19,7 +19,7 @@ static_assert(sizeof(word) == kAlignment);
 constexpr size_t kRootWords = 8;
 constexpr size_t kConfigurationWords = 4;
 constexpr size_t kSnapshotMetaWords = 4 + kConfigurationWords;
-constexpr size_t kHardStateWords = 3;
+constexpr size_t kHardStateWords = 4;
 constexpr size_t kEntryWords = 6;
 constexpr size_t kMessageWords = 12;  // the message and the largest struct of its union
 constexpr size_t kGroupRecordWords = 5;
@@ -197,13 +197,19 @@ struct FillBody final {
     b.setIndex(m.index.value());
     b.setHintIndex(m.hint_index.value());
     b.setHintTerm(m.hint_term.value());
+    b.setLogLost(m.log_lost);
   }
   void operator()(const raft::Heartbeat& m) {
     auto b = out.initHeartbeat();
     b.setCommit(m.commit.value());
     b.setRead(m.read);
+    b.setLastIndex(m.last_index.value());
   }
-  void operator()(const raft::HeartbeatReply& m) { out.initHeartbeatReply().setRead(m.read); }
+  void operator()(const raft::HeartbeatReply& m) {
+    auto b = out.initHeartbeatReply();
+    b.setRead(m.read);
+    b.setWantsSnapshot(m.wants_snapshot.value());
+  }
   void operator()(const raft::InstallSnapshot& m) { Fill(m.meta, out.initInstallSnapshot()); }
   void operator()(const raft::TimeoutNow&) { out.setTimeoutNow(); }
   void operator()(const raft::ReadIndexRequest& m) {
@@ -309,6 +315,7 @@ void Fill(const GroupRecord& r, schema::LogBatch::GroupRecord::Builder b) {
     h.setTerm(r.hard_state->term.value());
     h.setVote(r.hard_state->vote.value());
     h.setCommit(r.hard_state->commit.value());
+    h.setAbstains(r.hard_state->abstains);
   }
 }
 

@@ -22,6 +22,7 @@ struct HardState {
   term @0 :UInt64;
   vote @1 :UInt64;
   commit @2 :UInt64;
+  abstains @3 :Bool;
 }
 
 # A null payload and an empty one are different things.
@@ -77,13 +78,16 @@ struct Message {
     index @1 :UInt64;
     hintIndex @2 :UInt64;
     hintTerm @3 :UInt64;
+    logLost @4 :Bool;
   }
   struct Heartbeat {
     commit @0 :UInt64;
     read @1 :UInt64;
+    lastIndex @2 :UInt64;
   }
   struct HeartbeatReply {
     read @0 :UInt64;
+    wantsSnapshot @1 :UInt64;
   }
   struct ReadIndexRequest {
     id @0 :UInt64;

@@ -1,15 +1,28 @@
 #include "sim/cluster/atlas.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "framework/base/check.h"
 
 namespace lockstep::sim {
+namespace {
+
+bool IsOfLog(std::string_view path) { return path.find("/log/") != std::string_view::npos; }
+bool IsOfState(std::string_view path) {
+  return path.find("/db") != std::string_view::npos || path.ends_with(".snap");
+}
+
+}  // namespace
 
 Atlas::Atlas(World& world, const std::vector<SimNode*>& nodes)
     : world_(world),
       nodes_(nodes),
       victims_(nodes.size()),
+      hurt_(nodes.size()),
       spoiled_(nodes.size()),
-      lost_(nodes.size()) {
+      lost_(nodes.size()),
+      log_damages_(nodes.size()) {
   const bool beyond = world.rates().beyond_budget != 0;
   const size_t budget = beyond ? nodes.size() : (nodes.size() - 1) / 2;
   // The first of a shuffled list.
@@ -25,10 +38,20 @@ Atlas::Atlas(World& world, const std::vector<SimNode*>& nodes)
 std::vector<size_t> Atlas::Intact() const {
   std::vector<size_t> intact;
   for (size_t target = 0; target < nodes_.size(); ++target) {
-    if (!spoiled_[target]) intact.push_back(target);
+    if (!spoiled_[target] && !hurt_[target]) intact.push_back(target);
   }
   if (intact.size() * 2 <= nodes_.size()) intact.clear();
   return intact;
+}
+
+std::vector<size_t> Atlas::Mendable() const {
+  std::vector<size_t> mendable = Intact();
+  if (mendable.empty()) return mendable;
+  for (size_t target = 0; target < nodes_.size(); ++target) {
+    if (Hurt(target)) mendable.push_back(target);
+  }
+  std::sort(mendable.begin(), mendable.end());
+  return mendable;
 }
 
 void Atlas::Misdirect(size_t target) {
@@ -51,7 +74,17 @@ bool Atlas::Damage(size_t target, uint64_t count) {
   const auto bit = static_cast<uint32_t>(draws.Range("atlas.bit", key, 0, 7, 0));
   disk.Spoil(site.path, offset,
              unreadable ? SimDiskCore::Damage::kUnreadable : SimDiskCore::Damage::kFlipBit, bit);
-  spoiled_[target] = true;
+  hurt_[target] = true;
+  // Then the last batch is unreadable, too, which only looks torn to who cannot tell the two apart.
+  const bool hits_last =
+      unreadable && offset / kSectorBytes * kSectorBytes + kSectorBytes > site.end;
+  if (IsOfLog(site.path) && hits_last) spoiled_[target] = true;
+  // The log's first damage leaves at least one batch behind it that tells the node's vote; a second
+  // one may hit just that.
+  if (IsOfLog(site.path)) ++log_damages_[target];
+  if (log_damages_[target] > 1 || !(IsOfLog(site.path) || IsOfState(site.path))) {
+    spoiled_[target] = true;
+  }
   return true;
 }
 

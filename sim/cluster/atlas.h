@@ -11,11 +11,12 @@
 
 namespace lockstep::sim {
 
-// The budget holds by construction: the nodes that may be spoiled are chosen before anything
-// happens, and are a minority, so that whatever was promised is intact on a quorum. A node that
-// cannot mend a damaged range counts as lost with all that it holds, so the map is by node, not by
-// range. Beyond the budget (a knob) any node may be spoiled: then the service may stop for good,
-// and must still not lie.
+// The budget holds by construction: the nodes that may be damaged are chosen before anything
+// happens, and are a minority, so that whatever was promised is intact on a quorum. The map is by
+// node, not by range. A node is hurt if it has to mend its damage by itself, with its peers' help:
+// that of its store, of snapshots, and of one sector of its log. It is spoiled if it cannot, and
+// counts as lost with all that it holds. Beyond the budget (a knob) any node may be damaged: then
+// the service may stop for good, and must still not lie.
 //
 // Owned by the Nemesis. Nothing here suspends.
 class Atlas final {
@@ -26,12 +27,16 @@ class Atlas final {
   Atlas& operator=(const Atlas&) = delete;
 
   bool MaySpoil(size_t target) const { return victims_[target]; }
-  // Damaged, or gone: nobody may rely on what it holds.
+  // Damaged beyond its own means, or gone: nobody may rely on what it holds.
   bool Spoiled(size_t target) const { return spoiled_[target]; }
+  // Damaged, and to be whole again in the end.
+  bool Hurt(size_t target) const { return hurt_[target] && !spoiled_[target]; }
   // Gone for good.
   bool Lost(size_t target) const { return lost_[target]; }
-  // The nodes that must be whole in the end; nobody if they are no quorum.
+  // The nodes that were never damaged; nobody if they are no quorum.
   std::vector<size_t> Intact() const;
+  // The nodes that must be whole in the end: those and the hurt ones.
+  std::vector<size_t> Mendable() const;
 
   // Reads and writes of the node are misdirected from now on. REQUIRES: MaySpoil(target).
   void Misdirect(size_t target);
@@ -43,8 +48,10 @@ class Atlas final {
   World& world_;
   const std::vector<SimNode*>& nodes_;
   std::vector<bool> victims_;
+  std::vector<bool> hurt_;
   std::vector<bool> spoiled_;
   std::vector<bool> lost_;
+  std::vector<int> log_damages_;
 };
 
 }  // namespace lockstep::sim

@@ -161,6 +161,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.open_store = open_stores_(node);
+  options.store_name = "db";
   // A node without the memory of its disk is another one, which only has the name.
   if (!members_[node.id().value() - 1]->is_wiped) {
     options.observer = &oracle_.ObserverOf(node.id());

@@ -428,9 +428,9 @@ void Nemesis::Heal() {
     if (node->state() == SimNode::State::kPaused) node->Resume();
     if (node->state() == SimNode::State::kOff) boot_(*node);
   }
-  core_ = atlas_.Intact();
+  core_ = atlas_.Mendable();
   if (core_.empty() || rates.core_only == 0) return;
-  core_ = rest_.ChooseCore(core_);
+  core_ = rest_.ChooseCore(atlas_.Intact());
   rest_.Freeze(core_);
 }
 

@@ -50,6 +50,7 @@ struct Describe final {
   void operator()(const raft::AppendReply& m) const {
     facts.kind = "append reply";
     absl::StrAppend(&facts.words, m.rejected ? "rejected " : "matches to ", m.index.value());
+    if (m.log_lost) absl::StrAppend(&facts.words, ", the log went back");
   }
   void operator()(const raft::Heartbeat& m) const {
     facts.kind = "heartbeat";
@@ -58,6 +59,9 @@ struct Describe final {
   void operator()(const raft::HeartbeatReply& m) const {
     facts.kind = "heartbeat reply";
     absl::StrAppend(&facts.words, "read ", m.read);
+    if (m.wants_snapshot != raft::Index(0)) {
+      absl::StrAppend(&facts.words, ", wants a snapshot of ", m.wants_snapshot.value());
+    }
   }
   void operator()(const raft::InstallSnapshot& m) const {
     facts.kind = "snapshot";

@@ -139,6 +139,161 @@ TEST(Snapshot, ConfigurationComesWithIt) {
   EXPECT_EQ(cluster.raft(4).configuration(), Voters({1, 2, 3, 4}));
 }
 
+// --- a state that is lost
+// -------------------------------------------------------------------------
+
+// Entries 4, 5 and 6 of term 2 behind a snapshot at 3 that nobody has the state of.
+std::unique_ptr<Raft> MakeRaftWithoutState() {
+  Options options;
+  options.self = N(1);
+  InitialState initial;
+  initial.hard_state = {Term(2), {}, Index(5)};
+  initial.snapshot.index = Index(3);
+  initial.snapshot.term = Term(1);
+  initial.snapshot.configuration = Voters({1, 2, 3});
+  initial.entries = {MakeEntry(2, 4), MakeEntry(2, 5), MakeEntry(2, 6)};
+  initial.configuration = Voters({1, 2, 3});
+  return std::make_unique<Raft>(options, std::move(initial));
+}
+
+TEST(LostState, NothingIsAppliedAndNobodyCampaignsButTheLogVotesAndGrows) {
+  auto raft = MakeRaftWithoutState();
+  EXPECT_TRUE(raft->state_lost());
+  for (int i = 0; i < 500; ++i) EXPECT_TRUE(raft->Tick().committed.empty());
+  EXPECT_EQ(raft->role(), Role::kFollower);
+  VoteRequest request;
+  request.last_index = Index(5);
+  request.last_term = Term(2);
+  Effects effects = raft->Step(MakeMessage(3, 1, 3, request));
+  EXPECT_FALSE(std::get<VoteReply>(effects.send_after_persist.at(0).message.body).granted)
+      << "its log is shorter than ours";
+  request.last_index = Index(6);
+  effects = raft->Step(MakeMessage(2, 1, 4, request));
+  EXPECT_TRUE(std::get<VoteReply>(effects.send_after_persist.at(0).message.body).granted);
+  effects = raft->Step(MakeMessage(2, 1, 4, Append(6, 2, {MakeEntry(4, 7)})));
+  EXPECT_EQ(std::get<AppendReply>(effects.send_after_persist.at(0).message.body).index, Index(7));
+  EXPECT_TRUE(raft->Persisted(effects.persist->id).committed.empty());
+}
+
+TEST(LostState, HeartbeatsAreAnsweredWithTheIndexFromWhichASnapshotHelps) {
+  auto raft = MakeRaftWithoutState();
+  const Effects effects = raft->Step(MakeMessage(2, 1, 2, Heartbeat{}));
+  EXPECT_EQ(std::get<HeartbeatReply>(effects.send_now.at(0).body).wants_snapshot, Index(3));
+}
+
+TEST(LostState, ASnapshotInsideTheLogKeepsWhatIsBehindIt) {
+  auto raft = MakeRaftWithoutState();
+  Effects effects = raft->Step(MakeMessage(2, 1, 2, Snapshot(4, 2, Voters({1, 2, 3}))));
+  ASSERT_TRUE(effects.install_snapshot.has_value());
+  ASSERT_TRUE(effects.persist.has_value());
+  EXPECT_EQ(effects.persist->snapshot->index, Index(4));
+  EXPECT_EQ(effects.persist->entries.size(), 2u) << "one write replaces the log by its rest";
+  EXPECT_EQ(raft->last_index(), Index(6));
+  EXPECT_FALSE(raft->state_lost());
+  effects = raft->Persisted(effects.persist->id);
+  ASSERT_EQ(effects.committed.size(), 1u) << "5 was committed, 6 was not";
+  EXPECT_EQ(effects.committed[0].index, Index(5));
+  raft->CheckInvariants();
+}
+
+TEST(LostState, ASnapshotThatEndsBeforeTheLogIsOfNoUse) {
+  auto raft = MakeRaftWithoutState();
+  EXPECT_FALSE(
+      raft->Step(MakeMessage(2, 1, 2, Snapshot(2, 1, Voters({1, 2, 3})))).install_snapshot);
+  EXPECT_TRUE(raft->state_lost());
+}
+
+TEST(LostState, ALeaderSendsASnapshotOnceAndGoesOnWithEntries) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  HeartbeatReply reply;
+  reply.wants_snapshot = Index(1);
+  EXPECT_EQ(cluster.raft(1).Step(MakeMessage(3, 1, 1, reply)).send_snapshot_to, Nodes({3}));
+  EXPECT_TRUE(cluster.raft(1).Step(MakeMessage(3, 1, 1, reply)).send_snapshot_to.empty());
+  const Effects effects = cluster.raft(1).Propose({MakeProposal("a")});
+  EXPECT_EQ(effects.send_now.size(), 2u) << "to both";
+  (void)cluster.raft(1).SnapshotSent(N(3), Index(0), false);
+  EXPECT_EQ(cluster.raft(1).Step(MakeMessage(3, 1, 1, reply)).send_snapshot_to, Nodes({3}));
+  reply.wants_snapshot = Index(99);
+  (void)cluster.raft(1).SnapshotSent(N(3), Index(0), false);
+  EXPECT_TRUE(cluster.raft(1).Step(MakeMessage(3, 1, 1, reply)).send_snapshot_to.empty())
+      << "it has applied less itself";
+}
+
+// --- a log that went back
+// -------------------------------------------------------------------------
+
+std::unique_ptr<Raft> MakeAbstainer() {
+  return MakeRaft({Term(2), N(2), Index(1), /*abstains=*/true}, LogOfTerms({1, 1}));
+}
+
+TEST(Abstaining, ItNeitherVotesNorCampaigns) {
+  auto raft = MakeAbstainer();
+  for (int i = 0; i < 500; ++i) (void)raft->Tick();
+  EXPECT_EQ(raft->role(), Role::kFollower);
+  VoteRequest request;
+  request.last_index = Index(99);
+  request.last_term = Term(9);
+  for (const bool pre_vote : {true, false}) {
+    request.pre_vote = pre_vote;
+    const Effects effects = raft->Step(MakeMessage(3, 1, 10, request));
+    const MessageBody& body =
+        pre_vote ? effects.send_now.at(0).body : effects.send_after_persist.at(0).message.body;
+    EXPECT_FALSE(std::get<VoteReply>(body).granted);
+  }
+}
+
+TEST(Abstaining, HeartbeatsCommitNothing) {
+  auto raft = MakeAbstainer();
+  Heartbeat heartbeat;
+  heartbeat.commit = Index(2);
+  heartbeat.last_index = Index(7);
+  (void)raft->Step(MakeMessage(2, 1, 2, heartbeat));
+  EXPECT_EQ(raft->commit(), Index(1)) << "what is at 2 may be something else at the leader";
+}
+
+TEST(Abstaining, ItEndsWhenTheLogReachesTheLeadersEnd) {
+  auto raft = MakeAbstainer();
+  Heartbeat heartbeat;
+  heartbeat.last_index = Index(4);
+  (void)raft->Step(MakeMessage(2, 1, 2, heartbeat));
+  (void)raft->Step(MakeMessage(2, 1, 2, Append(2, 1, {MakeEntry(2, 3)})));
+  EXPECT_TRUE(raft->hard_state().abstains);
+  const Effects effects = raft->Step(MakeMessage(2, 1, 2, Append(3, 2, {MakeEntry(2, 4)})));
+  EXPECT_FALSE(raft->hard_state().abstains);
+  EXPECT_FALSE(effects.persist->hard_state->abstains) << "in the write of the entries, or later";
+}
+
+TEST(Abstaining, ALeaderOfAnotherTermHasAnEndOfItsOwn) {
+  auto raft = MakeAbstainer();
+  Heartbeat heartbeat;
+  heartbeat.last_index = Index(2);
+  (void)raft->Step(MakeMessage(2, 1, 2, heartbeat));
+  heartbeat.last_index = Index(9);
+  (void)raft->Step(MakeMessage(3, 1, 3, heartbeat));
+  (void)raft->Step(MakeMessage(3, 1, 3, Append(2, 1, {MakeEntry(3, 3)})));
+  EXPECT_TRUE(raft->hard_state().abstains);
+}
+
+TEST(Abstaining, TheLeaderForgetsWhatWasAcknowledgedAndSendsItAgain) {
+  Cluster cluster(3);
+  cluster.Campaign(1);
+  cluster.Settle();
+  for (int i = 0; i < 5; ++i) cluster.Propose(1, "a");
+  cluster.Settle();
+  HardState state = cluster.raft(3).hard_state();
+  state.abstains = true;
+  state.commit = Index(1);
+  cluster.Crash(3);
+  cluster.Recreate(3, state, LogOfTerms({1, 1}));
+  cluster.Handle(1, cluster.raft(1).Unreachable(N(3)));
+  cluster.RunTicks(60);
+  EXPECT_EQ(cluster.raft(3).last_index(), cluster.raft(1).last_index());
+  EXPECT_FALSE(cluster.raft(3).hard_state().abstains);
+  EXPECT_EQ(cluster.leader(), 1u) << "nobody was disturbed";
+}
+
 // --- writes that overtake each other
 // --------------------------------------------------------------
 

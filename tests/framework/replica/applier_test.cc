@@ -292,11 +292,29 @@ TEST_F(ApplierTest, AnInstallationThatIsInterruptedAtAnyStepIsFinishedAtTheNextS
   EXPECT_GE(steps, 6) << "the clearing, three chunks and the applied index are a step each";
 }
 
-TEST_F(ApplierTest, ALogThatStartsBehindTheStateIsDataLoss) {
+TEST_F(ApplierTest, AStateThatEndsBeforeTheLogBeginsIsClearedAway) {
+  RunInFiber([this](Fiber& fiber) {
+    Applier old = Make();
+    ASSERT_TRUE(old.Recover(fiber, Meta(0, 0)).ok());
+    old.Enqueue({EntryOf(1, RegistrationOf(77, 1)), EntryOf(2, CommandOf(77, 1, "a"))});
+    ASSERT_TRUE(Drain(fiber, old).ok());
+    Applier applier = Make();
+    ASSERT_TRUE(applier.Recover(fiber, Meta(20, 3)).ok());
+    EXPECT_EQ(applier.applied().index, raft::Index(0));
+    EXPECT_EQ(Text(fiber), "");
+    EXPECT_FALSE(applier.sessions().Knows(SessionId(77)));
+  });
+}
+
+TEST_F(ApplierTest, ALostStateComesBackAsASnapshot) {
   RunInFiber([this](Fiber& fiber) {
     Applier applier = Make();
-    const absl::Status status = applier.Recover(fiber, Meta(20, 3));
-    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    ASSERT_TRUE(applier.Recover(fiber, Meta(15, 3)).ok());
+    StageSnapshot(fiber);
+    applier.EnqueueInstall(Meta(20, 3));
+    applier.Enqueue({EntryOf(21, CommandOf(77, 9, "+"))});
+    ASSERT_TRUE(Drain(fiber, applier).ok());
+    EXPECT_EQ(Text(fiber), "snapshot+");
   });
 }
 

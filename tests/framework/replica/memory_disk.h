@@ -99,6 +99,7 @@ class MemoryDisk final : public runtime::Disk {
   }
 
   Hook hook;
+  std::pair<std::string, uint64_t> unreadable;  // the sector at this offset of this file
   std::vector<std::string> operations;
   MemoryNames names;
   MemoryNames durable_names;
@@ -112,6 +113,10 @@ class MemoryFile final : public runtime::File {
   absl::StatusOr<size_t> Read(Fiber& fiber, uint64_t offset, absl::Span<char> into) override {
     RETURN_IF_ERROR(disk_.Enter(fiber, "read", path_));
     if (offset >= inode_->bytes.size()) return 0;
+    const auto& [path, sector] = disk_.unreadable;
+    if (path == path_ && offset < sector + 512 && offset + into.size() > sector) {
+      return absl::DataLossError("unreadable");
+    }
     const size_t n = std::min<size_t>(into.size(), inode_->bytes.size() - offset);
     std::memcpy(into.data(), inode_->bytes.data() + offset, n);
     return n;

@@ -6,6 +6,8 @@
 #include <rocksdb/file_system.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -137,6 +139,38 @@ TEST(RocksStore, OpenSaysWhichPathIsBad) {
     const auto store = RocksStore::Open(fiber, options);
     ASSERT_FALSE(store.ok());
     EXPECT_NE(store.status().ToString().find(options.path), std::string::npos) << store.status();
+  });
+}
+
+TEST(RocksStore, OpenToReadItShowsTheLastFlushAndFindsRot) {
+  RunInFiber([](Fiber& fiber) {
+    for (const RocksProfile profile : {RocksProfile::kProduction, RocksProfile::kLight}) {
+      RocksStoreOptions options = Options();
+      options.profile = profile;
+      EXPECT_TRUE(absl::IsNotFound(RocksStore::OpenReadOnly(options).status()));
+      auto store = MustOpen(fiber, options);
+      Change(fiber, *store->Group(GroupId(1)),
+             [](StoreTransaction& t) { t.Put(Column::kPrimary, "k", std::string(5000, 'v')); });
+      ASSERT_TRUE(store->Flush(fiber).ok());
+      store = nullptr;
+      EXPECT_TRUE(RocksStore::VerifyFiles(options).ok());
+      auto opened = RocksStore::OpenReadOnly(options);
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      EXPECT_EQ(Scan(fiber, *(*opened)->Group(GroupId(1))->Snapshot(), Column::kPrimary).size(),
+                1u);
+      opened->reset();
+      for (const auto& entry : std::filesystem::directory_iterator(options.path)) {
+        if (entry.path().extension() != ".sst") continue;
+        std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(20);
+        file.put('~');
+      }
+      EXPECT_TRUE(absl::IsDataLoss(RocksStore::VerifyFiles(options)));
+      const auto rotten = MustOpen(fiber, options);
+      const auto read = rotten->Group(GroupId(1))->Snapshot()->Get(fiber, Column::kPrimary, "k");
+      EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
+      EXPECT_TRUE(absl::IsDataLoss(rotten->health())) << "somebody has to set it aside";
+    }
   });
 }
 

@@ -74,11 +74,11 @@ class Arbitrary final {
         return Append();
       case 3:
         return raft::AppendReply{Flag(), raft::Index(Number()), raft::Index(Number()),
-                                 raft::Term(Number())};
+                                 raft::Term(Number()), Flag()};
       case 4:
-        return raft::Heartbeat{raft::Index(Number()), Number()};
+        return raft::Heartbeat{raft::Index(Number()), Number(), raft::Index(Number())};
       case 5:
-        return raft::HeartbeatReply{Number()};
+        return raft::HeartbeatReply{Number(), raft::Index(Number())};
       case 6:
         return raft::InstallSnapshot{Meta()};
       case 7:
@@ -137,7 +137,9 @@ class Arbitrary final {
     if (Flag()) r.snapshot = Meta();
     if (Flag()) r.compacted = Meta();
     r.entries = Entries(raft::Index(Number() / 2), raft::Term(Number() / 2));
-    if (Flag()) r.hard_state = {raft::Term(Number()), NodeId(Number()), raft::Index(Number())};
+    if (Flag()) {
+      r.hard_state = {raft::Term(Number()), NodeId(Number()), raft::Index(Number()), Flag()};
+    }
     return r;
   }
   std::vector<GroupRecord> Batch() {

@@ -160,16 +160,17 @@ RC_GTEST_PROP(Codec, BoundsOfPartsAddUpToTheFrame, (uint64_t seed)) {
 // The example in docs/formats.md.
 TEST(Codec, WritesTheDocumentedBytes) {
   const raft::Message message{NodeId(1), NodeId(2), raft::Term(3),
-                              raft::Heartbeat{raft::Index(9), 4}};
+                              raft::Heartbeat{raft::Index(9), 4, raft::Index(12)}};
   const std::string bytes = Encoded(RaftMessages{{{GroupId(5), message}}});
   EXPECT_EQ(absl::BytesToHexString(bytes),
-            "60000000504c0100a7055b2c2af5f439"
+            "68000000504c01000cf620364fda8ca9"
             "00000000010001000100000000000000"
             "01000000370000000400000005000100"
             "05000000000000000100000000000000"
             "02000000000000000300000000000000"
-            "04000000000000000000000002000000"
-            "09000000000000000400000000000000");
+            "04000000000000000000000003000000"
+            "09000000000000000400000000000000"
+            "0c00000000000000");
 }
 
 TEST(FrameDecoder, RefusesALargeFrameBeforeReadingIt) {

@@ -60,10 +60,12 @@ class FrameText final {
     for (const raft::Entry& e : m.entries) Put(e);
   }
   void operator()(const raft::AppendReply& m) {
-    Line("append reply", m.rejected, m.index, m.hint_index, m.hint_term);
+    Line("append reply", m.rejected, m.index, m.hint_index, m.hint_term, m.log_lost);
   }
-  void operator()(const raft::Heartbeat& m) { Line("heartbeat", m.commit, m.read); }
-  void operator()(const raft::HeartbeatReply& m) { Line("heartbeat reply", m.read); }
+  void operator()(const raft::Heartbeat& m) { Line("heartbeat", m.commit, m.read, m.last_index); }
+  void operator()(const raft::HeartbeatReply& m) {
+    Line("heartbeat reply", m.read, m.wants_snapshot);
+  }
   void operator()(const raft::InstallSnapshot& m) {
     Line("install");
     Put(m.meta);
@@ -105,7 +107,9 @@ class FrameText final {
     if (r.snapshot) Put(*r.snapshot);
     if (r.compacted) Put(*r.compacted);
     for (const raft::Entry& e : r.entries) Put(e);
-    if (r.hard_state) Line(r.hard_state->term, r.hard_state->vote, r.hard_state->commit);
+    if (r.hard_state) {
+      Line(r.hard_state->term, r.hard_state->vote, r.hard_state->commit, r.hard_state->abstains);
+    }
   }
   void Put(const std::vector<GroupRecord>& records) {
     for (const GroupRecord& r : records) Put(r);

@@ -12,6 +12,7 @@
 #include "framework/edge/grpc_client.h"
 #include "framework/store/memory_store.h"
 #include "sim/cluster/run.h"
+#include "sim/profile_text.h"
 
 namespace lockstep::sim {
 namespace {
@@ -231,6 +232,18 @@ TEST(Cluster, MarksThatWereExpectedAndReachedAreCounted) {
   EXPECT_GT(marks["raft.late_append"], 0u) << "counted, although nobody expected it";
   ASSERT_TRUE(marks.contains("nobody.reaches_this"));
   EXPECT_EQ(marks["nobody.reaches_this"], 0u);
+}
+
+TEST(Cluster, NodesWhoseDisksRotAreWholeInTheEnd) {
+  RunOptions options = CounterOptions();
+  options.profile = *ProfileNamed("rot");
+  uint64_t rot = 0;
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    const RunResult result = RunSeed(seed, options);
+    ASSERT_FALSE(result.violation) << "seed " << seed << ": " << *result.violation;
+    rot += result.faults.of(FaultClass::kBitRot) + result.faults.of(FaultClass::kLatentSector);
+  }
+  EXPECT_GT(rot, 0u);
 }
 
 TEST(Cluster, SameSeedSameUniverse) {
