@@ -16,13 +16,14 @@ edge::TlsSubject Around(WallTime now, Duration lasts, const std::string& name) {
 
 PeerCertificates::PeerCertificates(World& world)
     : world_(world),
-      issuer_(edge::TlsIssuer::Create(Around(TrueWallTime(world), kYears, "simulated authority"))),
       // From less than most steps of clocks to more than any.
       lasts_(Nanoseconds(static_cast<int64_t>(world.draws().LogUniform(
           "tls.lasts", 0, 4'000'000'000, 3'600'000'000'000, 3'600'000'000'000)))) {}
 
-edge::TlsCredentials PeerCertificates::Issue(const std::string& host) const {
-  return issuer_.Issue(Around(TrueWallTime(world_), healed_ ? kYears : lasts_, host));
+edge::TlsCredentials PeerCertificates::Issue(const std::string& host) {
+  const WallTime now = TrueWallTime(world_);
+  if (!issuer_) issuer_ = edge::TlsIssuer::Create(Around(now, kYears, "simulated authority"));
+  return issuer_->Issue(Around(now, healed_ ? kYears : lasts_, host));
 }
 
 replica::NodeTls PeerCertificates::For(const std::string& host) {

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_SIM_CLUSTER_PEER_CERTIFICATES_H_
 #define LOCKSTEP_SIM_CLUSTER_PEER_CERTIFICATES_H_
 
+#include <optional>
 #include <string>
 
 #include "framework/edge/tls_issuer.h"
@@ -26,10 +27,11 @@ class PeerCertificates final {
   void Heal() { healed_ = true; }
 
  private:
-  edge::TlsCredentials Issue(const std::string& host) const;
+  edge::TlsCredentials Issue(const std::string& host);
 
   World& world_;
-  edge::TlsIssuer issuer_;
+  // Made by the first node that asks: only then is OpenSSL's randomness the universe's.
+  std::optional<edge::TlsIssuer> issuer_;
   Duration lasts_;
   bool healed_ = false;
 };
