@@ -287,6 +287,9 @@ void Cluster::StartSpare(NodeId spare) {
 
 // docs/decisions/0010: who counts the node must know its directory, or a wiped one could pass.
 bool Cluster::MayWipe(NodeId id) {
+  // A change that is under way was granted while this node was alive: with the node wiped, what it
+  // leads to may have no quorum.
+  if (!MembersSettled()) return false;
   const auto newest = Members();
   const replica::Member* member = newest == nullptr ? nullptr : newest->Find(id);
   if (member == nullptr || !member->has_started()) return false;
@@ -296,6 +299,7 @@ bool Cluster::MayWipe(NodeId id) {
     const size_t target = other.id.value() - 1;
     replica::Replica* replica = ReplicaOf(*nodes_[target]);
     if (replica == nullptr) return false;
+    if (replica->status().applied != replica->status().last_index) return false;
     const replica::Member* known = replica->members()->Find(id);
     if (known == nullptr || known->directories != member->directories) return false;
     replica::ShardDirectory& shards = members_[target]->shared->directory;

@@ -13,6 +13,8 @@ using replica::MemberList;
 using replica::MemberRefusal;
 
 constexpr Duration kAskTimeout = Seconds(2);
+// Longer than a message may be under way.
+constexpr Duration kUnsure = Seconds(5);
 constexpr Duration kIdlePause = Milliseconds(500);
 // Fewer voters than this lose no disk: the others could not go on.
 constexpr size_t kVotersMin = 3;
@@ -103,7 +105,7 @@ void MemberOperator::Act(Fiber& fiber, runtime::Environment& environment, const 
     if (AddSpare(false, change)) AddStep(Kind::kRemove, voter, change);
     fault = FaultClass::kMemberReplaced;
   } else if (dice < kNothing) {
-    WipeOne(list);
+    WipeOne(fiber.now(), list);
   }
   if (change.steps.empty()) return;
   const bool adds = change.steps.front().kind == Kind::kAdd;
@@ -114,7 +116,8 @@ void MemberOperator::Act(Fiber& fiber, runtime::Environment& environment, const 
   if (adds) cluster_.StartSpare(added);
 }
 
-void MemberOperator::WipeOne(const MemberList& list) {
+void MemberOperator::WipeOne(MonoTime now, const MemberList& list) {
+  if (now < unsure_until_) return;
   const NodeId node = Pick(list, false);
   const auto voters =
       static_cast<size_t>(std::count_if(list.members.begin(), list.members.end(),
@@ -134,6 +137,7 @@ bool MemberOperator::Ask(Fiber& fiber, runtime::Environment& environment, const 
   options.deadline = fiber.now() + kAskTimeout;
   const edge::GrpcResult result = channel.Call(fiber, "/lockstep.Group/ChangeMembers",
                                                replica::EncodeMemberChange(change), options);
+  if (!result.ok()) unsure_until_ = fiber.now() + kUnsure;
   if (!result.ok() || result.response.empty()) return false;
   return replica::DecodeRefusal(std::string_view(result.response).substr(0, 1)) ==
          MemberRefusal::kNone;

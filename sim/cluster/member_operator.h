@@ -53,7 +53,7 @@ class MemberOperator final {
   void Act(Fiber& fiber, runtime::Environment& environment, const replica::MemberList& list);
   bool RemoveWiped(Fiber& fiber, runtime::Environment& environment,
                    const replica::MemberList& list);
-  void WipeOne(const replica::MemberList& list);
+  void WipeOne(MonoTime now, const replica::MemberList& list);
   // The next machine that was never used, as a step; nothing if there is none.
   bool AddSpare(bool is_learner, replica::MemberChange& change);
   void AddStep(Kind kind, NodeId node, replica::MemberChange& change);
@@ -71,6 +71,8 @@ class MemberOperator final {
   std::set<NodeId> wiped_;  // those that are members still
   uint64_t turn_ = 0;
   bool healed_ = false;
+  // Until then something that was asked for without an answer may still be granted.
+  MonoTime unsure_until_;
 };
 
 }  // namespace lockstep::sim

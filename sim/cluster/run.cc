@@ -31,8 +31,9 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
   // Without the hint, writes that concern terms and votes are rare enough to be forgotten.
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
-  // A handshake costs a thousand events' worth of time, so few universes have them.
-  shape.peer_tls = world.draws().Chance("shape.peer_tls", 0, kMillion / 24);
+  // A handshake costs a thousand events' worth of time, so few universes have them. (Whoever joins
+  // there asks in the clear.)
+  shape.peer_tls = shape.spares == 0 && draws.Chance("shape.peer_tls", 0, kMillion / 24);
   // A node with hardly any memory to spare refuses, or lets wait.
   if (draws.Chance("shape.short_of_memory", 0, kMillion / 6)) {
     shape.uncommitted_bytes_max = draws.LogUniform("shape.uncommitted", 0, 100, 5'000, 5'000);
