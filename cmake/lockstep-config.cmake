@@ -5,6 +5,7 @@ find_dependency(Threads)
 find_dependency(absl)
 find_dependency(Boost 1.81 COMPONENTS context json)
 find_dependency(CapnProto)
+find_dependency(OpenSSL)
 find_dependency(RocksDB CONFIG)
 
 include(${CMAKE_CURRENT_LIST_DIR}/lockstep-targets.cmake)

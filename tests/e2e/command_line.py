@@ -98,7 +98,7 @@ def flags_variables_and_files_configure_alike(tools, directory):
     check(done.returncode == 0 and "member n4 of 1" in done.stdout, done.stdout + done.stderr)
     for text, word in (("name: a\nnmae: b\n", "line 2"), ("name: [a\n", "line "), ("- a\n", "line 1"),
                        ("name: a\nname: b\n", "twice"), ("election-timeout: long\n", "election-timeout"),
-                       ("peer-transport-security:\n  cert-file: x\n", "--peer-cert-file")):
+                       ("peer-transport-security:\n  auto-tls: true\n", "--peer-auto-tls")):
         done = with_file(text)
         check(done.returncode == 2 and word in done.stderr, "%r: %s" % (text, done.stderr))
 
