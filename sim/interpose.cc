@@ -221,9 +221,10 @@ extern "C" int LockstepTlsRandomStatus() { return 1; }
 namespace {
 const RAND_METHOD kTlsRandom = {nullptr, &LockstepTlsRandom, nullptr,
                                 nullptr, &LockstepTlsRandom, &LockstepTlsRandomStatus};
-// Before main: OpenSSL sets itself up once, and that may look at the world.
+// Before main: OpenSSL sets itself up once, and that may look at the world. It does not clean up at
+// exit: where nothing drew random bytes, its clean-up makes (and leaks) what it means to free.
 const bool kTlsIsSetUp = [] {
-  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
   return RAND_set_rand_method(&kTlsRandom) == 1;
 }();
 }  // namespace
