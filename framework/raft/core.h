@@ -184,6 +184,8 @@ class Raft::Core final {
 
   // --- snapshot.cc ------------------------------------------------------------------------------
   void On(Follower& follower, const Envelope& envelope, InstallSnapshot& request);
+  // The snapshot is what this log begins with from now on; the driver installs it.
+  void TakeOver(const SnapshotMeta& meta);
   void AskForSnapshot(NodeId to, Progress& progress);
   // The follower lost its state, not its log.
   void OfferSnapshot(NodeId to, Progress& progress, Index at_least);

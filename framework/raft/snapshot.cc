@@ -22,11 +22,8 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
   if (log_.state_lost() && meta.index < log_.snapshot().index) return;  // leaves a gap to our log
   if (log_.state_lost() && log_.Matches(meta.index, meta.term)) {
     // The log is as good as it was, and keeps what was acknowledged.
-    CheckConfiguration(meta.configuration);
     log_.Rebase(meta);
-    configuration_ = meta.configuration;
-    effects_.install_snapshot = meta;
-    effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
+    TakeOver(meta);
     reply.index = meta.index;
   } else if (meta.index <= log_.commit()) {
     marks::Reach(kMarkLateSnapshot);
@@ -36,16 +33,20 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
     log_.CommitTo(meta.index);
     reply.index = meta.index;
   } else {
-    CheckConfiguration(meta.configuration);
     log_.Restore(meta);
-    configuration_ = meta.configuration;
-    effects_.install_snapshot = meta;
-    effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
+    TakeOver(meta);
     reply.index = meta.index;
   }
   CHECK_LE(reply.index, log_.last_index());
   NoteMatched(reply.index);
   SendAfterPersist(envelope.from, reply);
+}
+
+void Raft::Core::TakeOver(const SnapshotMeta& meta) {
+  CheckConfiguration(meta.configuration);
+  configuration_ = meta.configuration;
+  effects_.install_snapshot = meta;
+  effects_.events.emplace_back(ConfigurationChanged{meta.configuration, meta.index});
 }
 
 void Raft::Core::AskForSnapshot(NodeId to, Progress& progress) {
