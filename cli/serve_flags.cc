@@ -155,6 +155,12 @@ void ServeFlags::AddNodeFlags() {
                     "Size of the store at which puts are refused; negative: none (0: 2 GiB)"});
   flags_.push_back({"shards", &node.shards, false,
                     "Threads with a log and a store of their own; fixed for a data directory (1)"});
+  flags_.push_back({"scrub-rate", &node.scrub_rate, false,
+                    "Bytes per second that are read to find rot; 0: none (8388608)"});
+  flags_.push_back({"snapshot-rate", &node.snapshot_rate, false,
+                    "Bytes per second sent in snapshots; 0: no limit (67108864)"});
+  flags_.push_back({"max-protocol-version", &node.max_protocol_version, false,
+                    "Of what it says to members: as the release before did, if lower (3)"});
   flags_.push_back({"log-level", &settings_.log_level, false, "debug, info, warn or error (info)"});
   flags_.push_back({"config-file", &settings_.config_file, false,
                     "YAML with these flags as keys; flags and variables are not read then"});

@@ -29,13 +29,18 @@ constexpr Duration kJoinTimeout = Seconds(10);
 
 // Nothing is claimed: nothing.
 absl::StatusOr<std::optional<replica::Identity>> ReadIdentity(const std::string& data_dir) {
-  std::ifstream file(absl::StrCat(data_dir, "/shard-0/IDENTITY"), std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  replica::Identity identity;
-  RETURN_IF_ERROR(replica::DecodeIdentity(text.str(), &identity));
-  return identity;
+  absl::Status failure;
+  for (const char* name : {"IDENTITY", "IDENTITY.copy"}) {
+    std::ifstream file(absl::StrCat(data_dir, "/shard-0/", name), std::ios::binary);
+    if (!file && failure.ok()) return std::nullopt;
+    std::ostringstream text;
+    text << file.rdbuf();
+    replica::Identity identity;
+    const absl::Status decoded = replica::DecodeIdentity(text.str(), &identity);
+    if (decoded.ok()) return identity;
+    if (failure.ok()) failure = decoded;
+  }
+  return failure;
 }
 
 void SetMembers(const std::vector<replica::Member>& members, kv::NodeConfig& config) {

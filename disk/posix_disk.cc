@@ -30,6 +30,7 @@ constexpr mode_t kFileMode = 0600;  // nobody else reads a node's data
 int FlagsOf(OpenMode mode) {
   switch (mode) {
     case OpenMode::kRead:
+    case OpenMode::kReadMedium:
       return O_RDONLY | O_CLOEXEC;
     case OpenMode::kReadWrite:
       return O_RDWR | O_CLOEXEC;
@@ -87,6 +88,10 @@ absl::StatusOr<std::unique_ptr<runtime::File>> PosixDisk::Open(Fiber& fiber,
   offload_.Run(fiber, Lane::kGeneral, [&] {
     opened.fd = openat(root_fd_, at.c_str(), flags, kFileMode);
     error = ErrnoIf(opened.fd < 0);
+    // (A hint: pages that are not written yet stay.)
+    if (mode == OpenMode::kReadMedium && error == 0) {
+      (void)posix_fadvise(opened.fd, 0, 0, POSIX_FADV_DONTNEED);
+    }
   });
   RETURN_IF_ERROR(StatusOf(error, mode == OpenMode::kCreate ? "create" : "open", path));
   return std::make_unique<PosixFile>(offload_, LaneOf(path), std::exchange(opened.fd, -1),

@@ -182,6 +182,20 @@ absl::Status CheckLimits(const NodeSettings& settings) {
     return Invalid(absl::StrCat("--max-txn-ops ", settings.max_txn_ops, " is not between 1 and ",
                                 kTxnOpsCeiling));
   }
+  if (settings.scrub_rate < 0) {
+    return Invalid(absl::StrCat("--scrub-rate ", settings.scrub_rate,
+                                " is negative: use bytes per second, or 0 for none"));
+  }
+  const int64_t version = settings.max_protocol_version;
+  if (version < wire::kProtocolVersionMin || version > wire::kProtocolVersion) {
+    return Invalid(absl::StrCat("--max-protocol-version ", version, " is not between ",
+                                wire::kProtocolVersionMin, " and ", wire::kProtocolVersion,
+                                ", which this program speaks"));
+  }
+  if (settings.snapshot_rate < 0) {
+    return Invalid(absl::StrCat("--snapshot-rate ", settings.snapshot_rate,
+                                " is negative: use bytes per second, or 0 for no limit"));
+  }
   if (settings.shards < 1 || settings.shards > kShardsMax) {
     return Invalid(absl::StrCat("--shards ", settings.shards, " is not between 1 and ", kShardsMax,
                                 ": use 1, or one per core that the node may use"));
@@ -304,6 +318,9 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   config.request_bytes_max = static_cast<size_t>(settings.max_request_bytes);
   config.txn_ops_max = static_cast<int>(settings.max_txn_ops);
   config.quota_bytes = settings.quota_backend_bytes;
+  config.protocol_version_max = static_cast<uint32_t>(settings.max_protocol_version);
+  config.snapshot_rate = static_cast<uint64_t>(settings.snapshot_rate);
+  config.scrub_rate = static_cast<uint64_t>(settings.scrub_rate);
 
   std::string initial = settings.initial_cluster;
   if (initial.empty()) {
@@ -350,6 +367,9 @@ replica::NodeOptions ToNodeOptions(const NodeConfig& config) {
   options.peer_listen = config.peer_listen;
   options.name = config.name;
   options.client_urls = config.client_urls;
+  options.protocol_version_max = config.protocol_version_max;
+  options.snapshots.bytes_per_second = config.snapshot_rate;
+  options.scrub.bytes_per_second = config.scrub_rate;
   options.tick = kTick;
   options.raft.heartbeat_ticks = static_cast<raft::Ticks>(config.heartbeat_interval / kTick);
   options.raft.election_ticks = static_cast<raft::Ticks>(config.election_timeout / kTick);

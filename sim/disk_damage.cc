@@ -9,7 +9,8 @@
 namespace lockstep::sim {
 
 uint64_t SimDiskCore::DamageEnd(std::string_view path, const Inode& file) {
-  if (file.is_appended || path.ends_with(".snap")) return file.image.durable_size();
+  const bool is_checked_whole = path.ends_with(".snap") || path.ends_with("/IDENTITY");
+  if (file.is_appended || is_checked_whole) return file.image.durable_size();
   return file.image.settled_end();
 }
 

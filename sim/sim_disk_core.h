@@ -98,8 +98,8 @@ class SimDiskCore final {
   // (nemesis) Hears of each data or directory sync that begins; changes nothing by itself.
   void set_on_sync(absl::AnyInvocable<void()> on_sync) { on_sync_ = std::move(on_sync); }
   // (nemesis) Places whose damage nobody can take for something harmless: of files that grow by
-  // synced appends, what came before the last one; of the store's files and of snapshots, which
-  // have checksums of their own, everything that is durable.
+  // synced appends, what came before the last one; of the store's files, of snapshots and of
+  // IDENTITY, which have checksums of their own, everything that is durable.
   struct DamageSite final {
     std::string path;
     uint64_t end = 0;  // [0, end)

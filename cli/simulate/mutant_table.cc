@@ -27,6 +27,7 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM39SnapshotNotLoaded, "M39", "a snapshot reaches Raft, not the state machine"},
       {Id::kM42WipedNodeLetIn, "M42", "a wiped node under its old id is let in"},
       {Id::kM45PreVoteResetsTimer, "M45", "a pre-vote request resets the election timer"},
+      {Id::kM47ResumedChunkSkipped, "M47", "a resumed snapshot skips a chunk, unverified"},
       {Id::kM70RetryWithFreshNumber, "M70", "a retry goes out under a fresh request number"},
       {Id::kM71SessionResultForgotten, "M71", "a retried request applies again"},
       {Id::kM72RangeIgnoresRevision, "M72", "a read of the past sees the present"},
@@ -44,6 +45,8 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once"},
       {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged"},
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
+      {Id::kM160ScrubberSkipsChecksums, "M160", "the scrubber compares no checksums"},
+      {Id::kM161NewerThanThePeer, "M161", "a peer is told what its version lacks"},
   };
   return all;
 }

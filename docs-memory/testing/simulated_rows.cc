@@ -23,6 +23,9 @@ class SimulatedRows final : public machine::OrderedStore {
   absl::Status StartFlush() override { return store_->StartFlush(); }
   absl::Status Flush(Fiber& fiber) override { return store_->Flush(fiber); }
   absl::Status StartCompaction() override { return store_->StartCompaction(); }
+  absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) override {
+    return store_->VerifyNextFile(fiber, after);
+  }
   uint64_t DiskBytes() const override { return store_->DiskBytes(); }
   absl::Status health() const override { return store_->health(); }
 

@@ -34,6 +34,7 @@ enum class Id : int {
   kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
   kM42WipedNodeLetIn = 42,                // replica: a wiped node under its old id is a member
   kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer
+  kM47ResumedChunkSkipped = 47,           // replica: a resumed snapshot lacks a chunk, unverified
   kM70RetryWithFreshNumber = 70,          // replica: a retry goes out under a new request number
   kM71SessionResultForgotten = 71,        // replica: retry of an applied request applies again
   kM72RangeIgnoresRevision = 72,          // kv: a read at an old revision sees the newest value
@@ -55,6 +56,8 @@ enum class Id : int {
   kM96RepairedLogVotesTooEarly = 96,      // raft: a log that went back votes at once
   kM97NoSpaceAcknowledged = 97,           // replica: a batch without space counts as durable
   kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
+  kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
+  kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
 };
 
 // Whether the given bug is planted in this run.

@@ -64,7 +64,7 @@ class StoreTransaction : public StoreView {
  public:
   virtual void Put(Column column, std::string_view key, std::string_view value) = 0;
   virtual void Delete(Column column, std::string_view key) = 0;
-  // Deletes [begin, end). May be slow to read over; for bulk clean-up.
+  // Deletes [begin, end). May be slow to read over; for bulk clean-up. REQUIRES: not kIndex.
   virtual void DeleteRange(Column column, std::string_view begin, std::string_view end) = 0;
 };
 
@@ -102,6 +102,10 @@ class OrderedStore {
   virtual absl::Status Flush(Fiber& fiber) = 0;
   // Asks for deleted and overwritten data to be cleared away and returns at once.
   virtual absl::Status StartCompaction() = 0;
+  // Reads the file that follows `*after` ("" begins) in some fixed order, from the medium and to
+  // its end, compares all checksums, and puts its name in `*after`. Returns its size; 0 with "" in
+  // `*after`: there is none. DATA_LOSS: it is damaged; health() says so, too, as after any failure.
+  virtual absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) = 0;
   // Approximate bytes of live files and of what is in memory, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;
   // Not OK after a write error: nothing more is written; reopen the store. Nor after a failed read;

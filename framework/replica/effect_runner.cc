@@ -50,6 +50,18 @@ void EffectRunner::OnDurable(raft::WriteId id) {
   Run(parts_.raft.Persisted(id));
 }
 
+std::optional<raft::Persist> EffectRunner::WholeLog() {
+  const raft::Raft& raft = parts_.raft;
+  raft::Persist whole;
+  whole.id = issued_;
+  if (raft.snapshot().index > raft::Index(0)) whole.snapshot = raft.snapshot();
+  whole.hard_state = raft.hard_state();
+  for (raft::Index index = raft.first_index(); index <= raft.last_index(); ++index) {
+    whole.entries.push_back(raft.EntryAt(index));
+  }
+  return whole;
+}
+
 void EffectRunner::StartPersist(raft::Persist persist) {
   CHECK_GT(persist.id, issued_);
   issued_ = persist.id;

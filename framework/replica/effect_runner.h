@@ -59,6 +59,7 @@ class EffectRunner final : public LogClient {
 
   // LogClient
   void OnDurable(raft::WriteId id) override;
+  std::optional<raft::Persist> WholeLog() override;
 
  private:
   // Something for the applier, once write `after` is durable.

@@ -16,6 +16,7 @@ namespace lockstep::replica {
 namespace {
 
 constexpr char kName[] = "/IDENTITY";
+constexpr char kCopyName[] = "/IDENTITY.copy";
 constexpr size_t kBytesMax = 256 * 1024;
 
 absl::Status Differs(const char* what, uint64_t found, uint64_t expected, const char* advice) {
@@ -62,6 +63,16 @@ absl::StatusOr<Identity> ReadFile(Fiber& fiber, runtime::Disk& disk, const std::
   Identity identity;
   RETURN_IF_ERROR(DecodeIdentity(text, &identity));
   return identity;
+}
+
+// The copy first: whoever sees the file under its name may rely on both.
+absl::Status WriteBoth(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
+                       const Identity& identity) {
+  for (const char* name : {kCopyName, kName}) {
+    RETURN_IF_ERROR(ReplaceFile(fiber, disk, directory + name, EncodeIdentity(identity)));
+    RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -115,7 +126,10 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity) {
 
 absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
                                       const std::string& directory) {
-  return ReadFile(fiber, disk, directory + kName);
+  absl::StatusOr<Identity> identity = ReadFile(fiber, disk, directory + kName);
+  if (!absl::IsDataLoss(identity.status())) return identity;
+  absl::StatusOr<Identity> copy = ReadFile(fiber, disk, directory + kCopyName);
+  return copy.ok() ? copy : identity;
 }
 
 absl::StatusOr<bool> IsClaimed(Fiber& fiber, runtime::Disk& disk, const std::string& directory) {
@@ -124,7 +138,6 @@ absl::StatusOr<bool> IsClaimed(Fiber& fiber, runtime::Disk& disk, const std::str
 
 absl::StatusOr<Identity> ClaimDirectory(Fiber& fiber, runtime::Disk& disk,
                                         const std::string& directory, const Identity& wanted) {
-  const std::string path = directory + kName;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, directory));
   ASSIGN_OR_RETURN(const bool claimed, IsClaimed(fiber, disk, directory));
   Identity identity = wanted;
@@ -132,14 +145,20 @@ absl::StatusOr<Identity> ClaimDirectory(Fiber& fiber, runtime::Disk& disk,
     ASSIGN_OR_RETURN(identity, ReadIdentity(fiber, disk, directory));
     RETURN_IF_ERROR(Compare(identity, wanted));
   }
-  if (!claimed || identity.format_version < Identity::kFormatVersion) {
+  bool is_whole = claimed && identity.format_version == Identity::kFormatVersion;
+  if (!is_whole) {
     CHECK_NE(wanted.directory, 0u);
     identity.format_version = Identity::kFormatVersion;
     identity.directory = wanted.directory;
     identity.initial = wanted.initial;
-    RETURN_IF_ERROR(ReplaceFile(fiber, disk, path, EncodeIdentity(identity)));
   }
-  // Also when the file was there: the process that wrote it may have died before it came to this.
+  for (const char* name : {kName, kCopyName}) {
+    const absl::StatusOr<Identity> found = ReadFile(fiber, disk, directory + name);
+    is_whole = is_whole && found.ok() && *found == identity;
+  }
+  if (!is_whole) RETURN_IF_ERROR(WriteBoth(fiber, disk, directory, identity));
+  // Also when the files were there: the process that wrote them may have died before it came to
+  // this.
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, directory));
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, ""));
   return identity;

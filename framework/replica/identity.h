@@ -1,5 +1,6 @@
 // The identity of a shard's data: whose it is, how the node is laid out, and who the cluster began
-// with. The first file that a shard writes and the first that it reads.
+// with. The first file that a shard writes and the first that it reads. There is a copy: of two
+// files that are never written at the same time, one is left.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_IDENTITY_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_IDENTITY_H_
 
@@ -35,19 +36,20 @@ struct Identity final {
   bool operator==(const Identity&) const = default;
 };
 
-// The file's content, one line of text with a checksum (docs/formats.md), and back. DATA_LOSS: it
+// The files' content, one line of text with a checksum (docs/formats.md), and back. DATA_LOSS: it
 // is damaged.
 std::string EncodeIdentity(const Identity& identity);
 absl::Status DecodeIdentity(const std::string& text, Identity* identity);
 
-// Whose `directory` it is. NOT_FOUND, DATA_LOSS. Suspends.
+// Whose `directory` it is, from whichever file is whole. NOT_FOUND, DATA_LOSS. Suspends.
 absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
                                       const std::string& directory);
 
 // Claims the shard's `directory` for `wanted`, durably, or checks that it is its own, and returns
 // what it is claimed for: the id and the initial members are then those of the first claim. Creates
-// it. FAILED_PRECONDITION: it belongs to another cluster or node, has another number of shards, or
-// was written by a newer or a too old version; the message says which and what to do. Suspends.
+// it; a file that is damaged is written again from the other. FAILED_PRECONDITION: it belongs to
+// another cluster or node, has another number of shards, or was written by a newer or a too old
+// version; the message says which and what to do. Suspends.
 absl::StatusOr<Identity> ClaimDirectory(Fiber& fiber, runtime::Disk& disk,
                                         const std::string& directory, const Identity& wanted);
 

@@ -20,6 +20,8 @@ absl::StatusOr<JoinInfo> AskOne(Fiber& fiber, runtime::Network& network,
   ASSIGN_OR_RETURN(const auto stream, network.Dial(fiber, address, deadline));
   wire::Hello hello;
   hello.purpose = wire::Purpose::kJoin;
+  // What is said here is the same in all versions.
+  hello.protocol_version = wire::kProtocolVersionMin;
   std::string bytes;
   wire::EncodeFrame(hello, &bytes);
   stream->SetWriteDeadline(deadline);

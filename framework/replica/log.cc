@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -25,6 +26,12 @@ size_t BytesOf(const wire::GroupRecord& record) {
   return bytes;
 }
 
+absl::Status UnknownContent(GroupId group) {
+  return absl::DataLossError(
+      absl::StrCat("the log is damaged, and nobody here knows what it held of group ",
+                   group.value(), ": a restart mends it"));
+}
+
 std::string ParentOf(const std::string& directory) {
   const size_t slash = directory.rfind('/');
   return slash == std::string::npos ? "." : directory.substr(0, slash);
@@ -44,6 +51,7 @@ class Log::Core final {
   absl::Status Open(Fiber& fiber, std::map<GroupId, RecoveredGroup>* recovered);
   void Append(GroupId group, raft::Persist persist);
   void Compact(GroupId group, const raft::SnapshotMeta& meta);
+  void WriteAnew();
   absl::Status Run(Fiber& fiber);
 
   std::map<GroupId, LogClient*>& clients() { return clients_; }
@@ -63,9 +71,10 @@ class Log::Core final {
   };
 
   void TakeBatch();
+  absl::Status TakeEverything();
   absl::Status WriteBatch(Fiber& fiber);
   absl::Status BeginSegment(Fiber& fiber);
-  void EncodeBatch(bool with_head);
+  void EncodeBatch(bool begins_segment);
   absl::Status WriteAndSync(Fiber& fiber);
   void NoteDurable();
   void Acknowledge();
@@ -94,6 +103,8 @@ class Log::Core final {
   Stats stats_;
   bool failed_ = false;
   bool out_of_space_ = false;
+  bool anew_wanted_ = false;
+  bool is_anew_ = false;  // the batch is everything that there is
 
   SegmentKeeper keeper_;
   fiber::Scope background_;  // last: its fibers use what is above
@@ -138,14 +149,24 @@ void Log::Core::Compact(GroupId group, const raft::SnapshotMeta& meta) {
   if (meta.index > pending.index) pending = meta;
 }
 
+void Log::Core::WriteAnew() {
+  anew_wanted_ = true;
+  work_.WakeAll();
+}
+
 absl::Status Log::Core::Run(Fiber& fiber) {
   background_.Spawn("log.keeper", [this](Fiber& keeper) { keeper_.Run(keeper); });
   for (;;) {
-    while (queue_.empty()) work_.Wait(fiber);
+    while (queue_.empty() && !anew_wanted_) work_.Wait(fiber);
     // As behind a slow device: more writes share the sync.
     if (environment_.fault_points.Fire("log.late_batch")) fiber.SleepFor(Milliseconds(5));
-    TakeBatch();
-    const absl::Status written = WriteBatch(fiber);
+    absl::Status written;
+    if (std::exchange(anew_wanted_, false)) {
+      written = TakeEverything();
+    } else {
+      TakeBatch();
+    }
+    if (written.ok()) written = WriteBatch(fiber);
     if (!written.ok()) {
       failed_ = true;
       queue_.clear();
@@ -180,9 +201,35 @@ void Log::Core::TakeBatch() {
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(taken));
 }
 
+// The writes that wait are in it, too.
+absl::Status Log::Core::TakeEverything() {
+  CHECK(batch_.empty());
+  CHECK(batch_acks_.empty());
+  for (const auto& [group, summary] : segments_.groups()) {
+    if (!clients_.contains(group)) return UnknownContent(group);
+  }
+  for (const auto& [group, client] : clients_) {
+    std::optional<raft::Persist> whole = client->WholeLog();
+    if (!whole) return UnknownContent(group);
+    wire::GroupRecord& record = batch_.emplace_back();
+    record.group = group;
+    record.snapshot = std::move(whole->snapshot);
+    record.entries = std::move(whole->entries);
+    record.hard_state = whole->hard_state;
+  }
+  compactions_.clear();
+  for (const Queued& queued : queue_) {
+    CHECK(clients_.contains(queued.record.group));
+    batch_acks_.push_back({queued.record.group, queued.id});
+  }
+  queue_.clear();
+  is_anew_ = true;
+  return absl::OkStatus();
+}
+
 absl::Status Log::Core::WriteBatch(Fiber& fiber) {
-  if (offset_ > 0) EncodeBatch(/*with_head=*/false);
-  if (offset_ == 0 || offset_ + buffer_.size() > options_.segment_bytes) {
+  if (offset_ > 0) EncodeBatch(/*begins_segment=*/false);
+  if (is_anew_ || offset_ == 0 || offset_ + buffer_.size() > options_.segment_bytes) {
     RETURN_IF_ERROR(BeginSegment(fiber));
   }
   return WaitingForSpace(fiber, [&] { return WriteAndSync(fiber); });
@@ -199,19 +246,20 @@ absl::Status Log::Core::BeginSegment(Fiber& fiber) {
   }
   segments_.Add(sequence);
   offset_ = 0;
-  EncodeBatch(/*with_head=*/true);
+  EncodeBatch(/*begins_segment=*/true);
   return absl::OkStatus();
 }
 
-void Log::Core::EncodeBatch(bool with_head) {
-  if (with_head) {
+void Log::Core::EncodeBatch(bool begins_segment) {
+  if (begins_segment && !is_anew_) {
     std::vector<wire::GroupRecord> head = Head();
     batch_.insert(batch_.begin(), std::make_move_iterator(head.begin()),
                   std::make_move_iterator(head.end()));
   }
   buffer_.clear();
-  if (with_head) {
-    const SegmentHeader header = MakeSegmentHeader(identity_, segments_.newest(), last_batch_ + 1);
+  if (begins_segment) {
+    const SegmentHeader header = MakeSegmentHeader(identity_, segments_.newest(), last_batch_ + 1,
+                                                   is_anew_ ? kBeginsAnew : 0);
     buffer_.append(reinterpret_cast<const char*>(&header), sizeof(header));
   }
   const size_t start = buffer_.size();
@@ -273,6 +321,10 @@ absl::Status Log::Core::WaitingForSpace(Fiber& fiber, const Operation& operation
 void Log::Core::NoteDurable() {
   ++last_batch_;
   offset_ += buffer_.size();
+  if (is_anew_) {
+    segments_.ForgetOlder();
+    ++stats_.rewrites;
+  }
   segments_.AddBytes(buffer_.size());
   for (const wire::GroupRecord& record : batch_) segments_.Note(record);
   ++stats_.batches;
@@ -282,7 +334,15 @@ void Log::Core::NoteDurable() {
   batch_.clear();
   // Half of a segment is time enough to fill the next one, and small logs never need it.
   if (offset_ >= options_.segment_bytes / 2) keeper_.Prepare(segments_.newest() + 1);
-  while (const auto segment = segments_.TakeDroppable()) keeper_.Drop(segment->sequence);
+  while (const auto segment = segments_.TakeDroppable()) {
+    // A file that rotted is not used again.
+    if (is_anew_) {
+      keeper_.Discard(segment->sequence);
+    } else {
+      keeper_.Drop(segment->sequence);
+    }
+  }
+  is_anew_ = false;
   environment_.trace.Emit(runtime::TraceLevel::kDebug, "log.durable",
                           {{"batch", last_batch_},
                            {"bytes", uint64_t{buffer_.size()}},
@@ -335,6 +395,10 @@ Log::Stats Log::stats() const { return core_->stats(); }
 uint64_t Log::BytesRetained(GroupId group) const { return core_->segments().BytesNeededBy(group); }
 
 std::optional<GroupId> Log::OldestNeededBy() const { return core_->segments().OldestNeededBy(); }
+
+void Log::WriteAnew() { core_->WriteAnew(); }
+
+std::vector<SegmentExtent> Log::segments() const { return core_->segments().Extents(); }
 
 size_t Log::queued_writes() const { return core_->queued_writes(); }
 

@@ -37,6 +37,9 @@ class LogClient {
   // Write `id` and all earlier ones of the group are durable. Called by the writer's fiber, in
   // order, at most once per id; must not suspend. May call Append and Compact.
   virtual void OnDurable(raft::WriteId id) = 0;
+  // All that the log should hold of the group, what is queued included (`id` says nothing).
+  // Nothing: the client does not know. Must not suspend.
+  virtual std::optional<raft::Persist> WholeLog() { return std::nullopt; }
 };
 
 struct LogOptions final {
@@ -59,12 +62,20 @@ struct LogStats final {
   uint64_t bytes_retained = 0;  // used bytes of all segments that are kept
   uint64_t segments = 0;        // that are kept
   uint64_t segments_recycled = 0;
+  uint64_t rewrites = 0;  // because of damage
+};
+
+// A segment, and how much of it was acknowledged.
+struct SegmentExtent final {
+  uint64_t sequence = 0;
+  uint64_t used_bytes = 0;
 };
 
 // Invariants:
 //   1. OnDurable(id) is called only after the batch with that write was synced.
 //   2. A segment is dropped only when a durable record says, for every group, that the entries in
 //      it are not needed; older segments first.
+//      Or the whole log is in a newer one, and a flag says so.
 //   3. After a failed write or sync nothing is acknowledged any more.
 // Owned by the shard; outlives nothing that it was given. Open and Run suspend, nothing else does.
 class Log final {
@@ -96,9 +107,15 @@ class Log final {
   // than before has no effect.
   void Compact(GroupId group, const raft::SnapshotMeta& meta);
 
+  // What segments hold is damaged: the next batch is everything that the clients know, in a segment
+  // that makes all older ones void. Run ends with DATA_LOSS if one of them does not know: a restart
+  // mends the log then (log_repair.h).
+  void WriteAnew();
+
   // The writer: takes all that is queued, across groups, writes and syncs it as one batch, tells
   // the clients; and so on. Returns only after a failed write or sync (the node must stop: what
-  // the disk holds is not known any more). A full disk is waited for. REQUIRES: called once.
+  // the disk holds is not known any more; DATA_LOSS: see WriteAnew). A full disk is waited for.
+  // REQUIRES: called once.
   absl::Status Run(Fiber& fiber);
 
   Stats stats() const;
@@ -106,6 +123,8 @@ class Log final {
   uint64_t BytesRetained(GroupId group) const;
   // The group whose old entries keep the oldest segment, if any does.
   std::optional<GroupId> OldestNeededBy() const;
+  // Oldest first. What they hold is durable.
+  std::vector<SegmentExtent> segments() const;
   // Queued and not yet durable.
   size_t queued_writes() const;
   // The writer is waiting for space: refuse new commands.

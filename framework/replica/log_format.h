@@ -77,7 +77,7 @@ inline uint64_t PlaceSeed(const LogIdentity& identity, uint64_t sequence, uint64
 }
 
 inline SegmentHeader MakeSegmentHeader(const LogIdentity& identity, uint64_t sequence,
-                                       uint64_t first_batch) {
+                                       uint64_t first_batch, uint64_t flags) {
   SegmentHeader header{};
   std::memcpy(header.magic, kSegmentMagic, sizeof(header.magic));
   header.version = kLogVersion;
@@ -86,6 +86,7 @@ inline SegmentHeader MakeSegmentHeader(const LogIdentity& identity, uint64_t seq
   header.node = identity.node.value();
   header.sequence = sequence;
   header.first_batch = first_batch;
+  header.flags = flags;
   header.checksum = HeaderChecksum(header, 0);
   return header;
 }

@@ -59,9 +59,13 @@ void SegmentKeeper::Prepare(uint64_t sequence) {
   work_.WakeAll();
 }
 
-void SegmentKeeper::Drop(uint64_t sequence) {
-  if (!drops_.empty()) CHECK_EQ(sequence, drops_.back() + 1);
-  drops_.push_back(sequence);
+void SegmentKeeper::Drop(uint64_t sequence) { Queue({sequence, true}); }
+
+void SegmentKeeper::Discard(uint64_t sequence) { Queue({sequence, false}); }
+
+void SegmentKeeper::Queue(const Gone& gone) {
+  if (!drops_.empty()) CHECK_EQ(gone.sequence, drops_.back().sequence + 1);
+  drops_.push_back(gone);
   work_.WakeAll();
 }
 
@@ -91,9 +95,9 @@ absl::Status SegmentKeeper::Work(Fiber& fiber) {
 }
 
 absl::Status SegmentKeeper::DropOldest(Fiber& fiber) {
-  const uint64_t sequence = drops_.front();
+  const auto [sequence, is_reusable] = drops_.front();
   // One at a time and each made durable: a power loss never leaves a gap in the sequence.
-  const bool recycle = !spare_ && !spare_recycled_;
+  const bool recycle = is_reusable && !spare_ && !spare_recycled_;
   const absl::Status done = recycle ? environment_.disk.Rename(fiber, Path(sequence), spare_path_)
                                     : environment_.disk.Remove(fiber, Path(sequence));
   if (!done.ok() && !absl::IsNotFound(done)) return done;

@@ -37,6 +37,8 @@ class SegmentKeeper final {
   void Prepare(uint64_t sequence);
   // Nobody needs segment `sequence` any more. Does not suspend.
   void Drop(uint64_t sequence);
+  // As Drop, and the medium under its file is not trusted any more.
+  void Discard(uint64_t sequence);
 
   // Does the work that was asked for. Returns only when the disk fails; Take does without then.
   void Run(Fiber& fiber);
@@ -44,11 +46,16 @@ class SegmentKeeper final {
   uint64_t recycled() const { return recycled_; }
 
  private:
+  struct Gone final {
+    uint64_t sequence = 0;
+    bool is_reusable = true;
+  };
   struct Prepared final {
     uint64_t sequence = 0;
     std::unique_ptr<runtime::File> file;  // null while it is being named
   };
 
+  void Queue(const Gone& gone);
   absl::Status Work(Fiber& fiber);
   absl::Status DropOldest(Fiber& fiber);
   absl::Status FillSpare(Fiber& fiber);
@@ -60,7 +67,7 @@ class SegmentKeeper final {
   runtime::Environment& environment_;
   const LogOptions& options_;
   const std::string spare_path_;
-  std::deque<uint64_t> drops_;
+  std::deque<Gone> drops_;
   std::optional<uint64_t> wanted_;
   bool spare_recycled_ = false;           // a dropped file has the spare's name, to be filled
   std::unique_ptr<runtime::File> spare_;  // filled and durable, but for its name

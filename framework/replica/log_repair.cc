@@ -150,9 +150,8 @@ class LogMender final {
   // One batch that holds everything, in a segment that makes all older ones void.
   absl::Status WriteAnew() {
     const uint64_t sequence = sequences_.back() + 1;
-    SegmentHeader header = MakeSegmentHeader(identity_, sequence, batch_max_ + 1);
-    header.flags = kBeginsAnew;
-    header.checksum = HeaderChecksum(header, 0);
+    const SegmentHeader header =
+        MakeSegmentHeader(identity_, sequence, batch_max_ + 1, kBeginsAnew);
     std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
     bytes.resize(sizeof(SegmentHeader) + sizeof(BatchHeader));
     wire::EncodeLogBatch(Records(), &bytes);

@@ -46,6 +46,10 @@ void SegmentSet::NoteEntries(const wire::GroupRecord& record, GroupSummary& grou
   group.last_index = record.entries.back().index;
 }
 
+void SegmentSet::ForgetOlder() {
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i].marks.clear();
+}
+
 bool SegmentSet::Needs(GroupId group, const GroupMark& mark) const {
   const auto found = groups_.find(group);
   CHECK(found != groups_.end()) << "group " << group;
@@ -63,6 +67,15 @@ uint64_t SegmentSet::bytes() const {
   uint64_t sum = 0;
   for (const Segment& segment : segments_) sum += segment.used_bytes;
   return sum;
+}
+
+std::vector<SegmentExtent> SegmentSet::Extents() const {
+  std::vector<SegmentExtent> extents;
+  extents.reserve(segments_.size());
+  for (const Segment& segment : segments_) {
+    extents.push_back({segment.sequence, segment.used_bytes});
+  }
+  return extents;
 }
 
 uint64_t SegmentSet::BytesNeededBy(GroupId group) const {

@@ -6,8 +6,10 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "framework/base/ids.h"
+#include "framework/replica/log.h"
 #include "framework/wire/log_record.h"
 
 namespace lockstep::replica {
@@ -42,6 +44,9 @@ class SegmentSet final {
   // The record is durable, in the newest segment.
   void Note(const wire::GroupRecord& record);
 
+  // Nobody needs anything of the older segments any more.
+  void ForgetOlder();
+
   // Takes the oldest segment out if nobody needs it and it is not the newest.
   std::optional<Segment> TakeDroppable();
 
@@ -49,6 +54,7 @@ class SegmentSet final {
   uint64_t newest() const { return segments_.empty() ? 0 : segments_.back().sequence; }
   uint64_t size() const { return segments_.size(); }
   uint64_t bytes() const;
+  std::vector<SegmentExtent> Extents() const;
   uint64_t BytesNeededBy(GroupId group) const;
   // The first group that needs the oldest segment, if any does.
   std::optional<GroupId> OldestNeededBy() const;

@@ -15,19 +15,23 @@ inline constexpr Mark kMarkSentAgain{"replica.proposals_sent_again"};
 inline constexpr Mark kMarkAnswerInSnapshot{"replica.answer_found_in_snapshot"};
 inline constexpr Mark kMarkSnapshotInstalled{"replica.snapshot_installed"};
 inline constexpr Mark kMarkSnapshotOvertakes{"replica.snapshot_overtakes_entries"};
-inline constexpr Mark kMarkSnapshotBegunAgain{"replica.snapshot_begun_again"};
+inline constexpr Mark kMarkSnapshotResumed{"replica.snapshot_resumed"};
 inline constexpr Mark kMarkCompactedPastFollower{"replica.compacted_past_follower"};
 inline constexpr Mark kMarkTornTail{"replica.torn_tail_cut"};
 inline constexpr Mark kMarkDamageRefused{"replica.damage_refused"};
 inline constexpr Mark kMarkRecoveryInterrupted{"replica.recovery_interrupted"};
 inline constexpr Mark kMarkLogWaitsForSpace{"replica.log_waits_for_space"};
 inline constexpr Mark kMarkStoreWaitsForSpace{"replica.store_waits_for_space"};
+inline constexpr Mark kMarkScrubFoundLog{"replica.scrub_found_damage_in_log"};
+inline constexpr Mark kMarkScrubFoundStore{"replica.scrub_found_damage_in_store"};
+inline constexpr Mark kMarkPeerIsOlder{"replica.peer_speaks_an_older_version"};
 
 inline constexpr std::array kMarks = {
     kMarkRetryAnswered,         kMarkSentAgain,         kMarkAnswerInSnapshot,
-    kMarkSnapshotInstalled,     kMarkSnapshotOvertakes, kMarkSnapshotBegunAgain,
+    kMarkSnapshotInstalled,     kMarkSnapshotOvertakes, kMarkSnapshotResumed,
     kMarkCompactedPastFollower, kMarkTornTail,          kMarkDamageRefused,
-    kMarkRecoveryInterrupted,   kMarkLogWaitsForSpace,  kMarkStoreWaitsForSpace};
+    kMarkRecoveryInterrupted,   kMarkLogWaitsForSpace,  kMarkStoreWaitsForSpace,
+    kMarkScrubFoundLog,         kMarkScrubFoundStore,   kMarkPeerIsOlder};
 
 }  // namespace lockstep::replica
 

@@ -113,6 +113,9 @@ class NodeShard final {
     shard.directory = directory;
     shard.tick = options_.tick;
     shard.log = options_.log;
+    shard.scrub = options_.scrub;
+    shard.snapshots = options_.snapshots;
+    shard.protocol_version_max = options_.protocol_version_max;
     shard.compaction_interval = options_.compaction_interval;
     shard.members = std::make_shared<const MemberList>(InitialList(identity_.initial));
     shard.directory_id = identity_.directory;

@@ -23,6 +23,8 @@
 #include "framework/replica/group_client.h"
 #include "framework/replica/observer.h"
 #include "framework/replica/replica.h"
+#include "framework/replica/scrubber.h"
+#include "framework/replica/snapshot_transfer.h"
 #include "framework/runtime/environment.h"
 
 namespace lockstep::replica {
@@ -62,6 +64,9 @@ struct NodeOptions final {
   raft::Options raft;               // ticks and limits
   uint64_t log_bytes_retained = 0;  // see ReplicaOptions
   LogOptions log;
+  ScrubOptions scrub;
+  SnapshotOptions snapshots;
+  uint32_t protocol_version_max = wire::kProtocolVersion;  // see PeerTransportOptions
   Duration compaction_interval = Milliseconds(500);
   Duration drain_timeout = Seconds(5);
 

@@ -1,5 +1,6 @@
 #include "framework/replica/peer_transport.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -7,6 +8,7 @@
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
 #include "framework/base/status_macros.h"
+#include "framework/replica/marks.h"
 
 namespace lockstep::replica {
 namespace {
@@ -24,6 +26,7 @@ struct PeerTransport::Peer final {
   std::vector<wire::Frame> frames;
   size_t queued_bytes = 0;
   bool connected = false;
+  uint32_t version = 0;  // that it is dialed with
   fiber::WaitQueue work;
   std::unique_ptr<fiber::Scope> scope;  // its fiber uses all of the above
 
@@ -84,6 +87,7 @@ void PeerTransport::SetPeers(const std::map<NodeId, runtime::Address>& peers) {
     auto peer = std::make_unique<Peer>();
     peer->id = id;
     peer->address = address;
+    peer->version = options_.protocol_version_max;
     if (is_running_) StartPeer(*peer);
     peers_[id] = std::move(peer);
   }
@@ -109,31 +113,35 @@ void PeerTransport::Run(Fiber& fiber) {
   never.Wait(fiber);
 }
 
-absl::StatusOr<std::unique_ptr<runtime::Stream>> PeerTransport::DialFor(Fiber& fiber, NodeId to,
-                                                                        wire::Purpose purpose) {
+absl::StatusOr<PeerTransport::Dialed> PeerTransport::DialFor(Fiber& fiber, NodeId to,
+                                                             wire::Purpose purpose) {
   const auto it = peers_.find(to);
   if (it == peers_.end()) {
     return absl::NotFoundError(absl::StrCat("no address of node ", to.value()));
   }
   const runtime::Address address = it->second->address;
-  ASSIGN_OR_RETURN(auto stream,
+  Dialed dialed;
+  dialed.version = it->second->version;
+  ASSIGN_OR_RETURN(dialed.stream,
                    environment_.network.Dial(fiber, address, fiber.now() + options_.dial_timeout));
-  std::string hello;
-  wire::EncodeFrame(handler_.MakeHello(to, purpose), &hello);
-  stream->SetWriteDeadline(fiber.now() + options_.write_timeout);
-  RETURN_IF_ERROR(stream->Write(fiber, hello));
-  return stream;
+  wire::Hello hello = handler_.MakeHello(to, purpose);
+  hello.protocol_version = dialed.version;
+  std::string bytes;
+  wire::EncodeFrame(hello, &bytes);
+  dialed.stream->SetWriteDeadline(fiber.now() + options_.write_timeout);
+  RETURN_IF_ERROR(dialed.stream->Write(fiber, bytes));
+  return dialed;
 }
 
 void PeerTransport::RunPeer(Fiber& fiber, Peer& peer) {
   for (;;) {
-    auto stream = DialFor(fiber, peer.id, wire::Purpose::kRaft);
-    if (stream.ok()) {
+    const auto dialed = DialFor(fiber, peer.id, wire::Purpose::kRaft);
+    if (dialed.ok()) {
       peer.connected = true;
       fiber::Scope watch(environment_.scheduler);
       watch.Spawn("peer.watch",
-                  [this, &peer, &stream](Fiber& watching) { WatchPeer(watching, peer, **stream); });
-      const absl::Status ended = WriteTo(fiber, peer, **stream);
+                  [this, &peer, &dialed](Fiber& watching) { WatchPeer(watching, peer, *dialed); });
+      const absl::Status ended = WriteTo(fiber, peer, *dialed->stream);
       peer.connected = false;
       peer.Clear();
       environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.disconnected",
@@ -146,18 +154,31 @@ void PeerTransport::RunPeer(Fiber& fiber, Peer& peer) {
   }
 }
 
-void PeerTransport::WatchPeer(Fiber& fiber, Peer& peer, runtime::Stream& stream) {
+void PeerTransport::WatchPeer(Fiber& fiber, Peer& peer, const Dialed& dialed) {
   // The peer writes here only to refuse; otherwise reading tells when the connection is gone.
   wire::FrameDecoder decoder;
-  const absl::StatusOr<wire::Frame> frame = ReadFrame(fiber, stream, decoder);
+  const absl::StatusOr<wire::Frame> frame = ReadFrame(fiber, *dialed.stream, decoder);
   const auto* answer = frame.ok() ? std::get_if<wire::HelloAnswer>(&*frame) : nullptr;
   if (answer != nullptr) {
     environment_.trace.Emit(runtime::TraceLevel::kWarning, "peer.refuses_us",
                             {{"peer", peer.id.value()}, {"why", answer->error}});
+    if (answer->refusal == wire::HelloRefusal::kUnreadable) NoteTooNew(peer, dialed.version);
     handler_.OnRefused(peer.id, *answer);
   }
   peer.connected = false;
   peer.work.WakeAll();
+}
+
+void PeerTransport::NoteTooNew(Peer& peer, uint32_t version) {
+  if (peer.version != version || version <= wire::kProtocolVersionMin) return;
+  marks::Reach(kMarkPeerIsOlder);
+  --peer.version;
+}
+
+void PeerTransport::NoteVersion(NodeId id, uint32_t understood) {
+  const auto it = peers_.find(id);
+  if (it == peers_.end()) return;
+  it->second->version = std::max(it->second->version, understood);
 }
 
 absl::Status PeerTransport::WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream) {
@@ -221,7 +242,7 @@ void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
   }
   if (hello->purpose == wire::Purpose::kJoin) return;
   if (hello->purpose == wire::Purpose::kSnapshot) {
-    handler_.TakeSnapshot(fiber, hello->node, stream, decoder);
+    handler_.TakeSnapshot(fiber, *hello, stream, decoder);
     return;
   }
   const absl::Status ended = ReadFrames(fiber, *hello, stream, decoder);
@@ -238,13 +259,16 @@ absl::StatusOr<wire::Hello> PeerTransport::ReadHello(Fiber& fiber, runtime::Stre
   const auto* hello = std::get_if<wire::Hello>(&frame);
   if (hello == nullptr) return absl::InvalidArgumentError("the first frame is no Hello");
   wire::HelloAnswer answer;
-  if (hello->protocol_version != wire::kProtocolVersion) {
-    answer = {wire::HelloRefusal::kUnreadable,
-              absl::StrCat("the peer speaks protocol version ", hello->protocol_version,
-                           ", this node ", wire::kProtocolVersion),
-              {}};
+  if (hello->protocol_version > options_.protocol_version_max ||
+      hello->protocol_version < wire::kProtocolVersionMin) {
+    answer = {
+        wire::HelloRefusal::kUnreadable,
+        absl::StrCat("the peer speaks protocol version ", hello->protocol_version, ", this node ",
+                     wire::kProtocolVersionMin, " to ", options_.protocol_version_max),
+        {}};
   } else {
     answer = handler_.Admit(fiber, *hello);
+    NoteVersion(hello->node, hello->protocol_version);
   }
   const bool refused = answer.refusal != wire::HelloRefusal::kNone;
   if (refused || hello->purpose == wire::Purpose::kJoin) Answer(fiber, stream, answer);

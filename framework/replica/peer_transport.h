@@ -1,9 +1,11 @@
 // PeerTransport: one shard's connections to the same shard of the other nodes.
 //
 // Each node dials each other node and writes; what it reads it accepted. A connection starts with
-// Hello, so that clusters, shards, versions and data directories never mix; one that is refused is
-// told why. Peers come and go while it runs. Messages that do not fit in a peer's queue, or are
-// under way when a connection breaks, are lost: Raft and the sessions above allow it.
+// Hello, so that clusters, shards and data directories never mix; one that is refused is told why.
+// Who cannot read the version of a Hello says so too, and is dialed with the one before, until it
+// dials with a newer one itself: nodes are upgraded, and taken back, one by one. Peers come and go
+// while it runs. Messages that do not fit in a peer's queue, or are under way when a connection
+// breaks, are lost: Raft and the sessions above allow it.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_PEER_TRANSPORT_H_
 
@@ -27,7 +29,7 @@ namespace lockstep::replica {
 class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
-  // kNone: it may go on. The version is the same already.
+  // kNone: it may go on. Its version is one that is spoken here.
   virtual wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) = 0;
   // Asked before each frame of an admitted connection is listened to.
   virtual bool StillAdmits(const wire::Hello& hello) = 0;
@@ -43,7 +45,7 @@ class PeerHandler {
   // The peer's connection to us ended: its process may be dead.
   virtual void OnConnectionLost(NodeId peer) = 0;
   // The peer streams a snapshot on a connection of its own.
-  virtual void TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
+  virtual void TakeSnapshot(Fiber& fiber, const wire::Hello& from, runtime::Stream& stream,
                             wire::FrameDecoder& decoder) = 0;
 };
 
@@ -51,6 +53,8 @@ struct PeerTransportOptions final {
   Duration dial_timeout = Seconds(1);
   Duration redial_pause = Milliseconds(50);
   Duration write_timeout = Seconds(10);
+  // The newest protocol to speak: a program can be told to be its predecessor.
+  uint32_t protocol_version_max = wire::kProtocolVersion;
 };
 
 // Owned by the Shard.
@@ -76,8 +80,11 @@ class PeerTransport final {
   absl::Status Serve(Fiber& fiber, runtime::Listener& listener);
 
   // A connection of its own to the peer, with Hello sent. Suspends.
-  absl::StatusOr<std::unique_ptr<runtime::Stream>> DialFor(Fiber& fiber, NodeId peer,
-                                                           wire::Purpose purpose);
+  struct Dialed final {
+    std::unique_ptr<runtime::Stream> stream;
+    uint32_t version = 0;  // what may be said on it
+  };
+  absl::StatusOr<Dialed> DialFor(Fiber& fiber, NodeId peer, wire::Purpose purpose);
   uint64_t dropped_messages() const { return dropped_; }
 
  private:
@@ -86,13 +93,16 @@ class PeerTransport final {
   void StartPeer(Peer& peer);
   void RunPeer(Fiber& fiber, Peer& peer);
   // Until the connection ends; a peer that refuses it says so.
-  void WatchPeer(Fiber& fiber, Peer& peer, runtime::Stream& stream);
+  void WatchPeer(Fiber& fiber, Peer& peer, const Dialed& dialed);
   absl::Status WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& stream);
   void ServeConnection(Fiber& fiber, runtime::Stream& stream);
   absl::Status ReadFrames(Fiber& fiber, const wire::Hello& from, runtime::Stream& stream,
                           wire::FrameDecoder& decoder);
   absl::StatusOr<wire::Hello> ReadHello(Fiber& fiber, runtime::Stream& stream,
                                         wire::FrameDecoder& decoder);
+  // The peer understands this version, or not even that one.
+  void NoteVersion(NodeId peer, uint32_t understood);
+  void NoteTooNew(Peer& peer, uint32_t version);
   void Answer(Fiber& fiber, runtime::Stream& stream, const wire::HelloAnswer& answer);
   void Dispatch(NodeId from, wire::Frame frame);
 

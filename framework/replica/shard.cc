@@ -1,5 +1,6 @@
 #include "framework/replica/shard.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -10,7 +11,6 @@
 #include "framework/raft/configuration.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
-#include "framework/replica/snapshot_transfer.h"
 
 namespace lockstep::replica {
 namespace {
@@ -26,10 +26,11 @@ Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, Sh
       options_(std::move(options)),
       observer_(observer),
       snapshots_(environment.disk, absl::StrCat(options_.directory, "/snapshots")),
+      snapshot_pace_(options_.snapshots.bytes_per_second),
       records_(environment.disk, options_.directory),
       members_({options_.cluster, environment.node, environment.shard, options_.directory_id},
                records_),
-      transport_(environment, *this, PeerTransportOptions{}) {
+      transport_(environment, *this, {.protocol_version_max = options_.protocol_version_max}) {
   members_.SetList(options_.members);
 }
 
@@ -81,6 +82,9 @@ absl::Status Shard::OpenLog(Fiber& fiber) {
   }
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
+  scrubber_ = std::make_unique<Scrubber>(
+      environment_, *log_, options_.log.directory,
+      LogIdentity{options_.cluster, environment_.node, environment_.shard}, store_, options_.scrub);
   return absl::OkStatus();
 }
 
@@ -119,6 +123,7 @@ absl::Status Shard::Run(Fiber& fiber) {
     work_->Spawn("shard.replica", [&fail, one](Fiber& running) { fail(one->Run(running)); });
   }
   work_->Spawn("shard.record", [&](Fiber& recording) { RecordDirectories(recording); });
+  work_->Spawn("shard.scrub", [&](Fiber& scrubbing) { fail(scrubber_->Run(scrubbing)); });
   work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
   work_->Spawn("shard.compact", [&](Fiber& compacting) {
     for (;;) {
@@ -310,29 +315,74 @@ void Shard::StartSnapshot(GroupId id, NodeId to) {
 
 absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
                                                          raft::Term term) {
-  ASSIGN_OR_RETURN(const auto stream, transport_.DialFor(fiber, to, wire::Purpose::kSnapshot));
-  if (replica.raft().role() != raft::Role::kLeader || replica.raft().term() != term) {
-    return absl::AbortedError("this replica no longer leads");
-  }
   const auto view = replica.Snapshot();
-  return SendSnapshot(fiber, replica.group(), environment_.node, term, *view, *stream,
-                      options_.snapshot_stall_timeout);
+  const auto is_wanted = [&replica, term] {
+    return replica.raft().role() == raft::Role::kLeader && replica.raft().term() == term;
+  };
+  // (0 would be a transfer of one attempt.)
+  const uint64_t transfer = std::max<uint64_t>(1, environment_.random.Draw("snapshot.transfer"));
+  SnapshotSource source({replica.group(), environment_.node, term, *view, transfer, snapshot_pace_,
+                         options_.snapshots, is_wanted});
+  absl::Status failure;
+  uint64_t chunks = 0;
+  for (int attempt = 0; attempt < options_.snapshots.attempts_max; ++attempt) {
+    const auto dialed = transport_.DialFor(fiber, to, wire::Purpose::kSnapshot);
+    if (!is_wanted()) return absl::AbortedError("this replica no longer leads");
+    failure = dialed.status();
+    if (dialed.ok()) {
+      absl::StatusOr<raft::SnapshotMeta> sent =
+          source.SendTo(fiber, *dialed->stream, dialed->version);
+      if (sent.ok() || absl::IsAborted(sent.status())) return sent;
+      failure = sent.status();
+    }
+    if (source.chunks() > chunks) attempt = 0;
+    chunks = source.chunks();
+    fiber.SleepFor(options_.snapshots.retry_pause);
+  }
+  return failure;
 }
 
-void Shard::TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
+absl::Status Shard::ReceiveInTurn(Fiber& fiber, const wire::SnapshotBegin& begin,
+                                  runtime::Stream& stream, wire::FrameDecoder& decoder) {
+  // A stream that is still open here may be one that its sender has given up.
+  while (receiving_.contains(begin.group)) {
+    receiving_.at(begin.group)->Abort();
+    received_.Wait(fiber);
+  }
+  struct Turn {
+    Shard& shard;
+    GroupId group;
+    ~Turn() {
+      shard.receiving_.erase(group);
+      shard.received_.WakeAll();
+    }
+  } turn{*this, begin.group};
+  receiving_[begin.group] = &stream;
+  return ReceiveSnapshot(fiber, begin, stream, decoder, snapshots_,
+                         options_.snapshots.stall_timeout);
+}
+
+void Shard::TakeSnapshot(Fiber& fiber, const wire::Hello& from, runtime::Stream& stream,
                          wire::FrameDecoder& decoder) {
   absl::StatusOr<wire::SnapshotBegin> begin =
-      ReceiveSnapshot(fiber, stream, decoder, snapshots_, options_.snapshot_stall_timeout);
+      ReadSnapshotBegin(fiber, stream, decoder, options_.snapshots.stall_timeout);
+  if (begin.ok()) {
+    // (An older program would not see the field.)
+    if (from.protocol_version < wire::kResumingVersion) begin->transfer = 0;
+    if (absl::Status received = ReceiveInTurn(fiber, *begin, stream, decoder); !received.ok()) {
+      begin = std::move(received);
+    }
+  }
   // The sender tries again, as when a disk refuses.
   if (environment_.fault_points.Fire("snapshot.refused")) {
     begin = absl::UnavailableError("not now");
   }
-  const absl::Status status = begin.ok() ? InstallStaged(from, *begin) : begin.status();
+  const absl::Status status = begin.ok() ? InstallStaged(from.node, *begin) : begin.status();
   environment_.trace.Emit(runtime::TraceLevel::kInfo, "snapshot.received",
-                          {{"from", from.value()}, {"status", status.ToString()}});
+                          {{"from", from.node.value()}, {"status", status.ToString()}});
   std::string answer;
   wire::EncodeFrame(wire::SnapshotResult{status.ok(), std::string(status.message())}, &answer);
-  stream.SetWriteDeadline(fiber.now() + options_.snapshot_stall_timeout);
+  stream.SetWriteDeadline(fiber.now() + options_.snapshots.stall_timeout);
   (void)stream.Write(fiber, answer);
   stream.CloseWrite();
 }

@@ -17,7 +17,9 @@
 #include "framework/replica/peer_records.h"
 #include "framework/replica/peer_transport.h"
 #include "framework/replica/replica.h"
+#include "framework/replica/scrubber.h"
 #include "framework/replica/snapshot_store.h"
+#include "framework/replica/snapshot_transfer.h"
 #include "framework/runtime/environment.h"
 
 namespace lockstep::replica {
@@ -33,8 +35,10 @@ struct ShardOptions final {
   std::function<void(std::shared_ptr<const MemberList>)> on_members;
   Duration tick = Milliseconds(10);
   Duration compaction_interval = Milliseconds(500);
-  Duration snapshot_stall_timeout = Seconds(10);
   LogOptions log;  // cluster and directory are filled in
+  ScrubOptions scrub;
+  SnapshotOptions snapshots;
+  uint32_t protocol_version_max = wire::kProtocolVersion;
 };
 
 // Invariants: a group is added once; every replica's log writes go to this shard's one log.
@@ -72,6 +76,7 @@ class Shard final : private PeerHandler, private PeerLink {
   // Run ended because of the log: what the disk holds is not known any more.
   bool log_failed() const { return log_failed_; }
   runtime::Environment& environment() { return environment_; }
+  ScrubStats scrubbed() const { return scrubber_->stats(); }
 
  private:
   Shard(runtime::Environment& environment, machine::OrderedStore& store, ShardOptions options,
@@ -94,12 +99,14 @@ class Shard final : private PeerHandler, private PeerLink {
   void OnForwardRefused(const wire::ForwardRefused& refused) override;
   void OnUnreachable(NodeId peer) override;
   void OnConnectionLost(NodeId peer) override;
-  void TakeSnapshot(Fiber& fiber, NodeId from, runtime::Stream& stream,
+  void TakeSnapshot(Fiber& fiber, const wire::Hello& from, runtime::Stream& stream,
                     wire::FrameDecoder& decoder) override;
 
   absl::Status OpenLog(Fiber& fiber);
   absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
                                                     raft::Term term);
+  absl::Status ReceiveInTurn(Fiber& fiber, const wire::SnapshotBegin& begin,
+                             runtime::Stream& stream, wire::FrameDecoder& decoder);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
@@ -114,11 +121,16 @@ class Shard final : private PeerHandler, private PeerLink {
   ShardOptions options_;
   ReplicaObserver* observer_;
   SnapshotStore snapshots_;
+  Pace snapshot_pace_;
+  // Who sends a snapshot of the group just now; one at a time.
+  std::map<GroupId, runtime::Stream*> receiving_;
+  fiber::WaitQueue received_;
   PeerRecords records_;
   NodeMembers members_;
   std::unique_ptr<runtime::Listener> listener_;
   PeerTransport transport_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<Scrubber> scrubber_;
   bool log_failed_ = false;
   std::map<GroupId, RecoveredGroup> recovered_;
   std::map<GroupId, std::unique_ptr<Replica>> groups_;

@@ -1,43 +1,60 @@
 #include "framework/replica/snapshot_store.h"
 
-#include <array>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "framework/base/checksum.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/marks.h"
 
 namespace lockstep::replica {
 namespace {
 
-constexpr size_t kWriteBytes = 1024 * 1024;
+// So much may have to be sent again after a power loss, and is synced at a stretch.
+constexpr uint64_t kSyncBytes = 4 * 1024 * 1024;
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr char kTemporarySuffix[] = ".tmp";
 constexpr char kSuffix[] = ".snap";
+constexpr char kPartialSuffix[] = ".snap.tmp";
 
 std::string GroupPrefix(GroupId group) { return absl::StrCat("g", group.value(), "-"); }
 
+uint64_t ChainRow(uint64_t chain, const wire::SnapshotRow& row) {
+  chain = base::Checksum64(std::string_view(reinterpret_cast<const char*>(&row.column), 1), chain);
+  chain = base::Checksum64(row.key, chain);
+  return base::Checksum64(row.value, chain);
+}
+
 }  // namespace
 
+void SnapshotSums::Add(const wire::SnapshotRow& row) {
+  end_.checksum = ChainRow(end_.checksum, row);
+  ++end_.rows;
+}
+
 SnapshotWriter::SnapshotWriter(runtime::Disk& disk, std::string directory, std::string final_path,
-                               std::unique_ptr<runtime::File> file)
+                               std::unique_ptr<runtime::File> file, uint64_t offset)
     : disk_(disk),
       directory_(std::move(directory)),
       final_path_(std::move(final_path)),
-      file_(std::move(file)) {}
+      file_(std::move(file)),
+      offset_(offset) {}
 
 absl::Status SnapshotWriter::Append(Fiber& fiber, const wire::Frame& frame) {
-  wire::EncodeFrame(frame, &buffer_);
-  if (buffer_.size() < kWriteBytes) return absl::OkStatus();
-  RETURN_IF_ERROR(file_->Write(fiber, offset_, buffer_));
-  offset_ += buffer_.size();
-  buffer_.clear();
-  return absl::OkStatus();
+  std::string bytes;
+  wire::EncodeFrame(frame, &bytes);
+  RETURN_IF_ERROR(file_->Write(fiber, offset_, bytes));
+  offset_ += bytes.size();
+  unsynced_bytes_ += bytes.size();
+  if (unsynced_bytes_ < kSyncBytes) return absl::OkStatus();
+  unsynced_bytes_ = 0;
+  return file_->DataSync(fiber);
 }
 
 absl::Status SnapshotWriter::Commit(Fiber& fiber) {
-  RETURN_IF_ERROR(file_->Write(fiber, offset_, buffer_));
   RETURN_IF_ERROR(file_->DataSync(fiber));
   file_.reset();
   RETURN_IF_ERROR(disk_.Rename(fiber, absl::StrCat(final_path_, kTemporarySuffix), final_path_));
@@ -88,25 +105,56 @@ std::string SnapshotStore::Path(GroupId group, raft::Index index) const {
   return absl::StrCat(directory_, "/", GroupPrefix(group), index.value(), kSuffix);
 }
 
-absl::Status SnapshotStore::Open(Fiber& fiber) {
-  RETURN_IF_ERROR(disk_.CreateDirectory(fiber, directory_));
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, disk_.List(fiber, directory_));
-  for (const std::string& name : names) {
-    if (!name.ends_with(kTemporarySuffix)) continue;
-    RETURN_IF_ERROR(disk_.Remove(fiber, absl::StrCat(directory_, "/", name)));
-  }
-  return absl::OkStatus();
-}
+absl::Status SnapshotStore::Open(Fiber& fiber) { return disk_.CreateDirectory(fiber, directory_); }
 
 absl::StatusOr<std::unique_ptr<SnapshotWriter>> SnapshotStore::Begin(Fiber& fiber, GroupId group,
                                                                      raft::Index index) {
   const std::string path = Path(group, index);
+  RETURN_IF_ERROR(Discard(fiber, group));
+  ASSIGN_OR_RETURN(auto file, disk_.Open(fiber, absl::StrCat(path, kTemporarySuffix),
+                                         runtime::OpenMode::kCreate));
+  RETURN_IF_ERROR(disk_.SyncDirectory(fiber, directory_));
+  return std::make_unique<SnapshotWriter>(disk_, directory_, path, std::move(file), 0);
+}
+
+absl::StatusOr<PartialSnapshot> SnapshotStore::Resume(Fiber& fiber,
+                                                      const wire::SnapshotBegin& begin) {
+  absl::StatusOr<PartialSnapshot> partial = Continue(fiber, begin);
+  if (partial.ok()) {
+    marks::Sometimes(partial->chunks > 0, kMarkSnapshotResumed);
+    return partial;
+  }
+  PartialSnapshot fresh;
+  ASSIGN_OR_RETURN(fresh.writer, Begin(fiber, begin.group, begin.meta.index));
+  RETURN_IF_ERROR(fresh.writer->Append(fiber, begin));
+  return fresh;
+}
+
+absl::StatusOr<PartialSnapshot> SnapshotStore::Continue(Fiber& fiber,
+                                                        const wire::SnapshotBegin& begin) {
+  const std::string path = Path(begin.group, begin.meta.index);
   const std::string temporary = absl::StrCat(path, kTemporarySuffix);
-  ASSIGN_OR_RETURN(const bool left_over, disk_.Exists(fiber, temporary));
-  marks::Sometimes(left_over, kMarkSnapshotBegunAgain);
-  if (left_over) RETURN_IF_ERROR(disk_.Remove(fiber, temporary));
-  ASSIGN_OR_RETURN(auto file, disk_.Open(fiber, temporary, runtime::OpenMode::kCreate));
-  return std::make_unique<SnapshotWriter>(disk_, directory_, path, std::move(file));
+  if (begin.transfer == 0) return absl::NotFoundError("this transfer has one attempt only");
+  ASSIGN_OR_RETURN(auto file, disk_.Open(fiber, temporary, runtime::OpenMode::kRead));
+  SnapshotReader reader(std::move(file), temporary);
+  ASSIGN_OR_RETURN(const wire::SnapshotBegin found, reader.ReadBegin(fiber));
+  if (found.transfer != begin.transfer || found.meta != begin.meta) {
+    return absl::NotFoundError("another transfer");
+  }
+  PartialSnapshot partial;
+  uint64_t end = reader.consumed();
+  for (;;) {
+    const absl::StatusOr<std::optional<wire::SnapshotChunk>> chunk = reader.ReadChunk(fiber);
+    // Cut short, damaged, or there is only the end left: from here on it is sent again.
+    if (!chunk.ok() || !*chunk || (*chunk)->sequence != partial.chunks) break;
+    for (const wire::SnapshotRow& row : (*chunk)->rows) partial.sums.Add(row);
+    ++partial.chunks;
+    end = reader.consumed();
+  }
+  ASSIGN_OR_RETURN(file, disk_.Open(fiber, temporary, runtime::OpenMode::kReadWrite));
+  RETURN_IF_ERROR(file->Truncate(fiber, end));
+  partial.writer = std::make_unique<SnapshotWriter>(disk_, directory_, path, std::move(file), end);
+  return partial;
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotReader>> SnapshotStore::Read(Fiber& fiber, GroupId group,
@@ -117,18 +165,24 @@ absl::StatusOr<std::unique_ptr<SnapshotReader>> SnapshotStore::Read(Fiber& fiber
 }
 
 absl::Status SnapshotStore::RemoveUpTo(Fiber& fiber, GroupId group, raft::Index index) {
+  RETURN_IF_ERROR(RemoveIf(fiber, group, kSuffix, index));
+  return RemoveIf(fiber, group, kPartialSuffix, index);
+}
+
+absl::Status SnapshotStore::Discard(Fiber& fiber, GroupId group) {
+  return RemoveIf(fiber, group, kPartialSuffix, raft::Index(UINT64_MAX));
+}
+
+absl::Status SnapshotStore::RemoveIf(Fiber& fiber, GroupId group, const char* suffix,
+                                     raft::Index index_max) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, disk_.List(fiber, directory_));
   const std::string prefix = GroupPrefix(group);
   for (const std::string& name : names) {
-    std::string_view middle = name;
-    if (!middle.starts_with(prefix) || !middle.ends_with(kSuffix)) continue;
-    middle.remove_prefix(prefix.size());
-    middle.remove_suffix(sizeof(kSuffix) - 1);
+    absl::string_view middle = name;
+    if (!absl::ConsumePrefix(&middle, prefix) || !absl::ConsumeSuffix(&middle, suffix)) continue;
     uint64_t at = 0;
-    if (!absl::SimpleAtoi(absl::string_view(middle.data(), middle.size()), &at)) continue;
-    if (at <= index.value()) {
-      RETURN_IF_ERROR(disk_.Remove(fiber, absl::StrCat(directory_, "/", name)));
-    }
+    if (!absl::SimpleAtoi(middle, &at) || at > index_max.value()) continue;
+    RETURN_IF_ERROR(disk_.Remove(fiber, absl::StrCat(directory_, "/", name)));
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,9 @@
 // core hears of it. It is removed only when the state that it became is flushed: until then a crash
 // may lose that state, and recovery installs the file again.
 //
+// What there is of a snapshot that is still being received stays under the temporary name, also
+// over a restart: the sender goes on behind it. One of another transfer is thrown away.
+//
 // File: the very frames of the snapshot stream (docs/formats.md): SnapshotBegin, chunks, End.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_SNAPSHOT_STORE_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_SNAPSHOT_STORE_H_
@@ -23,13 +26,28 @@
 
 namespace lockstep::replica {
 
-// Writes one snapshot. Destroyed before Commit, it leaves a temporary file that the next Begin
-// replaces. All methods may suspend.
+// What SnapshotEnd says of the rows before it.
+class SnapshotSums final {
+ public:
+  SnapshotSums() = default;
+  // Goes on behind those rows.
+  explicit SnapshotSums(const wire::SnapshotEnd& end) : end_(end) {}
+  void Add(const wire::SnapshotRow& row);
+  const wire::SnapshotEnd& end() const { return end_; }
+
+ private:
+  wire::SnapshotEnd end_;
+};
+
+// Writes one snapshot. Destroyed before Commit, it leaves a temporary file that Resume may go on
+// with. All methods may suspend.
 class SnapshotWriter final {
  public:
+  // From `offset` on.
   SnapshotWriter(runtime::Disk& disk, std::string directory, std::string final_path,
-                 std::unique_ptr<runtime::File> file);
+                 std::unique_ptr<runtime::File> file, uint64_t offset);
 
+  // Durable only now and then.
   absl::Status Append(Fiber& fiber, const wire::Frame& frame);
   // Durable on return, under its final name.
   absl::Status Commit(Fiber& fiber);
@@ -39,8 +57,8 @@ class SnapshotWriter final {
   std::string directory_;
   std::string final_path_;
   std::unique_ptr<runtime::File> file_;
-  uint64_t offset_ = 0;
-  std::string buffer_;
+  uint64_t offset_;
+  uint64_t unsynced_bytes_ = 0;
 };
 
 // Reads one snapshot, chunk by chunk.
@@ -54,6 +72,8 @@ class SnapshotReader final {
   absl::StatusOr<std::optional<wire::SnapshotChunk>> ReadChunk(Fiber& fiber);
   // What the sender counted. REQUIRES: ReadChunk returned nothing.
   const wire::SnapshotEnd& end() const { return end_; }
+  // Where the file goes on behind what was read.
+  uint64_t consumed() const { return offset_ - decoder_.buffered_bytes(); }
 
  private:
   absl::StatusOr<wire::Frame> ReadFrame(Fiber& fiber);
@@ -65,6 +85,13 @@ class SnapshotReader final {
   wire::SnapshotEnd end_;
 };
 
+// A snapshot of which chunks [0, chunks) are staged.
+struct PartialSnapshot final {
+  std::unique_ptr<SnapshotWriter> writer;  // behind them
+  uint64_t chunks = 0;
+  SnapshotSums sums;
+};
+
 // The staged snapshots of a shard, by group and the index at which they were taken. Methods may
 // suspend.
 class SnapshotStore final {
@@ -74,6 +101,10 @@ class SnapshotStore final {
   absl::Status Open(Fiber& fiber);
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> Begin(Fiber& fiber, GroupId group,
                                                         raft::Index index);
+  // What is staged of this transfer; nothing yet, if it is another one or cannot be read.
+  absl::StatusOr<PartialSnapshot> Resume(Fiber& fiber, const wire::SnapshotBegin& begin);
+  // Throws away what is staged and not committed of the group.
+  absl::Status Discard(Fiber& fiber, GroupId group);
   // The committed snapshot at exactly this index. NOT_FOUND: there is none.
   absl::StatusOr<std::unique_ptr<SnapshotReader>> Read(Fiber& fiber, GroupId group,
                                                        raft::Index index);
@@ -82,6 +113,8 @@ class SnapshotStore final {
 
  private:
   std::string Path(GroupId group, raft::Index index) const;
+  absl::StatusOr<PartialSnapshot> Continue(Fiber& fiber, const wire::SnapshotBegin& begin);
+  absl::Status RemoveIf(Fiber& fiber, GroupId group, const char* suffix, raft::Index index_max);
 
   runtime::Disk& disk_;
   std::string directory_;

@@ -35,9 +35,10 @@ class File {
 };
 
 enum class OpenMode {
-  kRead,       // must exist
-  kReadWrite,  // must exist
-  kCreate,     // must not exist; its name is durable after SyncDirectory of its directory
+  kRead,        // must exist
+  kReadMedium,  // as kRead; what a cache of the system holds of it is not believed, if possible
+  kReadWrite,   // must exist
+  kCreate,      // must not exist; its name is durable after SyncDirectory of its directory
 };
 
 struct Space final {

@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/experimental.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
@@ -28,6 +30,7 @@ using machine::Column;
 
 constexpr Duration kFlushPollMin = Milliseconds(1);
 constexpr Duration kFlushPollMax = Milliseconds(16);
+constexpr int kVerifyAttempts = 5;
 
 // A batch that grew beyond this is given back.
 constexpr size_t kBatchBytesKept = size_t{8} << 20;
@@ -116,6 +119,25 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   return database;
 }
 
+// Blocks. Reads the whole file, and not from the cache of the operating system if that can be had.
+rocksdb::Status VerifyFile(rocksdb::DB& db, const std::string& path) {
+  // Planted bug M160: the file is not read.
+  if (mutant::Enabled(mutant::Id::kM160ScrubberSkipsChecksums)) return rocksdb::Status::OK();
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  rocksdb::Options options = db.GetOptions();
+  for (const bool is_direct : {true, false}) {
+    options.use_direct_reads = is_direct;
+    rocksdb::SstFileReader file(options);
+    const rocksdb::Status opened = file.Open(path);
+    // (Not every file system has direct reads.)
+    const bool is_unable = opened.IsInvalidArgument() || opened.IsNotSupported();
+    if (is_direct && is_unable) continue;
+    return opened.ok() ? file.VerifyChecksum(read) : opened;
+  }
+  return rocksdb::Status::OK();
+}
+
 class SnapshotView final : public machine::StoreView {
  public:
   SnapshotView(const RocksReader& reader, std::string_view prefix)
@@ -175,6 +197,7 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status StartFlush() override;
   absl::Status Flush(Fiber& fiber) override;
   absl::Status StartCompaction() override;
+  absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) override;
   uint64_t DiskBytes() const override {
     // Not the total, which counts what a compaction reads and what it writes.
     return Property(rocksdb::DB::Properties::kLiveSstFilesSize) +
@@ -306,6 +329,37 @@ absl::Status OpenStore::StartCompaction() {
     if (!status.ok()) return FromRocks(status);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> OpenStore::VerifyNextFile(Fiber& fiber, std::string* after) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  database_->db->GetLiveFilesMetaData(&files);
+  const rocksdb::LiveFileMetaData* next = nullptr;
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (file.name > *after && (next == nullptr || file.name < next->name)) next = &file;
+  }
+  *after = next == nullptr ? "" : next->name;
+  if (next == nullptr) return uint64_t{0};
+  const std::string path = next->db_path + next->name;
+  rocksdb::Status status;
+  const auto verify = [&] {
+    // What happens once, by mistake, is no damage.
+    for (int attempt = 0; attempt < kVerifyAttempts; ++attempt) {
+      status = VerifyFile(*database_->db, path);
+      if (status.ok() || status.IsNotFound() || status.IsPathNotFound()) return;
+    }
+  };
+  if (reader_.offload() != nullptr) {
+    reader_.offload()->Run(fiber, runtime::Lane::kGeneral, verify);
+  } else {
+    verify();
+  }
+  // A compaction may have removed it meanwhile.
+  const bool is_gone = !status.ok() && database_->db->GetEnv()->FileExists(path).IsNotFound();
+  if (status.ok() || is_gone) return next->size;
+  const absl::Status failure = FromRocks(status);
+  reader_.Note(failure);
+  return failure;
 }
 
 uint64_t OpenStore::Property(const std::string& name) const {

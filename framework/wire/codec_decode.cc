@@ -276,7 +276,8 @@ ForwardRefused BodyReader::Read(schema::Frame::ForwardRefused::Reader r) {
 }
 
 SnapshotBegin BodyReader::Read(schema::Frame::SnapshotBegin::Reader r) {
-  return {GroupId(r.getGroup()), Read(r.getMeta()), raft::Term(r.getTerm()), NodeId(r.getFrom())};
+  return {GroupId(r.getGroup()), Read(r.getMeta()), raft::Term(r.getTerm()), NodeId(r.getFrom()),
+          r.getTransfer()};
 }
 
 SnapshotChunk BodyReader::Read(schema::Frame::SnapshotChunk::Reader r) {
@@ -303,6 +304,9 @@ Frame BodyReader::Read(schema::Frame::Reader r) {
       return Read(r.getSnapshotBegin());
     case schema::Frame::SNAPSHOT_CHUNK:
       return Read(r.getSnapshotChunk());
+    case schema::Frame::SNAPSHOT_RESUME:
+      return SnapshotResume{r.getSnapshotResume().getChunk(), r.getSnapshotResume().getRows(),
+                            r.getSnapshotResume().getChecksum()};
     case schema::Frame::SNAPSHOT_END:
       return SnapshotEnd{r.getSnapshotEnd().getRows(), r.getSnapshotEnd().getChecksum()};
     case schema::Frame::SNAPSHOT_RESULT:

@@ -73,7 +73,8 @@ struct FrameWords final {
   size_t operator()(const RaftMessages& f) const { return WordsOfAll(f.messages); }
   size_t operator()(const Forward& f) const { return 4 + WordsOfAll(f.items); }
   size_t operator()(const ForwardRefused& f) const { return 6 + f.numbers.size(); }
-  size_t operator()(const SnapshotBegin& f) const { return 4 + Words(f.meta); }
+  size_t operator()(const SnapshotBegin& f) const { return 5 + Words(f.meta); }
+  size_t operator()(const SnapshotResume&) const { return 3; }
   size_t operator()(const SnapshotChunk& f) const { return 2 + WordsOfAll(f.rows); }
   size_t operator()(const SnapshotEnd&) const { return 2; }
   size_t operator()(const SnapshotResult& f) const { return 2 + DataWords(f.error.size()); }
@@ -276,6 +277,13 @@ struct FillFrame final {
     Fill(f.meta, b.initMeta());
     b.setTerm(f.term.value());
     b.setFrom(f.from.value());
+    b.setTransfer(f.transfer);
+  }
+  void operator()(const SnapshotResume& f) {
+    auto b = out.initSnapshotResume();
+    b.setChunk(f.chunk);
+    b.setRows(f.rows);
+    b.setChecksum(f.checksum);
   }
   void operator()(const SnapshotChunk& f) {
     auto b = out.initSnapshotChunk();

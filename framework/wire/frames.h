@@ -14,22 +14,26 @@
 
 namespace lockstep::wire {
 
-// The protocol that this code speaks: what frames mean, beyond what their bytes are.
-inline constexpr uint32_t kProtocolVersion = 2;
+// What frames mean, beyond what their bytes are. Each connection has a version: that of its Hello.
+//   2: data directories have names.
+//   3: SnapshotBegin names its transfer, and SnapshotResume comes back.
+inline constexpr uint32_t kProtocolVersion = 3;     // the newest that this code speaks
+inline constexpr uint32_t kProtocolVersionMin = 2;  // the oldest: the release before can stay
+inline constexpr uint32_t kResumingVersion = 3;
 
 // What a connection is for. Bulk never delays consensus: a snapshot has a connection of its own.
 enum class Purpose : uint8_t {
   kRaft = 0,      // RaftMessages, Forward, ForwardRefused
-  kSnapshot = 1,  // one SnapshotBegin, chunks, an end; a SnapshotResult comes back
+  kSnapshot = 1,  // SnapshotBegin; SnapshotResume comes back; chunks, an end; SnapshotResult
   kJoin = 2,      // nothing more; a HelloAnswer with what a node that joins has to know comes back
 };
 
 // First on every connection, from the side that dialed.
 struct Hello final {
-  uint32_t protocol_version = kProtocolVersion;
-  ClusterId cluster;  // 0 with kJoin: not known yet
-  NodeId node;        // who dials; 0 with kJoin
-  ShardId shard;      // the shard of the dialed node that is meant
+  uint32_t protocol_version = kProtocolVersion;  // of what follows on this connection
+  ClusterId cluster;                             // 0 with kJoin: not known yet
+  NodeId node;                                   // who dials; 0 with kJoin
+  ShardId shard;                                 // the shard of the dialed node that is meant
   Purpose purpose = Purpose::kRaft;
   NodeId to;                        // who is meant; 0 with kJoin
   uint64_t directory = 0;           // of the data directory of who dials
@@ -98,6 +102,16 @@ struct SnapshotBegin final {
   raft::SnapshotMeta meta;
   raft::Term term;  // the sender's
   NodeId from;
+  // Drawn by the sender, for all its attempts to deliver this very snapshot; 0: there is only one,
+  // and no SnapshotResume comes back.
+  uint64_t transfer = 0;
+};
+
+// The receiver's answer to SnapshotBegin: what it holds of this transfer already.
+struct SnapshotResume final {
+  uint64_t chunk = 0;     // the first that it lacks
+  uint64_t rows = 0;      // of all before, as SnapshotEnd counts
+  uint64_t checksum = 0;  // over them
 };
 
 struct SnapshotRow final {
@@ -125,7 +139,7 @@ struct SnapshotResult final {
 };
 
 using Frame = std::variant<Hello, RaftMessages, Forward, ForwardRefused, SnapshotBegin,
-                           SnapshotChunk, SnapshotEnd, SnapshotResult, HelloAnswer>;
+                           SnapshotChunk, SnapshotEnd, SnapshotResult, HelloAnswer, SnapshotResume>;
 
 }  // namespace lockstep::wire
 

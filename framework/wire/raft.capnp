@@ -110,6 +110,7 @@ struct Frame {
     snapshotEnd @6 :SnapshotEnd;
     snapshotResult @7 :SnapshotResult;
     helloAnswer @8 :HelloAnswer;
+    snapshotResume @9 :SnapshotResume;
   }
 
   struct Hello {
@@ -150,6 +151,12 @@ struct Frame {
     meta @1 :SnapshotMeta;
     term @2 :UInt64;
     from @3 :UInt64;
+    transfer @4 :UInt64;
+  }
+  struct SnapshotResume {
+    chunk @0 :UInt64;
+    rows @1 :UInt64;
+    checksum @2 :UInt64;
   }
   struct SnapshotChunk {
     sequence @0 :UInt64;

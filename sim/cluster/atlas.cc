@@ -12,6 +12,8 @@ bool IsOfLog(std::string_view path) { return path.find("/log/") != std::string_v
 bool IsOfState(std::string_view path) {
   return path.find("/db") != std::string_view::npos || path.ends_with(".snap");
 }
+// Of this file there is a copy, which is not damaged.
+bool IsOfIdentity(std::string_view path) { return path.ends_with("/IDENTITY"); }
 
 }  // namespace
 
@@ -82,7 +84,8 @@ bool Atlas::Damage(size_t target, uint64_t count) {
   // The log's first damage leaves at least one batch behind it that tells the node's vote; a second
   // one may hit just that.
   if (IsOfLog(site.path)) ++log_damages_[target];
-  if (log_damages_[target] > 1 || !(IsOfLog(site.path) || IsOfState(site.path))) {
+  const bool is_mendable = IsOfLog(site.path) || IsOfState(site.path) || IsOfIdentity(site.path);
+  if (log_damages_[target] > 1 || !is_mendable) {
     spoiled_[target] = true;
   }
   return true;

@@ -9,6 +9,7 @@
 #include "framework/base/checksum.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/join.h"
+#include "framework/replica/log_recovery.h"
 
 namespace lockstep::sim {
 namespace {
@@ -160,6 +161,12 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.compaction_interval = Nanoseconds(static_cast<int64_t>(rates.compaction_ns));
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
+  options.scrub = shape_.scrub;
+  options.snapshots = shape_.snapshots;
+  const uint64_t boot = KeyOf(node.id().value(), node.incarnation());
+  if (shape_.mixes_versions && base::KeyedDraw(world_.seed(), "shape.version", boot, 0) % 2 == 0) {
+    options.protocol_version_max = wire::kProtocolVersionMin;
+  }
   options.open_store = open_stores_(node);
   options.store_name = "db";
   // A node without the memory of its disk is another one, which only has the name.
@@ -238,10 +245,15 @@ void Cluster::BootClient(uint32_t index) {
   });
 }
 
-replica::Replica* Cluster::ReplicaOf(SimNode& node) {
+// Where the group is.
+replica::Shard* Cluster::ShardOf(SimNode& node) {
   if (!node.running()) return nullptr;
   replica::ShardDirectory& directory = members_[node.id().value() - 1]->shared->directory;
-  replica::Shard* shard = directory.slot(directory.ShardOf(kGroup)).shard;
+  return directory.slot(directory.ShardOf(kGroup)).shard;
+}
+
+replica::Replica* Cluster::ReplicaOf(SimNode& node) {
+  replica::Shard* shard = ShardOf(node);
   return shard == nullptr ? nullptr : shard->group(kGroup);
 }
 
@@ -467,6 +479,59 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
     }
   }
   return std::nullopt;
+}
+
+std::optional<checkers::Violation> Cluster::CheckScrubbed() {
+  if (shape_.scrub.bytes_per_second == 0 || world_.rates().damage_every_ns == 0) {
+    return std::nullopt;
+  }
+  for (const size_t target : Core()) {
+    SimNode& node = *nodes_[target];
+    // Whatever was damaged before has then been read.
+    const VirtualTime limit = world_.now() + Seconds(200);
+    std::optional<uint64_t> before;
+    absl::Status found = absl::DeadlineExceededError("no pass of the scrubber ends");
+    while (world_.now() < limit && world_.Step()) {
+      replica::Shard* shard = ShardOf(node);
+      if (shard == nullptr) {
+        before.reset();
+        continue;
+      }
+      const uint64_t passes = shard->scrubbed().passes;
+      if (!before) before = passes;
+      if (passes < *before + 2) continue;
+      found = ExamineLogOf(node);
+      break;
+    }
+    if (!found.ok()) {
+      return checkers::Violation{"scrubber", found.ToString(),
+                                 absl::StrCat("node ", node.id().value())};
+    }
+  }
+  return std::nullopt;
+}
+
+// As its medium gives it back.
+absl::Status Cluster::ExamineLogOf(SimNode& node) {
+  const ShardId shard = ShardOf(node)->environment().shard;
+  runtime::Environment& environment = node.environment(shard);
+  const std::string directory = absl::StrCat("shard-", shard.value(), "/log");
+  absl::Status found;
+  bool is_done = false;
+  fiber::Scope scope(environment.scheduler);
+  scope.Spawn("oracle.log", [&](Fiber& fiber) {
+    // (It may be written meanwhile.)
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      found = replica::ExamineLog(fiber, environment.disk, directory, {kCluster, node.id(), shard})
+                  .status();
+      if (found.ok()) break;
+    }
+    is_done = true;
+  });
+  const VirtualTime limit = world_.now() + Seconds(60);
+  while (!is_done && world_.now() < limit && world_.Step()) {
+  }
+  return found;
 }
 
 }  // namespace lockstep::sim

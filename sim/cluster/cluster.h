@@ -37,6 +37,9 @@ struct ClusterShape final {
   uint64_t log_bytes_retained = 128 * 1024;
   bool saves_commit = true;
   bool peer_tls = false;  // peers encrypt, and prove who they are
+  replica::ScrubOptions scrub{.bytes_per_second = 0};
+  replica::SnapshotOptions snapshots{};
+  bool mixes_versions = false;  // each boot draws which of two versions it is
   // What may be uncommitted at a leader, and what its clients may make a node hold.
   uint64_t uncommitted_bytes_max = raft::Options{}.uncommitted_bytes_max;
   uint64_t response_bytes_max = limits::kResponseBytesHeldMax;
@@ -79,6 +82,10 @@ class Cluster final : private OperatedCluster {
   // invariants. REQUIRES: Converged(). Runs the world a little.
   std::optional<checkers::Violation> CompareStates();
 
+  // What rots in a log is found and mended while it is used, if scrubbers run and disks rot.
+  // REQUIRES and runs as CompareStates.
+  std::optional<checkers::Violation> CheckScrubbed();
+
   Oracle& oracle() { return oracle_; }
   const std::vector<std::unique_ptr<SimNode>>& nodes() const { return nodes_; }
   uint64_t process_failures() const { return process_failures_; }
@@ -94,6 +101,8 @@ class Cluster final : private OperatedCluster {
   void CheckImage(SimNode& node);
   void BootClient(uint32_t index);
   replica::Replica* ReplicaOf(SimNode& node);
+  replica::Shard* ShardOf(SimNode& node);
+  absl::Status ExamineLogOf(SimNode& node);
   // The nodes that have to be whole in the end; nobody while that cannot be said.
   std::vector<size_t> Core();
   // Who was removed is in no configuration any more, who was wiped was removed.

@@ -34,6 +34,21 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   // A handshake costs a thousand events' worth of time, so few universes have them. (Whoever joins
   // there asks in the clear.)
   shape.peer_tls = shape.spares == 0 && draws.Chance("shape.peer_tls", 0, kMillion / 24);
+  if (draws.Chance("shape.scrubs", 0, 2 * (kMillion / 3))) {
+    shape.scrub.bytes_per_second =
+        draws.LogUniform("shape.scrub_rate", 0, 64 * 1024, 16 * 1024 * 1024, 1024 * 1024);
+    shape.scrub.interval = Nanoseconds(static_cast<int64_t>(
+        draws.LogUniform("shape.scrub_interval", 0, 200'000'000, 5'000'000'000, 1'000'000'000)));
+  }
+  // Nodes are upgraded and taken back all the time.
+  shape.mixes_versions = draws.Chance("shape.mixes_versions", 0, kMillion / 5);
+  // Chunks of a few rows: connections break between them.
+  shape.snapshots.chunk_bytes = draws.LogUniform("shape.chunk", 0, 256, 64 * 1024, 256 * 1024);
+  shape.snapshots.bytes_per_second = 0;
+  if (draws.Chance("shape.slow_snapshots", 0, kMillion / 2)) {
+    shape.snapshots.bytes_per_second =
+        draws.LogUniform("shape.snapshot_rate", 0, 64 * 1024, 4 * 1024 * 1024, 4 * 1024 * 1024);
+  }
   // A node with hardly any memory to spare refuses, or lets wait.
   if (draws.Chance("shape.short_of_memory", 0, kMillion / 6)) {
     shape.uncommitted_bytes_max = draws.LogUniform("shape.uncommitted", 0, 100, 5'000, 5'000);
@@ -96,6 +111,7 @@ class Run final : public RunControl {
           "cluster"};
     }
     if (auto violation = cluster_.CompareStates()) return violation;
+    if (auto violation = cluster_.CheckScrubbed()) return violation;
     return FirstViolation();
   }
 

@@ -139,6 +139,25 @@ TEST_F(IdentityTest, EveryTruncationIsNoticed) {
   }
 }
 
+TEST_F(IdentityTest, OneDamagedFileIsWrittenAgainFromTheOther) {
+  ASSERT_TRUE(Claim(kOurs).ok());
+  const auto whole = disk_.Contents();
+  ASSERT_EQ(whole.size(), 2u);
+  for (const auto& [path, bytes] : whole) {
+    for (size_t at = 0; at < bytes.size(); at += 7) {
+      auto damaged = whole;
+      damaged[path][at] = static_cast<char>(bytes[at] ^ 1);
+      disk_.SetContents(damaged);
+      ASSERT_TRUE(Claim(kOurs).ok()) << path << " " << at;
+      EXPECT_EQ(claimed_, kOurs);
+      EXPECT_EQ(disk_.Contents(), whole);
+    }
+  }
+  disk_.SetContents({{"shard-0/IDENTITY", whole.at("shard-0/IDENTITY")}});
+  ASSERT_TRUE(Claim(kOurs).ok());
+  EXPECT_EQ(disk_.Contents(), whole) << "a directory of the version before";
+}
+
 TEST_F(IdentityTest, PowerLossAtAnyStepOfAClaimLeavesADirectoryThatCanBeClaimed) {
   ASSERT_TRUE(Claim(kOurs).ok());
   const size_t steps = disk_.operations.size();

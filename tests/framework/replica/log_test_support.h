@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,6 +124,8 @@ class LogBench final {
   std::vector<Acknowledgement> acks;
   absl::Status run_status;
   std::function<void(const Acknowledgement&)> on_ack;
+  // What the groups hold in memory; null: they do not know.
+  std::function<std::optional<raft::Persist>(GroupId)> whole;
 
  private:
   struct Client final : LogClient {
@@ -130,6 +133,9 @@ class LogBench final {
     void OnDurable(raft::WriteId id) override {
       bench.acks.push_back({group, id});
       if (bench.on_ack) bench.on_ack(bench.acks.back());
+    }
+    std::optional<raft::Persist> WholeLog() override {
+      return bench.whole ? bench.whole(group) : std::nullopt;
     }
     LogBench& bench;
     GroupId group;

@@ -100,8 +100,9 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
   void OnConnectionLost(NodeId peer) override {
     heard_.push_back(absl::StrCat("lost ", peer.value()));
   }
-  void TakeSnapshot(Fiber&, NodeId from, runtime::Stream&, wire::FrameDecoder&) override {
-    heard_.push_back(absl::StrCat("snapshot from ", from.value()));
+  void TakeSnapshot(Fiber&, const wire::Hello& from, runtime::Stream&,
+                    wire::FrameDecoder&) override {
+    heard_.push_back(absl::StrCat("snapshot from ", from.node.value()));
   }
 
   fiber::Scheduler scheduler_;
@@ -140,7 +141,9 @@ TEST_F(PeerTransportTest, AHelloThatIsNotMeantForThisShardIsRefused) {
   other_version.protocol_version = wire::kProtocolVersion + 1;
   wire::Hello stranger = GoodHello();
   stranger.node = NodeId(9);
-  for (const wire::Hello& hello : {other_cluster, other_version, stranger}) {
+  wire::Hello too_old = GoodHello();
+  too_old.protocol_version = wire::kProtocolVersionMin - 1;
+  for (const wire::Hello& hello : {other_cluster, other_version, too_old, stranger}) {
     EXPECT_TRUE(ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(hello.node))));
   }
   EXPECT_TRUE(heard_.empty()) << heard_.front();
@@ -280,6 +283,44 @@ TEST_F(PeerTransportTest, APeerIsDialedAgainAfterItsConnectionBroke) {
   });
   EXPECT_TRUE(edge::RunUntil(scheduler_, [&] { return hellos == 3; }));
   EXPECT_GE(std::count(heard_.begin(), heard_.end(), "unreachable 2"), 2);
+}
+
+TEST_F(PeerTransportTest, APeerThatReadsOlderVersionsOnlyIsDialedSoUntilItComesWithANewerOne) {
+  const auto listener = *network_.Listen("peer:1");
+  std::vector<uint32_t> versions;
+  scope_->Spawn("run", [this](Fiber& fiber) { transport_->Run(fiber); });
+  scope_->Spawn("peer", [&](Fiber& fiber) {
+    for (;;) {
+      auto stream = listener->Accept(fiber);
+      CHECK_OK(stream.status());
+      wire::FrameDecoder decoder;
+      const auto frame = ReadFrame(fiber, **stream, decoder);
+      CHECK_OK(frame.status());
+      versions.push_back(std::get<wire::Hello>(*frame).protocol_version);
+      if (versions.back() > wire::kProtocolVersionMin) {
+        const wire::HelloAnswer no{wire::HelloRefusal::kUnreadable, "too new", {}};
+        (void)(*stream)->Write(fiber, Bytes(no));
+        fiber.SleepFor(Milliseconds(10));
+      }
+    }
+  });
+  ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return versions.size() == 4; }));
+  EXPECT_EQ(versions,
+            (std::vector<uint32_t>{wire::kProtocolVersion, wire::kProtocolVersionMin,
+                                   wire::kProtocolVersionMin, wire::kProtocolVersionMin}));
+  // The peer was upgraded.
+  ClosedAfter(Bytes(GoodHello()));
+  const size_t before = versions.size();
+  ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return versions.size() > before + 1; }));
+  EXPECT_EQ(versions[before + 1], wire::kProtocolVersion);
+}
+
+TEST_F(PeerTransportTest, AHelloOfTheVersionBeforeIsUnderstood) {
+  wire::Hello older = GoodHello();
+  older.protocol_version = wire::kProtocolVersionMin;
+  EXPECT_FALSE(ClosedAfter(Bytes(older) + Bytes(HeartbeatFrom(kPeer))));
+  ASSERT_FALSE(heard_.empty());
+  EXPECT_EQ(heard_[0], "message from 2");
 }
 
 }  // namespace

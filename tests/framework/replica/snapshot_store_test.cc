@@ -91,14 +91,63 @@ TEST_F(SnapshotStoreTest, PowerLossAtAnyStepLeavesAWholeSnapshotOrNone) {
   });
 }
 
-TEST_F(SnapshotStoreTest, WhatWasNotCommittedIsRemovedAtTheNextStart) {
+TEST_F(SnapshotStoreTest, WhatWasNotCommittedStaysForItsSenderAndForNobodyElse) {
   RunInFiber([this](Fiber& fiber) {
-    auto writer = store_.Begin(fiber, kGroup, raft::Index(9));
-    ASSERT_TRUE(writer.ok());
-    writer->reset();
-    ASSERT_EQ(disk_.names.size(), 1u);
+    wire::SnapshotBegin begin = BeginOf(kGroup, 9);
+    begin.transfer = 77;
+    const wire::SnapshotRow row{1, "key", "one"};
+    {
+      auto partial = store_.Resume(fiber, begin);
+      ASSERT_TRUE(partial.ok());
+      EXPECT_EQ(partial->chunks, 0u);
+      ASSERT_TRUE(partial->writer->Append(fiber, wire::SnapshotChunk{0, {row}}).ok());
+    }
     ASSERT_TRUE(store_.Open(fiber).ok());
-    EXPECT_TRUE(disk_.names.empty());
+    SnapshotSums sums;
+    sums.Add(row);
+    const auto partial = store_.Resume(fiber, begin);
+    ASSERT_TRUE(partial.ok());
+    EXPECT_EQ(partial->chunks, 1u);
+    EXPECT_EQ(partial->sums.end().checksum, sums.end().checksum);
+    begin.transfer = 78;
+    EXPECT_EQ(store_.Resume(fiber, begin)->chunks, 0u);
+    EXPECT_EQ(disk_.names.size(), 1u) << "the other one is gone";
+  });
+}
+
+TEST_F(SnapshotStoreTest, APartialSnapshotThatIsCutOrDamagedAnywhereGoesOnBehindItsLastWholeChunk) {
+  RunInFiber([this](Fiber& fiber) {
+    wire::SnapshotBegin begin = BeginOf(kGroup, 9);
+    begin.transfer = 77;
+    {
+      auto partial = store_.Resume(fiber, begin);
+      ASSERT_TRUE(partial->writer->Append(fiber, wire::SnapshotChunk{0, {{1, "key", "one"}}}).ok());
+      ASSERT_TRUE(
+          partial->writer->Append(fiber, wire::SnapshotChunk{1, {{1, "more", "two"}}}).ok());
+    }
+    const auto [path, whole] = *disk_.Contents().begin();
+    uint64_t chunks_seen = 0;
+    for (size_t at = 0; at < whole.size(); ++at) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+      for (const std::string& bytes : {whole.substr(0, at), damaged}) {
+        disk_.SetContents({{path, bytes}});
+        auto partial = store_.Resume(fiber, begin);
+        ASSERT_TRUE(partial.ok()) << at;
+        ASSERT_LE(partial->chunks, 1u) << at;
+        chunks_seen = std::max(chunks_seen, partial->chunks);
+        // And takes the rest.
+        for (uint64_t n = partial->chunks; n < 2; ++n) {
+          const wire::SnapshotChunk chunk{n,
+                                          {{1, n == 0 ? "key" : "more", n == 0 ? "one" : "two"}}};
+          ASSERT_TRUE(partial->writer->Append(fiber, chunk).ok());
+        }
+        ASSERT_TRUE(partial->writer->Append(fiber, wire::SnapshotEnd{2, 0}).ok());
+        ASSERT_TRUE(partial->writer->Commit(fiber).ok());
+        EXPECT_EQ(ReadAll(fiber, kGroup, 9).value_or("damaged"), "onetwo") << at;
+      }
+    }
+    EXPECT_EQ(chunks_seen, 1u);
   });
 }
 

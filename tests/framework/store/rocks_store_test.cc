@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 
+#include "framework/base/mutant_on.h"
+#include "framework/base/status_macros.h"
 #include "tests/framework/store/store_testing.h"
 
 namespace lockstep::store {
@@ -171,6 +173,52 @@ TEST(RocksStore, OpenToReadItShowsTheLastFlushAndFindsRot) {
       EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
       EXPECT_TRUE(absl::IsDataLoss(rotten->health())) << "somebody has to set it aside";
     }
+  });
+}
+
+// Reads file after file; how many there are.
+absl::StatusOr<int> VerifyAll(Fiber& fiber, OrderedStore& store) {
+  int files = 0;
+  std::string name;
+  for (;; ++files) {
+    ASSIGN_OR_RETURN(const uint64_t bytes, store.VerifyNextFile(fiber, &name));
+    if (name.empty()) return files;
+    EXPECT_GT(bytes, 0u);
+  }
+}
+
+TEST(RocksStore, FilesOfAStoreInUseAreVerifiedOneByOneAndDamageIsToldBeforeItIsRead) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    for (const char* key : {"a", "b", "c"}) {
+      Change(fiber, *group,
+             [&](StoreTransaction& t) { t.Put(Column::kPrimary, key, std::string(5000, 'v')); });
+      ASSERT_TRUE(store->Flush(fiber).ok());
+    }
+    EXPECT_EQ(VerifyAll(fiber, *store).value_or(0), 3);
+    for (const auto& entry : std::filesystem::directory_iterator(options.path)) {
+      if (entry.path().extension() != ".sst") continue;
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(20);
+      file.put('~');
+      break;
+    }
+    mutant::Plant(mutant::Id::kM160ScrubberSkipsChecksums);
+    EXPECT_TRUE(VerifyAll(fiber, *store).ok()) << "as planted";
+    mutant::Plant(mutant::Id::kNone);
+    EXPECT_TRUE(absl::IsDataLoss(VerifyAll(fiber, *store).status()));
+    EXPECT_TRUE(absl::IsDataLoss(store->health()));
+  });
+}
+
+TEST(RocksStoreDeathTest, ARangeOfTheIndexColumnIsRefusedInWords) {
+  RunInFiber([](Fiber& fiber) {
+    const auto store = MustOpen(fiber, Options());
+    const auto group = store->Group(GroupId(1));
+    const auto transaction = group->Begin();
+    EXPECT_DEATH(transaction->DeleteRange(Column::kIndex, "a", "b"), "one by one");
   });
 }
 

@@ -117,7 +117,8 @@ class Arbitrary final {
                               Some<RequestNumber>([&] { return RequestNumber(Number()); }),
                               static_cast<ForwardRefusal>(Below(4)), NodeId(Number())};
       case 4:
-        return SnapshotBegin{GroupId(Number()), Meta(), raft::Term(Number()), NodeId(Number())};
+        return SnapshotBegin{GroupId(Number()), Meta(), raft::Term(Number()), NodeId(Number()),
+                             Number()};
       case 5:
         return SnapshotChunk{
             Number(), Some<SnapshotRow>([&] {
@@ -127,6 +128,8 @@ class Arbitrary final {
         return SnapshotEnd{Number(), Number()};
       case 7:
         return SnapshotResult{Flag(), Bytes()};
+      case 8:
+        return SnapshotResume{Number(), Number(), Number()};
       default:
         return HelloAnswer{static_cast<HelloRefusal>(Below(6)), Bytes(), Bytes()};
     }

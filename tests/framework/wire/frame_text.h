@@ -36,9 +36,10 @@ class FrameText final {
     for (RequestNumber n : f.numbers) Line("number", n);
   }
   void operator()(const SnapshotBegin& f) {
-    Line("begin", f.group, f.term, f.from);
+    Line("begin", f.group, f.term, f.from, f.transfer);
     Put(f.meta);
   }
+  void operator()(const SnapshotResume& f) { Line("resume", f.chunk, f.rows, f.checksum); }
   void operator()(const SnapshotChunk& f) {
     Line("chunk", f.sequence);
     for (const SnapshotRow& r : f.rows) Line("row", int{r.column}, r.key, r.value);
