@@ -59,7 +59,8 @@ def run(command, stdin="", timeout=60, env=None):
 class Node:
     """One `serve` process, of lockstep or of etcd: they take the same flags."""
 
-    def __init__(self, command, name, directory, client_port, peer_port, cluster, token, extra=(), scheme="http"):
+    def __init__(self, command, name, directory, client_port, peer_port, cluster, token, extra=(), scheme="http",
+                 proxy_port=None):
         self.name = name
         self.data_dir = os.path.join(directory, name)
         self.log_path = os.path.join(directory, name + ".log")
@@ -70,7 +71,7 @@ class Node:
             "--listen-client-urls", scheme + "://" + self.client,
             "--advertise-client-urls", scheme + "://" + self.client,
             "--listen-peer-urls", scheme + "://" + self.peer,
-            "--initial-advertise-peer-urls", scheme + "://" + self.peer,
+            "--initial-advertise-peer-urls", "%s://127.0.0.1:%d" % (scheme, proxy_port or peer_port),
             "--initial-cluster", cluster, "--initial-cluster-token", token] + list(extra)
         self.process = None
 
@@ -120,14 +121,17 @@ class Node:
 class Cluster:
     """Nodes that know each other. A context manager: nothing is left running."""
 
-    def __init__(self, command, count, directory, token="e2e", extra=(), scheme="http"):
-        ports = free_ports(2 * count)
+    def __init__(self, command, count, directory, token="e2e", extra=(), scheme="http", is_proxied=False):
+        ports = free_ports(3 * count)
         names = ["n%d" % (i + 1) for i in range(count)]
-        peers = ports[count:]
-        self.initial = ",".join("%s=%s://127.0.0.1:%d" % (name, scheme, port) for name, port in zip(names, peers))
+        peers = ports[count:2 * count]
+        # Where the others dial: a proxy, if there is one.
+        self.advertised = ports[2 * count:] if is_proxied else peers
+        self.initial = ",".join("%s=%s://127.0.0.1:%d" % (name, scheme, port)
+                                for name, port in zip(names, self.advertised))
         self.nodes = [Node(command, name, directory, client, peer, self.initial, token,
-                           extra(name) if callable(extra) else extra, scheme)
-                      for name, client, peer in zip(names, ports, peers)]
+                           extra(name) if callable(extra) else extra, scheme, advertised)
+                      for name, client, peer, advertised in zip(names, ports, peers, self.advertised)]
 
     def __enter__(self):
         return self
