@@ -155,6 +155,8 @@ void ServeFlags::AddNodeFlags() {
                     "Size of the store at which puts are refused; negative: none (0: 2 GiB)"});
   flags_.push_back({"shards", &node.shards, false,
                     "Threads with a log and a store of their own; fixed for a data directory (1)"});
+  flags_.push_back({"disk-reserve-bytes", &node.disk_reserve_bytes, false,
+                    "With less left on its disk this node refuses puts; 0: none (67108864)"});
   flags_.push_back({"scrub-rate", &node.scrub_rate, false,
                     "Bytes per second that are read to find rot; 0: none (8388608)"});
   flags_.push_back({"snapshot-rate", &node.snapshot_rate, false,

@@ -3,6 +3,7 @@
 #define LOCKSTEP_KV_BACKEND_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,8 @@ class Backend {
   virtual NodeStatus Status(Fiber& fiber) = 0;
   // What this node's store takes on disk; 0 if that is not known.
   virtual int64_t StoreBytes(Fiber& fiber) = 0;
+  // What is left of this node's disk; nothing if that is not known. Suspends.
+  virtual std::optional<uint64_t> FreeBytes(Fiber& fiber) = 0;
   // Has this node begin to clear away what was deleted.
   virtual absl::Status Defragment(Fiber& fiber) = 0;
   // As applied here. Suspends.

@@ -24,6 +24,7 @@ class GroupBackend final : public Backend {
                const KvNodeOptions& options)
       : client_(client),
         random_(environment.random),
+        disk_(environment.disk),
         self_(environment.node),
         cluster_(options.cluster) {}
 
@@ -86,6 +87,11 @@ class GroupBackend final : public Backend {
     return bytes.ok() ? static_cast<int64_t>(*bytes) : 0;
   }
 
+  std::optional<uint64_t> FreeBytes(Fiber& fiber) override {
+    const absl::StatusOr<runtime::Space> space = disk_.FreeSpace(fiber);
+    return space.ok() ? std::optional(space->free_bytes) : std::nullopt;
+  }
+
   absl::Status Defragment(Fiber& fiber) override {
     return client_.StartCompaction(fiber, fiber.now() + kLocalTimeout);
   }
@@ -123,6 +129,7 @@ class GroupBackend final : public Backend {
 
   replica::GroupClient& client_;
   runtime::Random& random_;
+  runtime::Disk& disk_;
   NodeId self_;
   ClusterId cluster_;
 };
@@ -158,6 +165,7 @@ void Configure(replica::NodeOptions& options, const NodeConfig& config) {
   kv.service.request_bytes_max = config.request_bytes_max;
   kv.service.txn_ops_max = config.txn_ops_max;
   kv.service.quota_bytes = config.quota_bytes;
+  kv.service.disk_reserve_bytes = config.disk_reserve_bytes;
   kv.service.peer_scheme = std::string(config.peer_scheme());
   Configure(options, std::move(kv));
 }

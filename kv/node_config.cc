@@ -186,6 +186,10 @@ absl::Status CheckLimits(const NodeSettings& settings) {
     return Invalid(absl::StrCat("--scrub-rate ", settings.scrub_rate,
                                 " is negative: use bytes per second, or 0 for none"));
   }
+  if (settings.disk_reserve_bytes < 0) {
+    return Invalid(absl::StrCat("--disk-reserve-bytes ", settings.disk_reserve_bytes,
+                                " is negative: use a number of bytes, or 0 for none"));
+  }
   const int64_t version = settings.max_protocol_version;
   if (version < wire::kProtocolVersionMin || version > wire::kProtocolVersion) {
     return Invalid(absl::StrCat("--max-protocol-version ", version, " is not between ",
@@ -320,6 +324,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   config.quota_bytes = settings.quota_backend_bytes;
   config.protocol_version_max = static_cast<uint32_t>(settings.max_protocol_version);
   config.snapshot_rate = static_cast<uint64_t>(settings.snapshot_rate);
+  config.disk_reserve_bytes = static_cast<uint64_t>(settings.disk_reserve_bytes);
   config.scrub_rate = static_cast<uint64_t>(settings.scrub_rate);
 
   std::string initial = settings.initial_cluster;

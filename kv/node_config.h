@@ -42,6 +42,7 @@ struct NodeSettings final {
   int64_t max_txn_ops = 128;
   int64_t quota_backend_bytes = 0;  // 0: etcd's default; negative: none
   int64_t shards = 1;
+  int64_t disk_reserve_bytes = 64 * 1024 * 1024;
   int64_t scrub_rate = 8 * 1024 * 1024;      // bytes per second; 0: never
   int64_t snapshot_rate = 64 * 1024 * 1024;  // bytes per second; 0: no limit
   int64_t max_protocol_version = wire::kProtocolVersion;
@@ -74,7 +75,8 @@ struct NodeConfig final {
   Duration election_timeout{};
   size_t request_bytes_max = 0;
   int txn_ops_max = 0;
-  int64_t quota_bytes = 0;     // as typed
+  int64_t quota_bytes = 0;  // as typed
+  uint64_t disk_reserve_bytes = 0;
   uint64_t scrub_rate = 0;     // bytes per second; 0: never
   uint64_t snapshot_rate = 0;  // bytes per second; 0: no limit
   uint32_t protocol_version_max = wire::kProtocolVersion;

@@ -1,8 +1,10 @@
 #include "kv/service.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "kv/alarms.h"
@@ -28,6 +30,7 @@ constexpr Refusal kMalformed{GrpcCode::kInternal, "grpc: error unmarshalling req
 
 // For the response of a write that answers with keys: not as much as for reads, so that many writes
 // can be under way together.
+constexpr Duration kSpaceFresh = Milliseconds(100);
 constexpr size_t kWriteRoomBytes = limits::kResponseRoomBytes / 4;
 
 std::string_view MessageOf(const edge::GrpcRequest& request) {
@@ -232,8 +235,19 @@ GrpcStatus KvService::AwaitSweep(Fiber& fiber, MonoTime deadline) {
 
 // ---- Quota and alarms
 
+bool KvService::IsShortOfSpace(Fiber& fiber) {
+  if (options_.disk_reserve_bytes == 0 || fiber.now() < space_known_until_) return false;
+  const std::optional<uint64_t> free = backend_.FreeBytes(fiber);
+  // Nobody is refused by what was true a moment ago.
+  if (free.has_value() && *free < options_.disk_reserve_bytes) return true;
+  space_known_until_ = fiber.now() + kSpaceFresh;
+  return false;
+}
+
 GrpcStatus KvService::CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline) {
-  if (put_cost == 0 || !quota_.is_limited()) return {};
+  if (put_cost == 0) return {};
+  if (IsShortOfSpace(fiber)) return ToGrpcStatus(kNoSpace);
+  if (!quota_.is_limited()) return {};
   if (!quota_.is_stale(fiber.now()) && quota_.Admit(put_cost)) return {};
   // Nobody is refused by what was true a moment ago.
   const int64_t store_bytes = backend_.StoreBytes(fiber);
@@ -326,6 +340,9 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
   status.set_islearner(node.is_learner);
   status.set_dbsizequota(quota_.bytes_max());
   for (const std::string& error : node.errors) status.add_errors(error);
+  if (IsShortOfSpace(fiber)) {
+    status.add_errors(absl::StrCat("memberID:", self_.value(), " alarm:NOSPACE (its disk) "));
+  }
   etcdserverpb::AlarmResponse alarms;
   if (GetAlarms(fiber, {}, Consistency::kSerializable, Deadline(fiber, request), alarms).ok()) {
     for (const etcdserverpb::AlarmMember& alarm : alarms.alarms()) {

@@ -40,6 +40,9 @@ class KvService final {
     size_t request_bytes_max = limits::kRequestBytesMax;
     int txn_ops_max = kTxnOpsMax;
     int64_t quota_bytes = 0;  // see Quota
+    // With less than that left on its disk this node puts nothing: what is left is for deletions,
+    // compactions and for what others put. By itself it goes on when there is more. 0: none.
+    uint64_t disk_reserve_bytes = 0;
     std::string peer_scheme = "http://";
   };
 
@@ -84,7 +87,9 @@ class KvService final {
                  size_t room_bytes);
   Status Query(Fiber& fiber, CommandKind kind, const Request& request, Consistency consistency,
                std::string* response);
-  // Whether a request that puts so much may be proposed; raises the alarm if not.
+  // Whether this node's disk has less than the reserve left, as of a moment ago.
+  bool IsShortOfSpace(Fiber& fiber);
+  // Whether a request that puts so much may be proposed; raises the alarm if the quota forbids it.
   Status CheckQuota(Fiber& fiber, size_t put_cost, MonoTime deadline);
   void RaiseNoSpace(Fiber& fiber, MonoTime deadline);
   Status GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& request, Consistency consistency,
@@ -99,6 +104,7 @@ class KvService final {
   NodeId self_;
   Options options_;
   Quota quota_;
+  MonoTime space_known_until_;  // there is enough
 };
 
 }  // namespace lockstep::kv

@@ -114,6 +114,8 @@ struct FaultTable final {
   T inflight_messages_max;  // appends that a follower has not answered
   T committed_bytes_max;    // entries handed over to be applied at once
   T compaction_ns;          // how often the log is compacted
+  // --- More of damage (nemesis) ---
+  T damage_kills_percent;  // of the damages, those after which the node has to start from them
 };
 
 using FaultProfile = FaultTable<Knob>;

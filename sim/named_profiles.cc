@@ -71,6 +71,17 @@ fault_point_fire_percent 100% 10 40 0
 partition_every_ns off
 )";
 
+// Damage that nobody notices by starting: nodes live long enough to look for it.
+constexpr std::string_view kDecay = R"(
+base rot
+damage_every_ns 100% 1s 8s 0
+damage_kills_percent 100% 1 10 60
+kill_every_ns 30% 5s 60s 0
+trigger_name_percent off
+churn_percent off
+disk_full_every_ns off
+)";
+
 constexpr std::string_view kClock = R"(
 base default
 clock_offset_ns 100% 1s 60s 0
@@ -104,6 +115,7 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"storm", "crashes, restarts and cuts, faster than the cluster recovers", kStorm},
       {"disk", "slow, full, failing and rotting disks, power losses", kDisk},
       {"rot", "a minority of disks rots all the time, and mends itself", kRot},
+      {"decay", "a minority of disks rots under nodes that go on, and look for it", kDecay},
       {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
       {"membership", "members are added, removed, promoted, demoted, replaced and wiped",
        kMembership},

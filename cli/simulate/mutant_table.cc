@@ -54,7 +54,7 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once", "rot"},
       {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged", "rot"},
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
-      {Id::kM160ScrubberSkipsChecksums, "M160", "the scrubber compares no checksums", "rot"},
+      {Id::kM160ScrubberSkipsChecksums, "M160", "the scrubber compares no checksums", "decay"},
       {Id::kM161NewerThanThePeer, "M161", "a peer is told what its version lacks"},
   };
   return all;

@@ -98,7 +98,9 @@ bool IsRareMark(std::string_view mark) {
       replica::kMarkAnswerInSnapshot.name,
       replica::kMarkCompactedPastFollower.name,
       replica::kMarkLogWaitsForSpace.name,
-      replica::kMarkSnapshotBegunAgain.name,
+      replica::kMarkScrubFoundLog.name,
+      replica::kMarkScrubFoundStore.name,
+      replica::kMarkSnapshotResumed.name,
       replica::kMarkSnapshotOvertakes.name,
       replica::kMarkStoreWaitsForSpace.name,
   };

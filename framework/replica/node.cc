@@ -113,6 +113,7 @@ class NodeShard final {
     shard.directory = directory;
     shard.tick = options_.tick;
     shard.log = options_.log;
+    shard.log_bytes_max = options_.log_bytes_max;
     shard.scrub = options_.scrub;
     shard.snapshots = options_.snapshots;
     shard.protocol_version_max = options_.protocol_version_max;

@@ -64,6 +64,7 @@ struct NodeOptions final {
   raft::Options raft;               // ticks and limits
   uint64_t log_bytes_retained = 0;  // see ReplicaOptions
   LogOptions log;
+  uint64_t log_bytes_max = kShardLogBytesMax;  // see ShardOptions
   ScrubOptions scrub;
   SnapshotOptions snapshots;
   uint32_t protocol_version_max = wire::kProtocolVersion;  // see PeerTransportOptions

@@ -432,7 +432,7 @@ void Replica::GiveUpLeadership() {
   if (best.id != NodeId(0)) Step(raft_->TransferLeadership(best.id));
 }
 
-absl::Status Replica::CompactLog(Fiber& fiber) {
+absl::Status Replica::CompactLog(Fiber& fiber, LogPressure pressure) {
   raft::SnapshotMeta flushed;
   if (mutant::Enabled(mutant::Id::kM21SnapshotAndTruncateNotAtomic)) {
     flushed = applier_->applied();
@@ -444,20 +444,26 @@ absl::Status Replica::CompactLog(Fiber& fiber) {
   }
   const uint64_t retained = raft_->log_bytes();
   const bool eager = environment_.fault_points.Fire("replica.eager_compaction");
-  if (retained < options_.log_bytes_retained && !eager) return absl::OkStatus();
+  const bool is_due = retained >= options_.log_bytes_retained || pressure != LogPressure::kNone;
+  if (!is_due && !eager) return absl::OkStatus();
   // Followers that are about to catch up from the log should not need a snapshot instead.
   bool needed = false;
   for (const raft::PeerStatus& peer : raft_->Peers()) {
     needed |= peer.recently_active && !peer.snapshot_pending && peer.match < flushed.index;
   }
-  const bool may_compact = !needed || eager || retained > 2 * options_.log_bytes_retained;
+  const bool is_too_much =
+      retained > 2 * options_.log_bytes_retained || pressure == LogPressure::kTooHigh;
+  const bool may_compact = !needed || eager || is_too_much;
   if (flushed.index > raft_->snapshot().index && may_compact) {
     marks::Sometimes(needed, kMarkCompactedPastFollower);
     raft_->Compact(flushed);
     log_.Compact(options_.group, flushed);
     RETURN_IF_ERROR(snapshots_.RemoveUpTo(fiber, options_.group, flushed.index));
   }
-  if (eager || raft_->log_bytes() > options_.log_bytes_retained / 2) return store_.StartFlush();
+  const bool is_crowded = pressure != LogPressure::kNone && raft_->log_bytes() > 0;
+  if (eager || is_crowded || raft_->log_bytes() > options_.log_bytes_retained / 2) {
+    return store_.StartFlush();
+  }
   return absl::OkStatus();
 }
 

@@ -43,6 +43,14 @@ class PeerLink : public MessageSink {
   virtual void OnConfigurationChanged(GroupId group) = 0;
 };
 
+// How much the logs of all groups of a shard together take, in memory and on the disk.
+inline constexpr uint64_t kShardLogBytesMax = 64 * 1024 * 1024;
+enum class LogPressure {
+  kNone,
+  kHigh,     // whoever can drop something does
+  kTooHigh,  // followers that lag get a snapshot
+};
+
 struct ReplicaOptions final {
   GroupId group;
   raft::Options raft;             // self and random_seed are filled in
@@ -136,7 +144,7 @@ class Replica final : private ApplySink, private EffectListener {
   // From the Shard's clock.
   void Tick();
   // Lets the log forget what the flushed state covers; asks for a flush if it retains too much.
-  absl::Status CompactLog(Fiber& fiber);
+  absl::Status CompactLog(Fiber& fiber, LogPressure pressure);
 
   // Leader: hands over to the most caught-up voter, if there is another. For a graceful stop.
   void GiveUpLeadership();

@@ -132,8 +132,9 @@ absl::Status Shard::Run(Fiber& fiber) {
       if (absl::Status status = store_.health(); absl::IsDataLoss(status)) {
         return fail(std::move(status));
       }
+      const LogPressure pressure = PressureOfLogs();
       for (auto& [id, replica] : groups_) {
-        if (absl::Status status = replica->CompactLog(compacting); !status.ok()) {
+        if (absl::Status status = replica->CompactLog(compacting, pressure); !status.ok()) {
           return fail(std::move(status));
         }
       }
@@ -142,6 +143,14 @@ absl::Status Shard::Run(Fiber& fiber) {
   failed_.Wait(fiber);
   work_.reset();
   return failure_;
+}
+
+// Each group by itself stays within its own bound; a thousand of them would not fit.
+LogPressure Shard::PressureOfLogs() const {
+  uint64_t bytes = 0;
+  for (const auto& [id, replica] : groups_) bytes += replica->raft().log_bytes();
+  if (bytes > 2 * options_.log_bytes_max) return LogPressure::kTooHigh;
+  return bytes > options_.log_bytes_max ? LogPressure::kHigh : LogPressure::kNone;
 }
 
 void Shard::Fail(absl::Status failure) {

@@ -36,6 +36,8 @@ struct ShardOptions final {
   Duration tick = Milliseconds(10);
   Duration compaction_interval = Milliseconds(500);
   LogOptions log;  // cluster and directory are filled in
+  // Of the entries of all groups together; beyond it each gives up what it can.
+  uint64_t log_bytes_max = kShardLogBytesMax;
   ScrubOptions scrub;
   SnapshotOptions snapshots;
   uint32_t protocol_version_max = wire::kProtocolVersion;
@@ -113,6 +115,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.
   void FollowMembers();
+  LogPressure PressureOfLogs() const;
   // The first failure is the shard's.
   void Fail(absl::Status failure);
 

@@ -14,9 +14,9 @@ namespace lockstep::sim {
 // The budget holds by construction: the nodes that may be damaged are chosen before anything
 // happens, and are a minority, so that whatever was promised is intact on a quorum. The map is by
 // node, not by range. A node is hurt if it has to mend its damage by itself, with its peers' help:
-// that of its store, of snapshots, of IDENTITY, and of one sector of its log. It is spoiled if it cannot, and
-// counts as lost with all that it holds. Beyond the budget (a knob) any node may be damaged: then
-// the service may stop for good, and must still not lie.
+// that of its store, of snapshots, of IDENTITY, and of one sector of its log. It is spoiled if it
+// cannot, and counts as lost with all that it holds. Beyond the budget (a knob) any node may be
+// damaged: then the service may stop for good, and must still not lie.
 //
 // Owned by the Nemesis. Nothing here suspends.
 class Atlas final {

@@ -161,6 +161,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.compaction_interval = Nanoseconds(static_cast<int64_t>(rates.compaction_ns));
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
+  options.log_bytes_max = shape_.log_bytes_max;
   options.scrub = shape_.scrub;
   options.snapshots = shape_.snapshots;
   const uint64_t boot = KeyOf(node.id().value(), node.incarnation());

@@ -35,6 +35,7 @@ struct ClusterShape final {
   uint32_t operations_per_second = 50;
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
+  uint64_t log_bytes_max = replica::kShardLogBytesMax;
   bool saves_commit = true;
   bool peer_tls = false;  // peers encrypt, and prove who they are
   replica::ScrubOptions scrub{.bytes_per_second = 0};

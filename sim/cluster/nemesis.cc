@@ -334,12 +334,13 @@ void Nemesis::FreezeClock(uint64_t target, uint64_t count) {
        count + 1);
 }
 
-// What nobody reads does no harm: mostly the node has to start from what is damaged now.
+// What nobody reads does no harm: mostly the node has to start from what is damaged now. What stays
+// is for its scrubber.
 void Nemesis::DamageDisk(uint64_t target, uint64_t count) {
   SimNode& node = *nodes_[target];
   // (The budget is about the disk, not about where it is plugged in just now.)
   if (!has_swapped_disk(node.id()) && atlas_.Damage(target, count) && node.running() &&
-      Percent("nemesis.damage_kills", target, count, 60)) {
+      Percent("nemesis.damage_kills", target, count, world_.rates().damage_kills_percent)) {
     LosePower(node);
     BootLater(node);
   }

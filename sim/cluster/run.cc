@@ -29,6 +29,10 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   shape.log_segment_bytes = 4096 * world.draws().LogUniform("shape.segment", 0, 4, 256, 64);
   shape.log_bytes_retained =
       world.draws().LogUniform("shape.retained", 0, 2 * 1024, 256 * 1024, 128 * 1024);
+  // As with very many groups.
+  if (draws.Chance("shape.crowded_logs", 0, kMillion / 8)) {
+    shape.log_bytes_max = draws.LogUniform("shape.log_bytes_max", 0, 512, 64 * 1024, 64 * 1024);
+  }
   // Without the hint, writes that concern terms and votes are rare enough to be forgotten.
   shape.saves_commit = !world.draws().Chance("shape.no_commit_hint", 0, kMillion / 6);
   // A handshake costs a thousand events' worth of time, so few universes have them. (Whoever joins
@@ -47,7 +51,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   shape.snapshots.bytes_per_second = 0;
   if (draws.Chance("shape.slow_snapshots", 0, kMillion / 2)) {
     shape.snapshots.bytes_per_second =
-        draws.LogUniform("shape.snapshot_rate", 0, 64 * 1024, 4 * 1024 * 1024, 4 * 1024 * 1024);
+        draws.LogUniform("shape.snapshot_rate", 0, 16 * 1024, 512 * 1024, 512 * 1024);
   }
   // A node with hardly any memory to spare refuses, or lets wait.
   if (draws.Chance("shape.short_of_memory", 0, kMillion / 6)) {

@@ -44,6 +44,7 @@ class LocalBackend final : public Backend {
   }
   NodeStatus Status(Fiber&) override { return status; }
   int64_t StoreBytes(Fiber&) override { return store_bytes; }
+  std::optional<uint64_t> FreeBytes(Fiber&) override { return free_bytes; }
   absl::Status Defragment(Fiber&) override {
     ++defragmentations;
     return absl::OkStatus();
@@ -79,6 +80,7 @@ class LocalBackend final : public Backend {
   absl::Status failure;
   NodeStatus status;
   int64_t store_bytes = 0;
+  std::optional<uint64_t> free_bytes;
   int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
@@ -320,6 +322,26 @@ TEST_F(KvServiceTest, BeyondTheQuotaPutsAreRefusedAndTheAlarmIsRaised) {
   request.set_alarm(etcdserverpb::NOSPACE);
   ASSERT_TRUE(Call(alarm, request).ok());
   EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
+}
+
+TEST_F(KvServiceTest, WithLittleSpaceOnItsDiskANodeDeletesAndPutsNothingUntilThereIsMore) {
+  KvService service(backend_, NodeId(22), {.disk_reserve_bytes = 1000});
+  edge::GrpcRegistry registry;
+  service.Register(registry);
+  std::swap(registry, registry_);
+  backend_.free_bytes = 999;
+  for (const edge::GrpcStatus& status :
+       {Call(kPut, PutOf("a", "1")), Call(kTxn, MakeTxn({PutOp("a", "1")}))}) {
+    EXPECT_EQ(status.code, edge::GrpcCode::kResourceExhausted);
+  }
+  EXPECT_EQ(backend_.proposals, 0) << "no alarm for all";
+  EXPECT_TRUE(Call(kTxn, MakeTxn({DeleteOp("a")})).ok());
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest()).ok());
+  EXPECT_EQ(Parsed<etcdserverpb::StatusResponse>().errors(0),
+            "memberID:22 alarm:NOSPACE (its disk) ");
+  backend_.free_bytes = 1000;
+  EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
+  std::swap(registry, registry_);
 }
 
 TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {

@@ -129,9 +129,9 @@ class Arbitrary final {
       case 7:
         return SnapshotResult{Flag(), Bytes()};
       case 8:
-        return SnapshotResume{Number(), Number(), Number()};
-      default:
         return HelloAnswer{static_cast<HelloRefusal>(Below(6)), Bytes(), Bytes()};
+      default:
+        return SnapshotResume{Number(), Number(), Number()};
     }
   }
   GroupRecord Record() {
