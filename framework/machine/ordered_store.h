@@ -85,8 +85,9 @@ class GroupStore {
   // is): reads the persisted tier only.
   virtual absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber,
                                                                 std::string_view key) = 0;
-  // Removes all of the group's keys, in all columns; visible at once, in memory only. REQUIRES: no
-  // transaction of the group is open. RESOURCE_EXHAUSTED as for Commit.
+  // Removes all of the group's keys, those of kSystem first; in memory only. REQUIRES: no
+  // transaction of the group is open. RESOURCE_EXHAUSTED as for Commit; some may be gone then, as
+  // after a crash.
   virtual absl::Status Clear(Fiber& fiber) = 0;
 };
 
@@ -104,7 +105,8 @@ class OrderedStore {
   virtual absl::Status StartCompaction() = 0;
   // Reads the file that follows `*after` ("" begins) in some fixed order, from the medium and to
   // its end, compares all checksums, and puts its name in `*after`. Returns its size; 0 with "" in
-  // `*after`: there is none. DATA_LOSS: it is damaged; health() says so, too, as after any failure.
+  // `*after`: there is none. DATA_LOSS: it is damaged, or could not be read in several passes;
+  // health() says so, too.
   virtual absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) = 0;
   // Approximate bytes of live files and of what is in memory, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;

@@ -132,6 +132,13 @@ absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
   return copy.ok() ? copy : identity;
 }
 
+absl::Status CheckIdentityFiles(Fiber& fiber, runtime::Disk& disk, const std::string& directory) {
+  RETURN_IF_ERROR(ReadFile(fiber, disk, directory + kName).status());
+  const absl::Status copy = ReadFile(fiber, disk, directory + kCopyName).status();
+  // (There is none before the first start with this version.)
+  return absl::IsNotFound(copy) ? absl::OkStatus() : copy;
+}
+
 absl::StatusOr<bool> IsClaimed(Fiber& fiber, runtime::Disk& disk, const std::string& directory) {
   return disk.Exists(fiber, directory + kName);
 }

@@ -45,6 +45,9 @@ absl::Status DecodeIdentity(const std::string& text, Identity* identity);
 absl::StatusOr<Identity> ReadIdentity(Fiber& fiber, runtime::Disk& disk,
                                       const std::string& directory);
 
+// DATA_LOSS: one of its files is damaged, whether or not the other is whole. Suspends.
+absl::Status CheckIdentityFiles(Fiber& fiber, runtime::Disk& disk, const std::string& directory);
+
 // Claims the shard's `directory` for `wanted`, durably, or checks that it is its own, and returns
 // what it is claimed for: the id and the initial members are then those of the first claim. Creates
 // it; a file that is damaged is written again from the other. FAILED_PRECONDITION: it belongs to

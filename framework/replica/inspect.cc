@@ -52,6 +52,10 @@ class Inspection final {
     absl::StatusOr<Identity> identity = ReadIdentity(fiber_, disk_, options_.directory);
     if (identity.ok()) {
       report_.identity = *identity;
+      const absl::Status files = CheckIdentityFiles(fiber_, disk_, options_.directory);
+      if (files.ok()) return;
+      Say(true, PathIn(options_.directory, "IDENTITY"),
+          "one of IDENTITY and IDENTITY.copy is damaged; the next start mends it from the other");
     } else {
       Say(true, PathIn(options_.directory, "IDENTITY"), std::string(identity.status().message()));
     }

@@ -232,7 +232,7 @@ absl::Status Log::Core::TakeEverything() {
 }
 
 absl::Status Log::Core::WriteBatch(Fiber& fiber) {
-  if (offset_ > 0) EncodeBatch(/*begins_segment=*/false);
+  if (offset_ > 0 && !is_anew_) EncodeBatch(/*begins_segment=*/false);
   if (is_anew_ || offset_ == 0 || offset_ + buffer_.size() > options_.segment_bytes) {
     RETURN_IF_ERROR(BeginSegment(fiber));
   }

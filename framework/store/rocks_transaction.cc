@@ -53,8 +53,7 @@ void RocksTransaction::Delete(Column column, std::string_view key) { overlay(col
 void RocksTransaction::DeleteRange(Column column, std::string_view begin, std::string_view end) {
   // RocksDB 7.8 inserts a range's tombstone with the hint of rows that begin alike, which belongs
   // to another list: memory is damaged, or an assertion fails that tells nobody why.
-  // (rocks_options.cc has the hints; what RocksGroup::Clear removes begins with less than a hint's
-  // prefix.)
+  // (rocks_options.cc has the hints.)
   CHECK(column != Column::kIndex)
       << "ranges of the index column cannot be deleted at once: delete its rows one by one";
   overlay(column).DeleteRange(begin, end);
