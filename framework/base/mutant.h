@@ -61,6 +61,10 @@ enum class Id : int {
   kM96RepairedLogVotesTooEarly = 96,      // raft: a log that went back votes at once
   kM97NoSpaceAcknowledged = 97,           // replica: a batch without space counts as durable
   kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
+  kM120GoneWordStays = 120,               // docs: a word that an update takes away still finds
+  kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
+  kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed
+  kM123OldKeyDroppedEarly = 123,          // crypto: a rotation forgets the old key while it is used
 };
 
 // Whether the given bug is planted in this run.
