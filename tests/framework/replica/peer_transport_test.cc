@@ -309,12 +309,13 @@ TEST_F(PeerTransportTest, APeerThatReadsOlderVersionsOnlyIsDialedSoUntilItComesW
             (std::vector<uint32_t>{wire::kProtocolVersion, wire::kProtocolVersionMin,
                                    wire::kProtocolVersionMin, wire::kProtocolVersionMin}));
   // The peer was upgraded.
-  ClosedAfter(Bytes(GoodHello()));
   const size_t before = versions.size();
+  ClosedAfter(Bytes(GoodHello()));
   ASSERT_TRUE(edge::RunUntil(scheduler_, [&] { return versions.size() > before + 2; }));
   EXPECT_EQ(std::count(versions.begin() + static_cast<ptrdiff_t>(before), versions.end(),
                        wire::kProtocolVersion),
-            1);
+            1)
+      << "and back, since it refuses";
 }
 
 TEST_F(PeerTransportTest, AHelloOfTheVersionBeforeIsUnderstood) {
