@@ -134,6 +134,7 @@ edge::GrpcResult Client::AskOne(Fiber& fiber, size_t endpoint, std::string_view 
                                 const std::string& request) {
   edge::GrpcCallOptions options;
   options.deadline = deadline_;
+  if (metadata_.size() > 0) options.metadata = &metadata_;
   return channels_.at(endpoint)->Call(fiber, {method.data(), method.size()}, request, options);
 }
 

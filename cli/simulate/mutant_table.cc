@@ -43,6 +43,12 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM95LostStateTakenForApplied, "M95", "an empty store counts as what the log begins at"},
       {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once"},
       {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged"},
+      {Id::kM140LeaseFromReceipt, "M140", "a lease counts from the answer, not the question"},
+      {Id::kM141LeaseKeptInTransfer, "M141", "a lease goes on while leadership is handed over"},
+      {Id::kM142LeaseIgnoresDrift, "M142", "clocks are believed to be equally fast"},
+      {Id::kM143StalenessFromHeartbeat, "M143", "any heartbeat counts as news of the commit index"},
+      {Id::kM144QuiescedForGood, "M144", "an idle group sleeps through its leader's death"},
+      {Id::kM145PromiseForgotten, "M145", "a leader's lease dies with a voter's process"},
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
   };
   return all;

@@ -26,8 +26,9 @@ class LocalBackend final : public Backend {
     MachineOnMap::Context context(kv_.machine.store());
     return kv_.machine.machine().Apply(fiber, command, context);
   }
-  absl::Status CatchUp(Fiber&, MonoTime deadline) override {
+  absl::Status CatchUp(Fiber&, MonoTime deadline, Duration max_staleness) override {
     last_deadline = deadline;
+    last_staleness = max_staleness;
     has_caught_up = true;
     return failure;
   }
@@ -82,6 +83,7 @@ class LocalBackend final : public Backend {
   int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
+  Duration last_staleness{0};
   std::optional<Consistency> last_consistency;
   bool has_caught_up = false;
 
