@@ -17,10 +17,12 @@ enum class Id : int {
   kM04ReadWithoutQuorum = 4,              // raft: answer ReadIndex without a quorum round
   kM06CommitBeyondMatch = 6,              // raft: heartbeat carries a commit index past the match
   kM07TruncateOnDuplicateAppend = 7,      // raft: truncate although all entries match
+  kM09CommitByOwnLog = 9,                 // raft: commit what only the leader holds
   kM10EmptyAppendUnchecked = 10,          // raft: skip the log-matching check
   kM11PagingSkipsEntry = 11,              // replica: paging committed entries skips one
   kM13VoteCountedAcrossTerms = 13,        // raft: tally a vote reply of another term
   kM14VoteIgnoresLastTerm = 14,           // raft: compare only the last index
+  kM15CommitByReadIndex = 15,             // raft: a read index moves a follower's commit index
   kM16ApplyBeforeSync = 16,               // replica: acknowledge before the data sync
   kM17HardStateNotPersisted = 17,         // replica: vote change alone is not synced
   kM19AppliedIndexNotAtomic = 19,         // replica: applied index in a batch of its own
@@ -31,9 +33,13 @@ enum class Id : int {
   kM25ReplayPastGap = 25,                 // replica: log recovery goes on past a bad record
   kM26BodyChecksumIgnored = 26,           // replica: a batch is read past its body's checksum
   kM27TermBackwardAfterSnapshot = 27,     // replica: term forgotten when the log is empty
+  kM37LearnerRefusesVote = 37,            // raft: who believes to be a learner does not vote
   kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
   kM42WipedNodeLetIn = 42,                // replica: a wiped node under its old id is a member
+  kM44InflightBytesKept = 44,             // raft: bytes in flight survive a reset of progress
   kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer
+  kM46NoPreVote = 46,                     // raft: no pre-vote, no check-quorum
+  kM68NemesisIdle = 68,                   // sim: the nemesis never strikes
   kM70RetryWithFreshNumber = 70,          // replica: a retry goes out under a new request number
   kM71SessionResultForgotten = 71,        // replica: retry of an applied request applies again
   kM72RangeIgnoresRevision = 72,          // kv: a read at an old revision sees the newest value

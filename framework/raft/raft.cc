@@ -87,7 +87,9 @@ bool Raft::Core::ApplyTermRule(const Message& message) {
   if (message.term > hard_.term) {
     // [Raft 6, thesis 4.2.3] A server that hears a leader does not let others depose it. It does
     // not even answer, so that a candidate that was cut off cannot spread its term.
-    if (vote != nullptr && !vote->leader_transfer && (HasLiveLeader() || Promised())) {
+    const bool keeps = HasLiveLeader() || Promised();
+    if (vote != nullptr && !vote->leader_transfer && keeps &&
+        !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
       marks::Reach(kMarkVoteIgnored);
       return false;
     }
