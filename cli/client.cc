@@ -21,9 +21,7 @@
 #include "net/thread_offload.h"
 
 namespace lockstep::cli {
-namespace {
 
-// "5s", "500ms"; a number alone is seconds.
 absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string& text) {
   absl::Duration duration;
   if (!absl::ParseDuration(text, &duration) && !absl::ParseDuration(text + "s", &duration)) {
@@ -35,6 +33,8 @@ absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string
   }
   return absl::ToChronoNanoseconds(duration);
 }
+
+namespace {
 
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "framework/base/time.h"
 #include "framework/edge/grpc_client.h"
 #include "framework/fiber/scheduler.h"
@@ -37,6 +38,9 @@ struct ClientOptions final {
   }
 };
 
+// "5s", "500ms"; a number alone is seconds. INVALID_ARGUMENT names the flag.
+absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string& text);
+
 // Adds --endpoints, the timeouts and the flags of TLS.
 void AddClientFlags(CLI::App& app, ClientOptions& options);
 
@@ -62,7 +66,9 @@ class Client final {
   int CallBytes(Fiber& fiber, const std::string& what, std::string_view method,
                 const std::string& request, Retry retry, std::string* response);
   // Goes along with every call from now on.
-  void AddMetadata(const std::string& name, const std::string& value) { metadata_.Add(name, value); }
+  void AddMetadata(const std::string& name, const std::string& value) {
+    metadata_.Add(name, value);
+  }
   // Asks this endpoint alone. Suspends.
   edge::GrpcResult CallOne(Fiber& fiber, size_t endpoint, std::string_view method,
                            const google::protobuf::MessageLite& request);

@@ -133,8 +133,8 @@ FaultProfile CalmProfile();
 Knob* KnobNamed(FaultProfile& profile, std::string_view name);
 std::vector<std::string_view> KnobNames();
 
-// Whether universes of that profile can have faults of the class: none of the lines that it needs is
-// off. A class that can, and never does, means that the simulator has gone blind.
+// Whether universes of that profile can have faults of the class: none of the lines that it needs
+// is off. A class that can, and never does, means that the simulator has gone blind.
 bool MayTakeEffect(const FaultProfile& profile, FaultClass fault);
 
 // What one universe gets.

@@ -82,7 +82,8 @@ pause_every_ns 80% 2s 20s 0
 uneven_timers 50% 1 1 0
 )";
 
-// Leaders that read by lease lose their place all the time, to the network, to priorities, to a death.
+// Leaders that read by lease lose their place all the time, to the network, to priorities, to a
+// death.
 constexpr std::string_view kLease = R"(
 base default
 read_lease 100% 1 1 0
@@ -128,7 +129,8 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
       {"membership", "members are added, removed, promoted, demoted, replaced and wiped",
        kMembership},
-      {"lease", "reads by lease, clocks within the declared drift or not, leaders that lose their place",
+      {"lease",
+       "reads by lease, clocks within the declared drift or not, leaders that lose their place",
        kLease},
       {"groups", "many idle groups that fall silent", kGroups},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},

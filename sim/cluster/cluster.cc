@@ -396,17 +396,21 @@ bool Cluster::MoreGroupsConverged(const std::vector<size_t>& core) {
   return true;
 }
 
+// (A node that stays broken may go on to lead an idle group, as long as it is alive.)
 bool Cluster::HasConverged(GroupId group, const std::vector<size_t>& core) {
   NodeId leader;
-  for (const size_t target : core) {
-    replica::Replica* replica = ReplicaOf(*nodes_[target], group);
-    if (replica == nullptr) return false;
-    const replica::ReplicaStatus status = replica->status();
-    if (status.applied != status.last_index) return false;
-    if (status.role == raft::Role::kLeader) leader = nodes_[target]->id();
+  for (auto& node : nodes_) {
+    replica::Replica* replica = ReplicaOf(*node, group);
+    if (replica == nullptr || replica->status().role != raft::Role::kLeader) continue;
+    const bool is_followed = std::all_of(core.begin(), core.end(), [&](size_t target) {
+      replica::Replica* follower = ReplicaOf(*nodes_[target], group);
+      return follower != nullptr && follower->status().leader == node->id();
+    });
+    if (is_followed) leader = node->id();
   }
   return leader != NodeId(0) && std::all_of(core.begin(), core.end(), [&](size_t target) {
-           return ReplicaOf(*nodes_[target], group)->status().leader == leader;
+           const replica::ReplicaStatus status = ReplicaOf(*nodes_[target], group)->status();
+           return status.applied == status.last_index;
          });
 }
 

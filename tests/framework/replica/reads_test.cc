@@ -103,5 +103,26 @@ TEST_F(ReadsTest, AReadGivesUpAtItsDeadlineAndTheOthersGoOn) {
 
 TEST_F(ReadsTest, NobodyWaitsMeansNoRound) { EXPECT_FALSE(reads_.StartRound(MonoTime{})); }
 
+TEST_F(ReadsTest, TheAgeOfAnAnswerCountsFromWhenItWasAskedFor) {
+  const MonoTime start{1'000'000};
+  EXPECT_FALSE(reads_.ConfirmedWithin(start, Seconds(5)));
+  const auto round = reads_.StartRound(start);
+  ASSERT_TRUE(round) << "asked for by the one who found nothing";
+  EXPECT_FALSE(reads_.ConfirmedWithin(start + Seconds(2), Seconds(5))) << "no answer yet";
+  Ready(*round, 9);
+  EXPECT_EQ(reads_.ConfirmedWithin(start + Seconds(5), Seconds(5)), raft::Index(9));
+  EXPECT_FALSE(reads_.ConfirmedWithin(start + Seconds(5) + Nanoseconds(1), Seconds(5)));
+}
+
+TEST_F(ReadsTest, AnAgeingAnswerIsRenewedBeforeItIsTooOld) {
+  const MonoTime start{1'000'000};
+  Ask();
+  Ready(*reads_.StartRound(start), 9);
+  EXPECT_TRUE(reads_.ConfirmedWithin(start + Seconds(1), Seconds(4)));
+  EXPECT_FALSE(reads_.has_work());
+  EXPECT_TRUE(reads_.ConfirmedWithin(start + Seconds(3), Seconds(4)));
+  EXPECT_TRUE(reads_.has_work());
+}
+
 }  // namespace
 }  // namespace lockstep::replica
