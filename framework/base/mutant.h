@@ -67,6 +67,10 @@ enum class Id : int {
   kM144QuiescedForGood = 144,             // raft: an idle group does not care about its leader
   kM145PromiseForgotten = 145,            // raft: a promise dies with its process
   kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
+  kM120GoneWordStays = 120,               // docs: a word that an update takes away still finds
+  kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
+  kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed
+  kM123OldKeyDroppedEarly = 123,          // crypto: a rotation forgets the old key while it is used
 };
 
 // Whether the given bug is planted in this run.
