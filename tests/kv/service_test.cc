@@ -331,6 +331,25 @@ TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {
   EXPECT_TRUE(Call(kRange, RangeOp("a").request_range()).ok());
 }
 
+TEST_F(KvServiceTest, ReadsMayBeAsOldAsTheirMetadataSays) {
+  auto range = RangeOp("a");
+  Call(kRange, range.request_range());
+  EXPECT_EQ(backend_.last_staleness, Duration(0));
+  metadata_.Add("max-staleness-ms", "1500");
+  for (const bool serializable : {false, true}) {
+    backend_.last_staleness = Duration(0);
+    range.mutable_request_range()->set_serializable(serializable);
+    EXPECT_TRUE(Call(kRange, range.request_range()).ok());
+    EXPECT_EQ(backend_.last_staleness, Milliseconds(1500));
+    EXPECT_TRUE(Call(kTxn, MakeTxn({range})).ok());
+  }
+  for (const char* const nonsense : {"0", "-1", "soon", "1.5", "100000000000"}) {
+    metadata_.Clear();
+    metadata_.Add("max-staleness-ms", nonsense);
+    EXPECT_EQ(Call(kRange, range.request_range()).code(), edge::GrpcCode::kInvalidArgument);
+  }
+}
+
 TEST_F(KvServiceTest, MemberListHasNoRevision) {
   etcdserverpb::MemberListRequest request;
   request.set_linearizable(true);
