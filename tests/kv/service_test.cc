@@ -346,7 +346,7 @@ TEST_F(KvServiceTest, ReadsMayBeAsOldAsTheirMetadataSays) {
   for (const char* const nonsense : {"0", "-1", "soon", "1.5", "100000000000"}) {
     metadata_.Clear();
     metadata_.Add("max-staleness-ms", nonsense);
-    EXPECT_EQ(Call(kRange, range.request_range()).code(), edge::GrpcCode::kInvalidArgument);
+    EXPECT_EQ(Call(kRange, range.request_range()).code, edge::GrpcCode::kInvalidArgument);
   }
 }
 

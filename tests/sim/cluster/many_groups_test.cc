@@ -7,7 +7,12 @@
 namespace lockstep::sim::testing {
 namespace {
 
+// (Stacks of fibers cost a sanitizer a lot.)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint32_t kMany = 100;
+#else
 constexpr uint32_t kMany = 1000;
+#endif
 
 void Quiesce(replica::NodeOptions& options) { options.raft.quiesce_ticks = 200; }
 
@@ -50,16 +55,36 @@ TEST(ManyGroups, AThousandIdleOnesSayNothing) {
   cluster.EndWork();
 }
 
-TEST(ManyGroups, AfterANodesDeathAllHaveLeadersWithinAnElectionTimeout) {
+// Groups that nodes 2 and 3 both know to be led by one of them.
+uint64_t LedByOthers(SmallCluster& cluster) {
+  uint64_t led = 0;
+  for (uint64_t group = 1; group <= cluster.groups(); ++group) {
+    const uint64_t leader = cluster.replica(2, group)->raft().leader().value();
+    if (leader < 2 || cluster.replica(3, group)->raft().leader().value() != leader) continue;
+    led += cluster.replica(leader, group)->raft().role() == raft::Role::kLeader ? 1 : 0;
+  }
+  return led;
+}
+
+// Where both others begin in the same tick the votes may be split, which takes them another
+// timeout.
+void ExpectFailover(SmallCluster& cluster, Duration most, Duration all) {
+  EXPECT_LT(LedByOthers(cluster), kMany * 3 / 4);
+  cluster.world().RunFor(most);
+  EXPECT_GE(LedByOthers(cluster), kMany * 9 / 10);
+  EXPECT_TRUE(cluster.RunUntil(all - most, [&] { return LedByOthers(cluster) == kMany; }));
+}
+
+TEST(ManyGroups, AfterANodesDeathNearlyAllHaveLeadersAtOnceAndTheOthersATimeoutLater) {
   SmallCluster cluster(kMany, Quiesce);
   ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllHaveLeaders(); }));
   SpreadLeaders(cluster);
   ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllAreIdle(); }));
   cluster.node(1).Kill();
-  EXPECT_TRUE(cluster.RunUntil(Seconds(1), [&] { return cluster.AllHaveLeaders(); }));
+  ExpectFailover(cluster, Milliseconds(300), Seconds(4));
 }
 
-TEST(ManyGroups, AfterANodeIsCutOffAllHaveLeadersInLittleMoreThanAnElectionTimeout) {
+TEST(ManyGroups, AfterANodeIsCutOffTheSameHappensAnElectionTimeoutLater) {
   SmallCluster cluster(kMany, Quiesce);
   ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllHaveLeaders(); }));
   SpreadLeaders(cluster);
@@ -68,14 +93,7 @@ TEST(ManyGroups, AfterANodeIsCutOffAllHaveLeadersInLittleMoreThanAnElectionTimeo
   for (const uint64_t id : {2, 3}) {
     cluster.network().CutBoth(cluster.node(1).host(), cluster.node(id).host());
   }
-  const auto led_by_others = [&] {
-    for (uint64_t group = 1; group <= kMany; ++group) {
-      const uint64_t leader = cluster.replica(2, group)->raft().leader().value();
-      if (leader < 2 || cluster.replica(3, group)->raft().leader().value() != leader) return false;
-    }
-    return true;
-  };
-  EXPECT_TRUE(cluster.RunUntil(Milliseconds(1400), led_by_others));
+  ExpectFailover(cluster, Milliseconds(1300), Seconds(5));
 }
 
 // Awake ones cost a message per follower and heartbeat, but no frame of its own.
