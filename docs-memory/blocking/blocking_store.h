@@ -97,7 +97,8 @@ struct BlockingOptions final {
   // Seals a new store; opens a sealed one. (docs-memory/crypto)
   std::optional<std::string> passphrase = {};
   ScryptCost passphrase_cost = {};
-  bool log_to_stderr = false;  // structured lines, warnings and worse
+  size_t cache_bytes = size_t{64} << 20;  // of rows that were read
+  bool log_to_stderr = false;             // structured lines, warnings and worse
 };
 
 // Owns its thread. Any thread may use it.
@@ -135,6 +136,8 @@ class BlockingStore final {
   // Until readers may see more than `sequence`, or so long; false then.
   bool WaitForChange(Sequence sequence, std::chrono::milliseconds wait) const;
   StoreStatus status() const;
+  // For Prometheus; whoever has a port for it serves it.
+  std::string Metrics() const { return MetricsText(status()); }
   // Makes everything durable and the next Open fast; writes are refused from now on.
   absl::Status Close();
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "docs-memory/store/audit.h"
 #include "docs-memory/store/catalog.h"
 #include "docs-memory/store/record.h"
 #include "framework/machine/ordered_store.h"
@@ -24,6 +25,7 @@ struct StoreState final {
   uint64_t node = 0;          // of revisions; minted once
   Sequence history_from = 1;  // older versions may be gone
   uint32_t next_id = 1;       // of collections and indexes
+  AuditHead audit;            // in a row of its own
 };
 
 // Everything that a mutation changes, found out before anything is changed.
@@ -37,6 +39,7 @@ struct Change final {
   std::vector<Write> writes;
   CatalogRef catalog;  // if it changes
   std::optional<Sequence> history_from;
+  std::optional<AuditHead> audit;
 };
 
 // Invariants:
@@ -80,6 +83,8 @@ class Applier final {
   absl::Status PrepareBuild(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PreparePurge(Fiber& fiber, const machine::StoreView& view,
                             const std::optional<std::string>& old_row, Change& change) const;
+  absl::Status PrepareTrimVersions(Fiber& fiber, const machine::StoreView& view,
+                                   Change& change) const;
   absl::Status PrepareTrim(Fiber& fiber, const machine::StoreView& view, Change& change) const;
 
   StoreState state_;

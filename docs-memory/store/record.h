@@ -45,6 +45,9 @@ enum class MutationOp : uint8_t {
   kBuildIndex = 7,        // the next documents go into an index; document: {name, after, count}
   kTrim = 8,              // history before a sequence goes; document: {before}
   kPurge = 9,             // document and all of its versions are erased
+  kAudit = 20,            // a record of the audit trail; document: DescribeWrite
+  kTrimVersions = 21,     // old versions of one document go; document: {keep}
+  kTrimmed = 22,          // an oplog row only: there was a version here
 };
 
 // One change, as the log and the oplog hold it.

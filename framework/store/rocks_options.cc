@@ -19,6 +19,7 @@ namespace lockstep::store {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kPackedBlockBytes = size_t{32} * 1024;
 constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
 
 // What flushes and compactions together may write; applying waits when that is too little.
@@ -69,11 +70,14 @@ rocksdb::BlockBasedTableOptions CommonTableOptions() {
   return table;
 }
 
-rocksdb::CompressionType FastestCompression() {
+rocksdb::CompressionType IfSupported(rocksdb::CompressionType wanted,
+                                     rocksdb::CompressionType other) {
   const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
-  const bool has_lz4 =
-      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
-  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  const bool has = std::find(supported.begin(), supported.end(), wanted) != supported.end();
+  return has ? wanted : other;
+}
+rocksdb::CompressionType FastestCompression() {
+  return IfSupported(rocksdb::kLZ4Compression, rocksdb::kNoCompression);
 }
 
 rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
@@ -110,6 +114,11 @@ rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
   // Counts everything that is held of a file against the cache's limit.
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (from.embedded) {
+    table.cache_index_and_filter_blocks = false;
+    table.data_block_index_type =
+        rocksdb::BlockBasedTableOptions::DataBlockIndexType::kDataBlockBinaryAndHash;
+  }
   to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return to;
 }
@@ -151,8 +160,15 @@ rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
 }
 
 rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
-                                             machine::Column column) {
+                                             machine::Column column, bool embedded) {
   rocksdb::ColumnFamilyOptions to(options);
+  if (column == machine::Column::kHistory && embedded) {
+    to.compression = IfSupported(rocksdb::kZSTD, options.compression);
+    rocksdb::BlockBasedTableOptions table =
+        *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    table.block_size = kPackedBlockBytes;
+    to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  }
   if (column == machine::Column::kIndex) {
     // Secondary orders mostly grow at their end. Where the last row of a group's order went is
     // remembered, which spares the search from the top; other keys are merely searched for.

@@ -102,7 +102,8 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < (exists ? names.size() : 1); ++i) {
-    columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+    columns.emplace_back(names[i],
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -111,7 +112,8 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   database.db.reset(db);
   if (!exists) {
     for (size_t i = 1; i < names.size(); ++i) {
-      columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+      columns.emplace_back(names[i],
+                           ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
     }
     std::vector<rocksdb::ColumnFamilyHandle*> created;
     status = db->CreateColumnFamilies({columns.begin() + 1, columns.end()}, &created);
@@ -136,7 +138,8 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   rocks.avoid_unnecessary_blocking_io = false;
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < ColumnNames().size(); ++i) {
-    columns.emplace_back(ColumnNames()[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+    columns.emplace_back(ColumnNames()[i],
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
