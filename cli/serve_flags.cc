@@ -163,6 +163,12 @@ void ServeFlags::AddNodeFlags() {
                     "Bytes per second sent in snapshots; 0: no limit (67108864)"});
   flags_.push_back({"max-protocol-version", &node.max_protocol_version, false,
                     "Of what it says to members: as the release before did, if lower (3)"});
+  flags_.push_back({"leader-priority", &node.leader_priority, false,
+                    "The member with the highest one leads, if it can (0)"});
+  flags_.push_back({"read-lease", &node.read_lease, true,
+                    "Leaders read without asking; see docs/operations/reads.md first"});
+  flags_.push_back({"read-lease-max-drift-ppm", &node.read_lease_drift_ppm, false,
+                    "By how much two members' clocks differ in speed, at most (1000)"});
   flags_.push_back({"log-level", &settings_.log_level, false, "debug, info, warn or error (info)"});
   flags_.push_back({"config-file", &settings_.config_file, false,
                     "YAML with these flags as keys; flags and variables are not read then"});

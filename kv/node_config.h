@@ -46,6 +46,9 @@ struct NodeSettings final {
   int64_t scrub_rate = 8 * 1024 * 1024;      // bytes per second; 0: never
   int64_t snapshot_rate = 64 * 1024 * 1024;  // bytes per second; 0: no limit
   int64_t max_protocol_version = wire::kProtocolVersion;
+  bool read_lease = false;
+  int64_t read_lease_drift_ppm = 1000;
+  int64_t leader_priority = 0;
   TlsSettings client_tls;
   TlsSettings peer_tls;
   TlsLimits tls_limits;
@@ -80,6 +83,9 @@ struct NodeConfig final {
   uint64_t scrub_rate = 0;     // bytes per second; 0: never
   uint64_t snapshot_rate = 0;  // bytes per second; 0: no limit
   uint32_t protocol_version_max = wire::kProtocolVersion;
+  bool read_lease = false;
+  uint32_t read_lease_drift_ppm = 0;
+  uint32_t leader_priority = 0;
   std::optional<TlsPort> client_tls;
   std::optional<TlsPort> peer_tls;
 

@@ -114,6 +114,11 @@ struct FaultTable final {
   T inflight_messages_max;  // appends that a follower has not answered
   T committed_bytes_max;    // entries handed over to be applied at once
   T compaction_ns;          // how often the log is compacted
+  // --- What the product may be asked to do (sim/cluster) ---
+  T priorities;   // 1: nodes differ in how much they are wanted as leaders
+  T read_lease;   // 1: leaders read by lease; clocks drift, within what is declared or not
+  T quiesce;      // 1: idle groups fall silent
+  T more_groups;  // so many groups besides the one that has clients
   // --- More of damage (nemesis) ---
   T damage_kills_percent;  // of the damages, those after which the node has to start from them
 };
