@@ -140,6 +140,113 @@ std::vector<std::string_view> KnobNames() {
   return names;
 }
 
+bool MayTakeEffect(const FaultProfile& profile, FaultClass fault) {
+  const auto on = [](const Knob& knob) {
+    return knob.benign > 0 || (knob.on_ppm > 0 && knob.high > 0);
+  };
+  const bool fails_syncs = on(profile.sync_error_ppm) && on(profile.sync_error_mode);
+  const bool kills = on(profile.kill_every_ns);
+  const bool cuts_power = on(profile.cluster_power_loss_every_ns) ||
+                          on(profile.power_loss_in_operation_ppm) ||
+                          (kills && on(profile.power_loss_percent));
+  const bool freezes = on(profile.clock_freeze_every_ns);
+  const bool changes_members = on(profile.member_change_every_ns);
+  switch (fault) {
+    case FaultClass::kLatencyTail:
+      return on(profile.link_tail_ppm);
+    case FaultClass::kPartialWrite:
+      return on(profile.partial_write_ppm);
+    case FaultClass::kPartialRead:
+      return on(profile.partial_read_ppm);
+    case FaultClass::kReset:
+      return on(profile.reset_ppm);
+    case FaultClass::kSilentReset:
+      return on(profile.reset_ppm) && on(profile.silent_reset_percent);
+    case FaultClass::kPartition:
+      return on(profile.partition_every_ns);
+    case FaultClass::kClog:
+      return on(profile.clog_every_ns);
+    case FaultClass::kConnectRefused:
+      return on(profile.connect_refused_ppm);
+    case FaultClass::kConnectBlackHole:
+      return on(profile.connect_black_hole_ppm);
+    case FaultClass::kAcceptError:
+      return on(profile.accept_error_ppm);
+    case FaultClass::kReadError:
+      return on(profile.read_error_ppm);
+    case FaultClass::kWriteError:
+      return on(profile.write_error_ppm);
+    case FaultClass::kSyncErrorKeepDirty:
+    case FaultClass::kSyncErrorMarkClean:
+    case FaultClass::kSyncErrorDropPage:
+      return fails_syncs;
+    case FaultClass::kNoSpace:
+      return on(profile.disk_full_every_ns);
+    case FaultClass::kSlowDisk:
+      return on(profile.slow_disk_every_ns);
+    case FaultClass::kHungDisk:
+      return on(profile.hung_disk_every_ns);
+    case FaultClass::kUnsyncedLost:
+      return cuts_power && on(profile.unsynced_lost_percent);
+    case FaultClass::kTornPage:
+      return cuts_power && on(profile.torn_percent);
+    case FaultClass::kSizeReverted:
+      return cuts_power && on(profile.size_lost_percent);
+    case FaultClass::kNameReverted:
+      return cuts_power && on(profile.name_lost_percent);
+    case FaultClass::kPowerLossInOperation:
+      return on(profile.power_loss_in_operation_ppm);
+    case FaultClass::kBitRot:
+    case FaultClass::kLatentSector:
+      return on(profile.damage_every_ns);
+    case FaultClass::kMisdirectedWrite:
+    case FaultClass::kMisdirectedRead:
+      return on(profile.misdirected_ppm);
+    case FaultClass::kClockOffset:
+      return on(profile.clock_offset_ns);
+    case FaultClass::kClockDrift:
+      return on(profile.clock_drift_ppm);
+    case FaultClass::kClockStep:
+      return on(profile.clock_step_every_ns) && on(profile.clock_step_ns);
+    case FaultClass::kClockFreeze:
+    case FaultClass::kMonotonicFreeze:
+      return freezes;
+    case FaultClass::kKill:
+      return kills;
+    case FaultClass::kPowerLoss:
+      return cuts_power;
+    case FaultClass::kPause:
+      return on(profile.pause_every_ns);
+    case FaultClass::kDiskSwapped:
+      return on(profile.disk_swap_every_ns);
+    case FaultClass::kNodeLost:
+      return on(profile.lost_node_every_ns);
+    case FaultClass::kCoreHealed:
+      return on(profile.core_only);
+    case FaultClass::kMemberAdded:
+    case FaultClass::kMemberRemoved:
+    case FaultClass::kMemberPromoted:
+    case FaultClass::kMemberDemoted:
+    case FaultClass::kMemberReplaced:
+    case FaultClass::kDiskWiped:
+      return changes_members;
+    case FaultClass::kLeaderStruck:
+      return on(profile.churn_percent);
+    case FaultClass::kFiberOrder:
+      return on(profile.fiber_shuffle);
+    case FaultClass::kFiberDelay:
+      return on(profile.fiber_delay_ppm);
+    case FaultClass::kSlowOffload:
+      return on(profile.offload_tail_ppm);
+    case FaultClass::kFaultPoint:
+      return on(profile.fault_point_site_percent) && on(profile.fault_point_fire_percent);
+    case FaultClass::kCount:
+      break;
+  }
+  CHECK(false) << "no such fault class";
+  return false;
+}
+
 FaultRates DrawRates(const FaultProfile& profile, Draws& draws) {
   FaultRates rates{};
   uint64_t key = 0;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/fault_class.h"
+
 namespace lockstep::sim {
 
 class Draws;
@@ -125,6 +127,10 @@ FaultProfile CalmProfile();
 // The line of that name ("reset_ppm"); null if there is none.
 Knob* KnobNamed(FaultProfile& profile, std::string_view name);
 std::vector<std::string_view> KnobNames();
+
+// Whether universes of that profile can have faults of the class: none of the lines that it needs is
+// off. A class that can, and never does, means that the simulator has gone blind.
+bool MayTakeEffect(const FaultProfile& profile, FaultClass fault);
 
 // What one universe gets.
 FaultRates DrawRates(const FaultProfile& profile, Draws& draws);

@@ -12,6 +12,7 @@
 #include "cli/simulate/investigation.h"
 #include "cli/simulate/mutant_table.h"
 #include "cli/simulate/seed_pool.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
@@ -91,11 +92,10 @@ class Control final {
 
 class Campaign final {
  public:
+  // `attempts`: what is in it is not done again; what is done is added.
   Campaign(const std::vector<MutantInfo>& mutants, const MutantTableOptions& options,
-           const sim::RunOptions& run)
-      : mutants_(mutants), options_(options), run_(run), control_(run) {
-    if (!options.state.empty()) attempts_ = LoadState(options.state);
-  }
+           const sim::RunOptions& run, Attempts& attempts)
+      : mutants_(mutants), options_(options), run_(run), control_(run), attempts_(attempts) {}
 
   void Run() {
     std::vector<SeedRange> ranges;
@@ -111,8 +111,6 @@ class Campaign final {
                 return Take(range, result);
               });
   }
-
-  const Attempts& attempts() const { return attempts_; }
 
  private:
   bool Take(const SeedRange& range, const sim::RunResult& result) {
@@ -165,7 +163,7 @@ class Campaign final {
   const MutantTableOptions& options_;
   const sim::RunOptions& run_;
   Control control_;
-  Attempts attempts_;
+  Attempts& attempts_;
   Attempts running_;
 };
 
@@ -212,16 +210,16 @@ std::string Markdown(const std::vector<MutantInfo>& mutants, const MutantTableOp
       "are "
       "geometric means over the attempts that found it; the tape is the\nfirst failure's, "
       "shrunk.\n\n"
-      "| Bug | What it breaks | Found | Seeds | CPU s | Oracle | Tape entries |\n"
-      "|---|---|---|---|---|---|---|\n",
+      "| Bug | What it breaks | Profile | Found | Seeds | CPU s | Oracle | Tape entries |\n"
+      "|---|---|---|---|---|---|---|---|\n",
       options.universe.is_short ? " --short" : "", options.repeats, options.seeds_max,
       options.cpu_max / Seconds(1));
   size_t found = 0;
   for (const MutantInfo& info : mutants) {
     const Row row = RowOf(info.name, attempts);
     found += row.found > 0 ? 1 : 0;
-    absl::StrAppendFormat(&text, "| %s | %s | %d of %d | ", info.name, info.breaks, row.found,
-                          row.attempts);
+    absl::StrAppendFormat(&text, "| %s | %s | %s | %d of %d | ", info.name, info.breaks,
+                          info.profile, row.found, row.attempts);
     if (row.found == 0) {
       absl::StrAppend(&text, "| | | |\n");
       continue;
@@ -235,16 +233,27 @@ std::string Markdown(const std::vector<MutantInfo>& mutants, const MutantTableOp
 
 }  // namespace
 
-size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, const MutantTableOptions& options,
-                        const sim::RunOptions& run) {
-  Campaign campaign(mutants, options, run);
-  campaign.Run();
-  const std::string text = Markdown(mutants, options, campaign.attempts());
+absl::StatusOr<size_t> PrintMutantTable(const std::vector<MutantInfo>& mutants,
+                                        const MutantTableOptions& options) {
+  Attempts attempts;
+  if (!options.state.empty()) attempts = LoadState(options.state);
+  std::map<std::string, std::vector<MutantInfo>> by_profile;
+  const std::string& asked = options.universe.profile;
+  for (const MutantInfo& info : mutants) {
+    by_profile[asked == UniverseOptions().profile ? info.profile : asked].push_back(info);
+  }
+  for (const auto& [profile, bugs] : by_profile) {
+    MutantTableOptions with_profile = options;
+    with_profile.universe.profile = profile;
+    ASSIGN_OR_RETURN(const sim::RunOptions run, MakeRunOptions(with_profile.universe));
+    Campaign(bugs, with_profile, run, attempts).Run();
+  }
+  const std::string text = Markdown(mutants, options, attempts);
   std::printf("\n%s", text.c_str());
   if (!options.markdown.empty()) std::ofstream(options.markdown) << text;
   size_t missed = 0;
   for (const MutantInfo& info : mutants) {
-    missed += RowOf(info.name, campaign.attempts()).found == 0 ? 1 : 0;
+    missed += RowOf(info.name, attempts).found == 0 ? 1 : 0;
   }
   std::printf("%zu of %zu planted bugs found within %llu seeds each\n", mutants.size() - missed,
               mutants.size(), static_cast<unsigned long long>(options.seeds_max));

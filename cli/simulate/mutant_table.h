@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cli/simulate/universe.h"
 #include "framework/base/mutant.h"
 #include "framework/base/time.h"
-#include "sim/cluster/run.h"
 
 namespace lockstep::cli {
 
@@ -18,6 +18,10 @@ struct MutantInfo final {
   mutant::Id id;
   const char* name;    // "M01"
   const char* breaks;  // one line
+  // Where it can show itself at all: a profile by name, unless the user names another one.
+  const char* profile = "default";
+  // Breaks the simulator, not the product: no universe fails, and --require-faults has to notice.
+  bool is_of_simulator = false;
 };
 
 // All that can be planted.
@@ -38,8 +42,9 @@ struct MutantTableOptions final {
 };
 
 // Runs each of the mutants, prints the table, and returns how many were not found. Blocks.
-size_t PrintMutantTable(const std::vector<MutantInfo>& mutants, const MutantTableOptions& options,
-                        const sim::RunOptions& run);
+// Errors: a universe that cannot be made of the options.
+absl::StatusOr<size_t> PrintMutantTable(const std::vector<MutantInfo>& mutants,
+                                        const MutantTableOptions& options);
 
 }  // namespace lockstep::cli
 

@@ -70,15 +70,19 @@ void PrintFailure(const Flags& flags, const sim::RunResult& result) {
   std::fflush(stdout);
 }
 
-size_t PrintFaults(const Summary& summary) {
+// Returns how many classes never took effect although the profile has them.
+size_t PrintFaults(const Summary& summary, const sim::FaultProfile& profile) {
   size_t silent = 0;
   std::printf("faults that took effect:\n");
   for (size_t i = 0; i < static_cast<size_t>(sim::FaultClass::kCount); ++i) {
     const auto fault = static_cast<sim::FaultClass>(i);
     const uint64_t count = summary.faults.of(fault);
-    silent += count == 0 ? 1 : 0;
+    const bool is_on = sim::MayTakeEffect(profile, fault);
+    silent += count == 0 && is_on ? 1 : 0;
     std::printf("  %-26s %12" PRIu64 "%s\n", std::string(sim::NameOf(fault)).c_str(), count,
-                count == 0 ? "  NEVER" : "");
+                !is_on       ? "  (off)"
+                : count == 0 ? "  NEVER"
+                             : "");
   }
   return silent;
 }
@@ -169,7 +173,7 @@ int RunSeeds(const SeedRunOptions& options, const Flags& flags, const sim::RunOp
   PrintTotals(summary, wall, jobs);
   follower.Follow(run);
   if (options.count == 1) return summary.failed > 0 ? 1 : 0;
-  const size_t silent = PrintFaults(summary);
+  const size_t silent = PrintFaults(summary, run.profile);
   if (options.require_faults && silent > 0) {
     std::printf("%zu fault class(es) never took effect\n", silent);
     return 1;

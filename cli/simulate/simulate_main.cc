@@ -82,6 +82,7 @@ int RunCommand(Command& command) {
   if (command.mutants || command.guidance) {
     std::vector<MutantInfo> chosen = AllMutants();
     if (!flags.mutant.empty()) chosen = {*FindMutant(flags.mutant)};
+    std::erase_if(chosen, [](const MutantInfo& info) { return info.is_of_simulator; });
     MutantTableOptions& table = command.table;
     if (command.seeds.count > 1) table.seeds_max = command.seeds.count;
     if (command.has_seed) table.first_seed = command.seeds.first;
@@ -89,7 +90,12 @@ int RunCommand(Command& command) {
     table.shrink_cpu = Seconds(flags.shrink_seconds);
     table.jobs = flags.jobs;
     table.universe = flags.universe;
-    if (command.mutants) return PrintMutantTable(chosen, table, *run) > 0 ? 1 : 0;
+    if (command.mutants) {
+      const auto missed = PrintMutantTable(chosen, table);
+      if (missed.ok()) return *missed > 0 ? 1 : 0;
+      std::fprintf(stderr, "%s\n", std::string(missed.status().message()).c_str());
+      return kWrongUsage;
+    }
     CompareGuidance(chosen, table, *run);
     return 0;
   }

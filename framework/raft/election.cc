@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
@@ -36,6 +37,10 @@ void Raft::Core::TickElection() {
     ResetElectionTimer();
     return;
   }
+  if (mutant::Enabled(mutant::Id::kM46NoPreVote)) {
+    StartElection(Ballot::kElection);
+    return;
+  }
   StartPreVote();
 }
 
@@ -43,7 +48,7 @@ void Raft::Core::Tick(Leader& leader) {
   if (++leader.quorum_elapsed >= options_.election_ticks) {
     leader.quorum_elapsed = 0;
     // [thesis 6.2] Somebody else may lead by now, and clients should look for him.
-    if (!QuorumActive(leader)) {
+    if (!QuorumActive(leader) && !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
       marks::Reach(kMarkLeaderWithoutQuorum);
       BecomeFollower(hard_.term, NodeId(0));
       return;
@@ -241,7 +246,10 @@ bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request
 // A node votes even if it believes to be a learner or outside: it may have become a voter in a
 // configuration that it has not applied yet, and its vote may be needed to get there.
 void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& request) {
-  const bool granted = MayVoteFor(envelope, request);
+  bool granted = MayVoteFor(envelope, request);
+  if (mutant::Enabled(mutant::Id::kM37LearnerRefusesVote)) {
+    granted = granted && IsVoter(configuration_, options_.self);
+  }
   if (request.pre_vote) {
     const Term term = granted ? envelope.term : std::max(hard_.term, envelope.term - 1);
     Message reply{options_.self, envelope.from, term, MakeVoteReply(request, granted)};

@@ -79,7 +79,8 @@ bool Raft::Core::ApplyTermRule(const Message& message) {
   if (message.term > hard_.term) {
     // [Raft 6, thesis 4.2.3] A server that hears a leader does not let others depose it. It does
     // not even answer, so that a candidate that was cut off cannot spread its term.
-    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader()) {
+    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader() &&
+        !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
       marks::Reach(kMarkVoteIgnored);
       return false;
     }

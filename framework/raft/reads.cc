@@ -99,6 +99,10 @@ void Raft::Core::On(Follower& follower, const Envelope& envelope, ReadIndexReply
                                  [&](const ForwardedRead& r) { return r.id == reply.id; });
   if (read == follower.reads.end()) return;  // gave up, or a copy
   follower.reads.erase(read);
+  // Planted bug: what the leader has committed need not be what is at that index here.
+  if (mutant::Enabled(mutant::Id::kM15CommitByReadIndex)) {
+    log_.CommitTo(std::min(reply.index, log_.last_index()));
+  }
   if (reply.rejected) {
     effects_.reads_failed.push_back(reply.id);
   } else {

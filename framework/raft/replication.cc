@@ -257,7 +257,8 @@ bool Raft::Core::AdvanceCommit(Leader& leader) {
     CHECK(peer != leader.peers.end());
     return peer->second.match();
   };
-  const Index index = CommittedIndex(configuration_, durable_at);
+  Index index = CommittedIndex(configuration_, durable_at);
+  if (mutant::Enabled(mutant::Id::kM09CommitByOwnLog)) index = writes_.durable();
   const Index before = log_.commit();
   if (index <= before) return false;
   CHECK_LE(index, log_.last_index());

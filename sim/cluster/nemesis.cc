@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 
 namespace lockstep::sim {
 
@@ -66,6 +67,8 @@ bool Nemesis::Percent(Stream stream, uint64_t target, uint64_t count, uint64_t p
 }
 
 void Nemesis::Start() {
+  // Planted bug in the simulator itself: --require-faults has to notice.
+  if (mutant::Enabled(mutant::Id::kM68NemesisIdle)) return;
   const FaultRates& rates = world_.rates();
   for (uint64_t target = 0; target < nodes_.size(); ++target) {
     Plan("nemesis.kill", rates.kill_every_ns, &Nemesis::KillOne, target, 0);
