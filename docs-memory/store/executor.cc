@@ -77,7 +77,8 @@ void UndoableTransaction::Undo() {
 Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
   Outcome outcome;
   if (operation.options.resolves.size() >= kHeadsMax) {
-    outcome.status = Error(ErrorCode::kBatch, "resolves", "", "a document has at most 10 conflicts");
+    outcome.status =
+        Error(ErrorCode::kBatch, "resolves", "", "a document has at most 10 conflicts");
     return outcome;
   }
   switch (operation.kind) {

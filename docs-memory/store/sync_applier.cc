@@ -40,6 +40,18 @@ void DropQueued(uint64_t number, const Mutation& mutation, Change& change) {
                            std::nullopt});
 }
 
+// A document that was there before the store was synced, as a change.
+Mutation VersionOf(const CollectionInfo& info, const Record& record) {
+  Mutation put;
+  put.collection = info.id;
+  put.rev = record.meta.rev;
+  put.time_ms = record.meta.updated_ms;
+  put.expires_ms = record.meta.expires_ms;
+  put.id = *FindField(record.document, "_id");
+  put.document = record.document;
+  return put;
+}
+
 // All that wait, in order.
 absl::StatusOr<std::vector<QueuedChange>> AllQueued(Fiber& fiber, const machine::StoreView& view) {
   std::vector<QueuedChange> all;
@@ -112,17 +124,23 @@ absl::Status Applier::PrepareQueued(Fiber& fiber, const machine::StoreView& view
                                     const Mutation& mutation, Change& change) const {
   const std::string base_key = BaseKey(info.id, KeyOf(mutation.id));
   ASSIGN_OR_RETURN(const auto base_row, view.Get(fiber, Column::kHistory, base_key));
+  SyncState sync = change.sync ? *change.sync : state_.sync;
   if (!base_row) {
     Heads base;
     if (old_row) {
       ASSIGN_OR_RETURN(const Record old, DecodeRecord(*old_row));
-      base.all.push_back(HeadOf(old));
+      if (sync.enqueued) {
+        base.all.push_back(HeadOf(old));
+      } else if (!old.meta.deleted) {
+        // Its turn to be queued had not come yet, and now would not.
+        PutQueued(sync.next_number++, VersionOf(info, old), change);
+        ++sync.queued;
+      }
     }
     std::string row;
     EncodeHeads(base, row);
     change.writes.push_back({Column::kHistory, base_key, std::move(row)});
   }
-  SyncState sync = change.sync ? *change.sync : state_.sync;
   PutQueued(sync.next_number, mutation, change);
   ++sync.next_number;
   ++sync.queued;
@@ -130,8 +148,8 @@ absl::Status Applier::PrepareQueued(Fiber& fiber, const machine::StoreView& view
   return absl::OkStatus();
 }
 
-// Documents that were there before the store was synced are changes, too. (Tombstones are not:
-// nobody else has the documents.)
+// Documents that were there before the store was synced are changes, too. Tombstones are not, and
+// go: nobody else has had those documents.
 absl::Status Applier::PrepareEnqueue(Fiber& fiber, const machine::StoreView& view,
                                      Change& change) const {
   const auto iterator = view.NewIterator(Column::kPrimary);
@@ -153,16 +171,13 @@ absl::Status Applier::PrepareEnqueue(Fiber& fiber, const machine::StoreView& vie
     ASSIGN_OR_RETURN(const auto base_row, view.Get(fiber, Column::kHistory, base_key));
     if (base_row) continue;  // it was changed since
     ASSIGN_OR_RETURN(const Record record, DecodeRecord(iterator->value()));
-    if (record.meta.deleted) continue;
-    Mutation put;
-    put.collection = collection;
-    put.rev = record.meta.rev;
-    put.time_ms = record.meta.updated_ms;
-    put.expires_ms = record.meta.expires_ms;
-    put.id = *FindField(record.document, "_id");
-    put.document = record.document;
+    if (record.meta.deleted) {
+      change.writes.push_back({Column::kPrimary, std::string(iterator->key()), std::nullopt});
+      continue;
+    }
     change.sync = std::move(sync);
-    RETURN_IF_ERROR(PrepareQueued(fiber, view, *info, std::nullopt, put, change));
+    RETURN_IF_ERROR(
+        PrepareQueued(fiber, view, *info, std::nullopt, VersionOf(*info, record), change));
     sync = *std::move(change.sync);
   }
   RETURN_IF_ERROR(iterator->status());
@@ -308,14 +323,20 @@ absl::Status Applier::PrepareRestamp(Fiber& fiber, const machine::StoreView& vie
     rename(one.mutation.base);
     for (Revision& rev : one.mutation.resolves) rename(rev);
     PutQueued(one.number, one.mutation, change);
-    const std::string key = DocumentKey(one.mutation.collection, KeyOf(one.mutation.id));
-    ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, key));
-    if (!row) continue;
-    ASSIGN_OR_RETURN(Record record, DecodeRecord(*row));
-    rename(record.meta.rev);
-    change.writes.push_back({Column::kPrimary, key, EncodeRecord(record.meta, record.document)});
   }
-  return absl::OkStatus();
+  // Documents that are nobody else's business may be ahead of time, too; the next change of such a
+  // one must be later than it.
+  const auto limit = static_cast<uint64_t>(FindField(change.mutation.document, "limit")->int64());
+  const auto iterator = view.NewIterator(Column::kPrimary);
+  for (iterator->Seek(fiber, ""); iterator->Valid(); iterator->Next(fiber)) {
+    ASSIGN_OR_RETURN(Record record, DecodeRecord(iterator->value()));
+    const auto found = renamed.find(record.meta.rev);
+    if (found == renamed.end() && record.meta.rev.ms <= limit) continue;
+    record.meta.rev = found == renamed.end() ? change.mutation.rev : found->second;
+    change.writes.push_back({Column::kPrimary, std::string(iterator->key()),
+                             EncodeRecord(record.meta, record.document)});
+  }
+  return iterator->status();
 }
 
 // Numbers begin again: the hub knows nothing of this node.

@@ -111,6 +111,7 @@ absl::Status Executor::SyncRestamp(Fiber& fiber, int64_t hub_ms, WriteResult& re
   clock_ = HybridClock(node, floor);
   std::string bytes;
   Writer writer(bytes);
+  writer.AppendInt64("limit", static_cast<int64_t>(limit));
   const size_t list = writer.Begin("revs", Type::kArray);
   size_t i = 0;
   for (const auto& [number, rev] : early) {
