@@ -55,7 +55,7 @@ OTHER_BANS = [
 THIRD_PARTIES = [
     (r"nghttp2/", ("framework/edge",), False),
     (r"boost/beast", ("framework/edge",), False),
-    (r"openssl/", ("framework/edge", "docs-memory/crypto.cc"), False),
+    (r"openssl/", ("framework/edge", "docs-memory/crypto"), False),
     (r"rocksdb/", ("framework/store", "sim/rocks_env.cc"), False),
     (r"(capnp|kj)/|.*\.capnp\.h", ("framework/wire",), False),
     (r"boost/context/", ("framework/fiber",), True),

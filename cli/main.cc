@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/docs_hub.h"
 #include "cli/serve_flags.h"
 
 namespace lockstep::cli {
@@ -38,6 +39,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddSim(app));
   commands.push_back(AddCheck(app));
   for (Command& command : AddCert(app)) commands.push_back(std::move(command));
+  for (Command& command : AddDocsHub(app)) commands.push_back(std::move(command));
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {

@@ -7,11 +7,10 @@
 #include <thread>
 #include <utility>
 
-#include "disk/posix_disk.h"
+#include "docs-memory/blocking/opening.h"
 #include "docs-memory/bson/error.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
-#include "framework/store/real_env.h"
 #include "framework/store/rocks_store.h"
 #include "net/environment.h"
 
@@ -74,6 +73,7 @@ class BlockingStore::Core final : public StateObserver {
 
  private:
   absl::Status OpenStore(Fiber& fiber, runtime::Environment& environment);
+  absl::Status OpenKeys(Fiber& fiber, runtime::Environment& environment);
   void RunShard(net::ShardRuntime& shard, std::promise<absl::Status>& opened);
 
   const BlockingOptions options_;
@@ -82,6 +82,7 @@ class BlockingStore::Core final : public StateObserver {
   std::thread thread_;
 
   // The store's thread alone.
+  std::unique_ptr<const Keyring> keys_;  // null: nothing is sealed
   std::unique_ptr<machine::OrderedStore> rows_;
   std::unique_ptr<Store> store_;
   fiber::Scope* calls_ = nullptr;
@@ -97,17 +98,8 @@ absl::Status BlockingStore::Core::Open(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) return absl::UnavailableError("cannot create " + directory + ": " + error.message());
-  rows_path_ = directory + "/rows";
-  net::NodeOptions node;
-  node.node = NodeId(1);
-  node.offload.general_threads = 1;
-  node.trace.level_min =
-      options_.log_to_stderr ? runtime::TraceLevel::kWarning : runtime::TraceLevel::kError;
-  const std::string log_directory = options_.store.directory + "/log";
-  ASSIGN_OR_RETURN(runtime_,
-                   net::NodeRuntime::Create(node, [&](ShardId, runtime::Offload& offload) {
-                     return disk::PosixDisk::OpenBlocking(offload, directory, log_directory);
-                   }));
+  rows_path_ = directory + "/" + kRowsName;
+  ASSIGN_OR_RETURN(runtime_, MakeRuntime(directory, options_));
   std::promise<absl::Status> opened;
   std::future<absl::Status> result = opened.get_future();
   thread_ = std::thread([this, &opened] {
@@ -121,16 +113,22 @@ absl::Status BlockingStore::Core::Open(const std::string& directory) {
   return status;
 }
 
+absl::Status BlockingStore::Core::OpenKeys(Fiber& fiber, runtime::Environment& environment) {
+  ASSIGN_OR_RETURN(const bool exists, environment.disk.Exists(fiber, kRowsName));
+  ASSIGN_OR_RETURN(keys_, Keyring::ForStore(fiber, environment, kKeysName, options_.passphrase,
+                                            exists, options_.passphrase_cost));
+  return absl::OkStatus();
+}
+
 // The rows are opened first: whoever has them has the log, too.
 absl::Status BlockingStore::Core::OpenStore(Fiber& fiber, runtime::Environment& environment) {
-  store::RocksStoreOptions rows;
-  rows.env = store::RealEnv();
-  rows.path = rows_path_;
-  rows.trace = &environment.trace;
+  RETURN_IF_ERROR(OpenKeys(fiber, environment));
+  const store::RocksStoreOptions rows = RowsOf(rows_path_, environment, keys_.get());
   auto opened = store::RocksStore::Open(fiber, rows);
   if (!opened.ok()) return StoreError(opened.status());
   rows_ = *std::move(opened);
-  ASSIGN_OR_RETURN(store_, Store::Open(fiber, environment, *rows_, options_.store, this));
+  ASSIGN_OR_RETURN(store_,
+                   Store::Open(fiber, environment, *rows_, LogOf(options_, keys_.get()), this));
   return absl::OkStatus();
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "docs-memory/crypto/keyring.h"
 #include "docs-memory/store/collection.h"
 
 namespace lockstep::docs {
@@ -93,15 +94,26 @@ class BlockingCollection final {
 
 struct BlockingOptions final {
   StoreOptions store;
+  // Seals a new store; opens a sealed one. (docs-memory/crypto)
+  std::optional<std::string> passphrase = {};
+  ScryptCost passphrase_cost = {};
   bool log_to_stderr = false;  // structured lines, warnings and worse
 };
 
 // Owns its thread. Any thread may use it.
 class BlockingStore final {
  public:
-  // Opens the store in `directory`, or creates it. E_STORE_IN_USE: somebody else has it open.
+  // Opens the store in `directory`, or creates it. E_STORE_IN_USE: somebody else has it open;
+  // E_BAD_PASSPHRASE.
   static absl::StatusOr<std::unique_ptr<BlockingStore>> Open(const std::string& directory,
                                                              const BlockingOptions& options = {});
+  // What is written from now on is sealed with a new key, and what there is is written anew; keys
+  // that nothing needs any more are forgotten. A power loss at any time leaves a store that opens.
+  // Takes as long as reading and writing all of it.
+  static absl::Status Rekey(const std::string& directory, const BlockingOptions& options);
+  // The same keys behind another passphrase.
+  static absl::Status ChangePassphrase(const std::string& directory, const BlockingOptions& options,
+                                       const std::string& new_passphrase);
   BlockingStore(const BlockingStore&) = delete;
   BlockingStore& operator=(const BlockingStore&) = delete;
   // Closes. REQUIRES: no call is under way, no cursor and no watch is left.

@@ -414,7 +414,9 @@ edge::HttpResponse HubService::Metrics(Fiber& fiber) {
   if (status.ok()) {
     absl::StrAppend(&text, "# TYPE docs_hub_applied_index gauge\ndocs_hub_applied_index ",
                     status->applied.value(), "\n# TYPE docs_hub_has_leader gauge\n",
-                    "docs_hub_has_leader ", status->leader == NodeId(0) ? 0 : 1, "\n");
+                    "docs_hub_has_leader ", status->leader == NodeId(0) ? 0 : 1,
+                    "\n# TYPE docs_hub_is_leader gauge\ndocs_hub_is_leader ",
+                    status->leader == environment_.node ? 1 : 0, "\n");
   }
   edge::HttpResponse response;
   response.headers.Add("Content-Type", "text/plain; version=0.0.4");

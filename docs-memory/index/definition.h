@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "docs-memory/bson/value.h"
+#include "docs-memory/query/path.h"
 #include "docs-memory/query/shape.h"
 
 namespace lockstep::docs {
@@ -34,6 +35,7 @@ inline constexpr size_t kIndexKeyBytesMax = 2048;
 struct IndexDefinition final {
   uint32_t id = 0;
   std::vector<SortField> fields;
+  bool is_text = false;  // of words: `fields` says where they are, and no order
   IndexOptions options;
   IndexState state = IndexState::kBuilding;
   // Some document has or had an array at one of the fields.
@@ -41,11 +43,13 @@ struct IndexDefinition final {
   // kBuilding: documents up to this id key are in it. kFailed: an id key that violates it.
   std::string build_cursor;
 
-  // {field: 1 or -1, ...}. E_INDEX.
+  // {field: 1 or -1, ...} or {field: "text", ...}. E_INDEX.
   static absl::StatusOr<IndexDefinition> Make(const Document& fields, const IndexOptions& options);
   // Of a description that Describe made.
   static IndexDefinition FromDocument(std::string_view document);
   Document Describe() const;
+  // Of its fields.
+  std::vector<Path> Paths() const;
 };
 
 }  // namespace lockstep::docs

@@ -212,7 +212,7 @@ struct Candidate final {
 std::vector<Candidate> Candidates(const PlanRequest& request, const Conditions& conditions) {
   std::vector<Candidate> all;
   for (const IndexDefinition& index : request.indexes) {
-    if (index.state != IndexState::kReady) continue;
+    if (index.state != IndexState::kReady || index.is_text) continue;
     if (!request.hint.empty() && request.hint != index.options.name) continue;
     size_t fixed = 0;
     Candidate candidate{ScanOf(index, conditions, &fixed), false};
@@ -277,9 +277,29 @@ std::string Hex(std::string_view bytes) {
 
 }  // namespace
 
+namespace {
+
+// By words; which documents these are in is found out later.
+absl::StatusOr<Plan> PlanText(const PlanRequest& request) {
+  for (const IndexDefinition& index : request.indexes) {
+    if (index.state != IndexState::kReady || !index.is_text) continue;
+    if (!request.hint.empty() && request.hint != index.options.name) continue;
+    Plan plan;
+    plan.text = &index;
+    plan.sorted = request.sort.empty();
+    IndexScan& scan = plan.scans.emplace_back();
+    scan.points = true;
+    return plan;
+  }
+  return Error(ErrorCode::kNoIndex, "$text", request.hint, "no index of words is ready");
+}
+
+}  // namespace
+
 absl::StatusOr<Plan> MakePlan(const PlanRequest& request) {
   Conditions conditions;
   Flatten(request.filter.conjuncts(), conditions);
+  if (request.filter.text() != nullptr && request.hint != "$natural") return PlanText(request);
   Plan plan;
   std::vector<Candidate> candidates = Candidates(request, conditions);
   bool sorted_by_id = false;
@@ -316,14 +336,16 @@ absl::StatusOr<Plan> MakePlan(const PlanRequest& request) {
 Document Explain(const Plan& plan, bool has_filter, bool wants_sort) {
   std::string bytes;
   Writer writer(bytes);
-  writer.AppendString("stage", plan.whole_collection   ? "scan"
+  writer.AppendString("stage", plan.text != nullptr    ? "text"
+                               : plan.whole_collection ? "scan"
                                : plan.scans.size() > 1 ? "union"
                                                        : "index");
   const size_t scans = writer.Begin("scans", Type::kArray);
   for (size_t i = 0; i < plan.scans.size(); ++i) {
     const IndexScan& scan = plan.scans[i];
     const size_t inner = writer.Begin(std::to_string(i), Type::kDocument);
-    writer.AppendString("index", scan.index == nullptr ? "_id_" : scan.index->options.name);
+    const IndexDefinition* const index = plan.text != nullptr ? plan.text : scan.index;
+    writer.AppendString("index", index == nullptr ? "_id_" : index->options.name);
     writer.AppendString("direction", scan.reverse ? "backward" : "forward");
     const size_t bounds = writer.Begin("bounds", Type::kArray);
     for (size_t j = 0; j < scan.ranges.size() && j < 10; ++j) {
@@ -338,7 +360,10 @@ Document Explain(const Plan& plan, bool has_filter, bool wants_sort) {
   }
   writer.End(scans);
   writer.AppendBool("filter_residual", has_filter);
-  writer.AppendString("sort", !wants_sort ? "none" : plan.sorted ? "index" : "in_memory");
+  writer.AppendString("sort", wants_sort && !plan.sorted ? "in_memory"
+                              : plan.text != nullptr     ? "score"
+                              : wants_sort               ? "index"
+                                                         : "none");
   const size_t rejected = writer.Begin("rejected", Type::kArray);
   for (size_t i = 0; i < plan.rejected.size(); ++i)
     writer.AppendString(std::to_string(i), plan.rejected[i]);

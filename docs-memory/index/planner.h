@@ -27,15 +27,18 @@ struct IndexScan final {
   std::vector<KeyRange> ranges;  // in order, disjoint
   bool reverse = false;
   bool points = false;  // no index: each range is one id
-  int score = 0;
+  int score = 0;        // how much it narrows down
+  // points: of the documents of a text search, best first. Empty otherwise.
+  std::vector<int64_t> text_scores = {};
 };
 
 struct Plan final {
-  std::vector<IndexScan> scans;       // more than one: the union of branches of $or
-  bool sorted = false;                // the walk is in the order that was asked for
-  bool whole_collection = false;      // nothing narrows it down
-  bool may_repeat = false;            // a document may be met more than once
-  std::vector<std::string> rejected;  // names of indexes that are worse
+  std::vector<IndexScan> scans;           // more than one: the union of branches of $or
+  const IndexDefinition* text = nullptr;  // of words: the scan is over what it ranks
+  bool sorted = false;                    // the walk is in the order that was asked for
+  bool whole_collection = false;          // nothing narrows it down
+  bool may_repeat = false;                // a document may be met more than once
+  std::vector<std::string> rejected;      // names of indexes that are worse
 };
 
 struct PlanRequest final {

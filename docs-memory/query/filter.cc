@@ -123,6 +123,7 @@ bool MatchesValue(const FilterNode& node, const ValueRef* value) {
     case FilterOp::kOr:
     case FilterOp::kNor:
     case FilterOp::kNothing:
+    case FilterOp::kText:
       return false;
   }
   return false;
@@ -141,6 +142,8 @@ bool MatchesDocument(const FilterNode& node, std::string_view document) {
       return !MatchesDocument(node.children[0], document);
     case FilterOp::kNothing:
       return false;
+    case FilterOp::kText:
+      return node.text->Matches(document, node.text_paths);
     // Of the array as such, never of its elements.
     case FilterOp::kExists:
     case FilterOp::kSize:
@@ -163,6 +166,19 @@ absl::StatusOr<Filter> Filter::Parse(std::string_view document) {
 }
 
 bool Filter::Matches(std::string_view document) const { return MatchesDocument(root_, document); }
+
+const TextSearch* Filter::text() const {
+  for (const FilterNode& node : root_.children) {
+    if (node.op == FilterOp::kText) return node.text.get();
+  }
+  return nullptr;
+}
+
+void Filter::BindText(const std::vector<Path>& paths) {
+  for (FilterNode& node : root_.children) {
+    if (node.op == FilterOp::kText) node.text_paths = paths;
+  }
+}
 
 absl::StatusOr<ValueFilter> ValueFilter::Parse(std::string_view condition) {
   ValueFilter filter;

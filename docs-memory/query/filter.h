@@ -12,6 +12,7 @@
 #include "docs-memory/bson/value.h"
 #include "docs-memory/query/path.h"
 #include "docs-memory/query/regex.h"
+#include "docs-memory/query/text.h"
 
 namespace lockstep::docs {
 
@@ -36,6 +37,7 @@ enum class FilterOp : uint8_t {
   kElemMatchDocument,
   kElemMatchValue,
   kNothing,  // matches no document ($all: [])
+  kText,     // words in the fields that Filter::BindText names; only at the top
 };
 
 // One condition. $ne, $nin, $all and the like are made of these.
@@ -46,6 +48,8 @@ struct FilterNode final {
   Value operand;                                      // kEq to kLte
   std::vector<Value> list;                            // kIn: sorted, without regexes
   std::vector<std::shared_ptr<const Regex>> regexes;  // kIn, kRegex
+  std::shared_ptr<const TextSearch> text;             // kText
+  std::vector<Path> text_paths;                       // kText
   std::vector<FilterNode> children;
   int64_t number = 0;  // kSize; kMod: the divisor
   int64_t remainder = 0;
@@ -68,6 +72,10 @@ class Filter final {
   // The conditions, all of which must hold.
   const std::vector<FilterNode>& conjuncts() const { return root_.children; }
   bool empty() const { return root_.children.empty(); }
+  // What $text asks for; null if the filter has none.
+  const TextSearch* text() const;
+  // Where $text looks for words. Before that it matches nothing.
+  void BindText(const std::vector<Path>& paths);
 
  private:
   friend class Projection;

@@ -48,7 +48,10 @@ class Parser final {
     ElementReader reader(document);
     Element element;
     while (reader.Next(&element)) {
-      if (StartsOperator(element.name)) {
+      if (element.name == "$text") {
+        ASSIGN_OR_RETURN(FilterNode node, Text(element.value, depth));
+        all.children.push_back(std::move(node));
+      } else if (StartsOperator(element.name)) {
         ASSIGN_OR_RETURN(FilterNode node, Logical(element, depth));
         all.children.push_back(std::move(node));
       } else {
@@ -79,6 +82,19 @@ class Parser final {
   absl::Status Count(std::string_view field) {
     if (++predicates_ <= Filter::kPredicatesMax) return absl::OkStatus();
     return Error(ErrorCode::kQuery, field, "", "more than 1000 conditions");
+  }
+
+  absl::StatusOr<FilterNode> Text(ValueRef operand, size_t depth) {
+    if (depth > 1) return Bad("$text", operand, "only at the top of a filter");
+    if (has_text_) return Bad("$text", operand, "a filter has one");
+    has_text_ = true;
+    RETURN_IF_ERROR(Count("$text"));
+    ASSIGN_OR_RETURN(TextSearch search, TextSearch::Parse(operand));
+    FilterNode node;
+    node.op = FilterOp::kText;
+    node.field = "$text";
+    node.text = std::make_shared<const TextSearch>(std::move(search));
+    return node;
   }
 
   absl::StatusOr<FilterNode> Logical(const Element& element, size_t depth) {
@@ -361,6 +377,7 @@ class Parser final {
   }
 
   size_t predicates_ = 0;
+  bool has_text_ = false;
 };
 
 }  // namespace

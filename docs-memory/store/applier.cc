@@ -7,6 +7,7 @@
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/index/keys.h"
+#include "docs-memory/store/text_rows.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -220,6 +221,13 @@ absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& vie
   std::vector<std::string> became_multikey;
   for (const IndexDefinition& index : info.indexes) {
     if (index.state == IndexState::kFailed) continue;
+    if (index.is_text) {
+      TextRows rows(view, index);
+      RETURN_IF_ERROR(rows.Load(fiber));
+      RETURN_IF_ERROR(rows.Change(fiber, id, before, after, change.writes));
+      rows.Finish(change.writes);
+      continue;
+    }
     IndexKeys old_keys;
     IndexKeys new_keys;
     if (!before.empty()) {
@@ -308,6 +316,8 @@ absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
   std::vector<std::pair<std::string, std::string>> taken;  // keys of this chunk and their ids
   size_t count = 0;
   index->state = IndexState::kReady;
+  TextRows text(view, *index);
+  if (index->is_text) RETURN_IF_ERROR(text.Load(fiber));
   // (The id after the cursor: keys of ids never begin one another.)
   std::string from = prefix + index->build_cursor;
   if (!index->build_cursor.empty()) from.push_back('\0');
@@ -321,6 +331,10 @@ absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
     index->build_cursor = id;
     ASSIGN_OR_RETURN(const Record record, DecodeRecord(iterator->value()));
     if (record.meta.deleted) continue;
+    if (index->is_text) {
+      RETURN_IF_ERROR(text.Change(fiber, id, record.document, record.document, change.writes));
+      continue;
+    }
     auto keys = KeysOf(*index, record.document);
     bool violated = !keys.ok();
     for (const std::string& key : keys.ok() ? keys->keys : std::vector<std::string>()) {
@@ -339,6 +353,7 @@ absl::Status Applier::PrepareBuild(Fiber& fiber, const machine::StoreView& view,
     }
   }
   RETURN_IF_ERROR(iterator->status());
+  if (index->is_text) text.Finish(change.writes);
   std::sort(taken.begin(), taken.end());
   for (size_t i = 1; i < taken.size(); ++i) {
     if (taken[i].first == taken[i - 1].first && taken[i].second != taken[i - 1].second) {

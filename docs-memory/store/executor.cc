@@ -6,6 +6,7 @@
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/index/keys.h"
+#include "docs-memory/store/text_rows.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -228,9 +229,8 @@ absl::Status Executor::InsertDocument(Fiber& fiber, const Operation& operation,
 }
 
 absl::StatusOr<std::vector<Found>> Executor::Targets(Fiber& fiber, const CollectionInfo& info,
-                                                     const Filter& filter, bool many) {
-  const SortSpec unsorted;
-  ASSIGN_OR_RETURN(Plan plan, MakePlan({filter, unsorted, info.indexes, {}, false}));
+                                                     Filter& filter, bool many) {
+  ASSIGN_OR_RETURN(Plan plan, PlanFind(fiber, transaction_, info, filter, SortSpec(), {}, false));
   Walk walk(transaction_, info, filter, std::move(plan), now_ms_);
   std::vector<Found> all;
   for (;;) {
@@ -242,7 +242,7 @@ absl::StatusOr<std::vector<Found>> Executor::Targets(Fiber& fiber, const Collect
 }
 
 absl::Status Executor::Change(Fiber& fiber, const Operation& operation, WriteResult& result) {
-  ASSIGN_OR_RETURN(const Filter filter, Filter::Parse(operation.filter.view()));
+  ASSIGN_OR_RETURN(Filter filter, Filter::Parse(operation.filter.view()));
   std::optional<Update> update;
   if (operation.kind == Operation::Kind::kUpdate) {
     ASSIGN_OR_RETURN(update, Update::Parse(operation.update.view()));
@@ -322,7 +322,7 @@ absl::Status Executor::Upsert(Fiber& fiber, const Operation& operation, const Fi
 }
 
 absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteResult& result) {
-  ASSIGN_OR_RETURN(const Filter filter, Filter::Parse(operation.filter.view()));
+  ASSIGN_OR_RETURN(Filter filter, Filter::Parse(operation.filter.view()));
   const CollectionInfo* const info = applier_.catalog()->Find(operation.collection);
   std::vector<Found> targets;
   if (info != nullptr) {
@@ -387,6 +387,10 @@ absl::Status Executor::ChangeIndex(Fiber& fiber, const Operation& operation, Wri
       if (same.Describe() == index->Describe() && index->state != IndexState::kFailed)
         return absl::OkStatus();
       return Error(ErrorCode::kIndex, "", operation.index, "another index has this name");
+    }
+    for (const IndexDefinition& other : info->indexes) {
+      if (wanted.is_text && other.is_text)
+        return Error(ErrorCode::kIndex, "", other.options.name, "a collection has one of words");
     }
     if (info->indexes.size() >= kIndexesMax)
       return Error(ErrorCode::kIndex, "", operation.index, "more than 64 indexes");

@@ -95,7 +95,7 @@ class Executor final {
   absl::StatusOr<const CollectionInfo*> CollectionFor(Fiber& fiber, const std::string& name);
   // Documents that the filter matches; at most one unless `many`.
   absl::StatusOr<std::vector<Found>> Targets(Fiber& fiber, const CollectionInfo& info,
-                                             const Filter& filter, bool many);
+                                             Filter& filter, bool many);
   absl::Status Apply(Fiber& fiber, Mutation mutation, WriteResult& result);
   Value NewId();
 

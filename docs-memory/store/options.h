@@ -12,12 +12,19 @@
 #include "docs-memory/bson/value.h"
 #include "docs-memory/store/record.h"
 #include "docs-memory/store/sync_state.h"
+#include "framework/base/ids.h"
 #include "framework/base/time.h"
+#include "framework/runtime/cipher.h"
 
 namespace lockstep::docs {
 
+// Who the log of a store says it belongs to.
+inline constexpr ClusterId kStoreLogOwner(0x646f6373);
+
 struct StoreOptions final {
   std::string directory = "docs";  // of the log, in the environment's disk
+  // Seals the log; outlives the store. (Whoever opens the rows gives them the same one.)
+  const runtime::Cipher* cipher = nullptr;
   DocumentRules rules;
   // The log keeps about this much; the rest is in the store's files.
   uint64_t log_bytes_retained = uint64_t{32} << 20;
@@ -52,7 +59,7 @@ struct FindOptions final {
   int64_t limit = 0;      // 0: none
   std::string hint = {};  // an index's name, "_id_" or "$natural"
   bool no_scan = false;
-  bool with_meta = false;  // _rev, _updated_at, _source_node (and _deleted) become fields
+  bool with_meta = false;  // _rev, _updated_at, _source_node, _score of a $text become fields
   std::optional<Sequence> as_of = {};    // the past, as of this sequence
   std::optional<int64_t> as_of_ms = {};  // ... or as of this time
 };
@@ -71,6 +78,7 @@ struct WriteResult final {
 struct StoredDocument final {
   Document document;
   Meta meta;
+  int64_t text_score = 0;  // how well it fits a $text, in 1/65536
 };
 
 // One operation; those of a batch happen together or not at all.

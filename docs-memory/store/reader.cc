@@ -4,11 +4,13 @@
 #include <map>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/index/keys.h"
 #include "docs-memory/store/sync_reader.h"
+#include "docs-memory/store/text_rows.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 
@@ -109,12 +111,15 @@ absl::StatusOr<std::unique_ptr<Cursor>> Cursor::Open(Fiber& fiber, ReadStateRef 
   cursor->skip_ = options.skip;
   cursor->left_ = options.limit == 0 ? -1 : options.limit;
   if (cursor->info_ == nullptr) return cursor;
+  cursor->by_text_ = cursor->filter_.text() != nullptr;
   if (options.as_of || options.as_of_ms) {
+    RETURN_IF_ERROR(BindText(*cursor->info_, cursor->filter_));
     RETURN_IF_ERROR(cursor->OpenPast(fiber, now_ms));
     return cursor;
   }
-  ASSIGN_OR_RETURN(Plan plan, MakePlan({cursor->filter_, cursor->sort_, cursor->info_->indexes,
-                                        options.hint, options.no_scan}));
+  ASSIGN_OR_RETURN(Plan plan,
+                   PlanFind(fiber, *cursor->state_->view, *cursor->info_, cursor->filter_,
+                            cursor->sort_, options.hint, options.no_scan));
   cursor->in_memory_ = !plan.sorted;
   cursor->plan_ = docs::Explain(plan, !cursor->filter_.empty(), !cursor->sort_.empty());
   cursor->walk_ = std::make_unique<Walk>(*cursor->state_->view, *cursor->info_, cursor->filter_,
@@ -199,7 +204,7 @@ absl::StatusOr<std::optional<Found>> Cursor::Pull(Fiber& fiber) {
 }
 
 StoredDocument Cursor::Shape(Found found) const {
-  StoredDocument shaped{projection_.Apply(found.document), found.meta};
+  StoredDocument shaped{projection_.Apply(found.document), found.meta, found.text_score};
   if (!options_.with_meta) return shaped;
   std::string bytes;
   Writer writer(bytes);
@@ -209,6 +214,7 @@ StoredDocument Cursor::Shape(Found found) const {
   writer.AppendString("_rev", found.meta.rev.ToText());
   writer.Append("_updated_at", Value::Date(found.meta.updated_ms));
   writer.AppendString("_source_node", Hex16(found.meta.rev.node));
+  if (by_text_) writer.AppendInt64("_score", found.text_score);
   writer.Finish();
   shaped.document = Document::FromBytes(std::move(bytes));
   return shaped;
@@ -327,21 +333,59 @@ absl::StatusOr<std::vector<ChangeEvent>> HistoryOf(Fiber& fiber, const ReadState
 
 namespace {
 
-absl::Status VerifyIndex(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
-                         const IndexDefinition& index) {
-  std::vector<std::string> wanted;
-  const std::string collection = BigEndian32(info.id);
+// Calls `visit` with every document of the collection and the key of its id.
+absl::Status ForEachDocument(
+    Fiber& fiber, const ReadState& state, uint32_t collection,
+    absl::FunctionRef<absl::Status(std::string_view, std::string_view)> visit) {
+  const std::string prefix = BigEndian32(collection);
   const auto documents = state.view->NewIterator(Column::kPrimary);
-  for (documents->Seek(fiber, collection); documents->Valid(); documents->Next(fiber)) {
-    if (documents->key().substr(0, 4) != collection) break;
+  for (documents->Seek(fiber, prefix); documents->Valid(); documents->Next(fiber)) {
+    if (documents->key().substr(0, 4) != prefix) break;
     ASSIGN_OR_RETURN(const Record record, DecodeRecord(documents->value()));
     if (record.meta.deleted) continue;
-    // (What no index can take may have been pulled.)
-    const auto keys = KeysOf(index, record.document);
-    for (const std::string& key : keys.ok() ? keys->keys : std::vector<std::string>())
-      wanted.push_back(EntryOf(index, key, documents->key().substr(4)));
+    RETURN_IF_ERROR(visit(documents->key().substr(4), record.document));
   }
-  RETURN_IF_ERROR(documents->status());
+  return documents->status();
+}
+
+absl::Status VerifyText(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
+                        const IndexDefinition& index) {
+  TextRowsExpected expected(index);
+  RETURN_IF_ERROR(
+      ForEachDocument(fiber, state, info.id, [&](std::string_view id, std::string_view document) {
+        expected.Add(id, document);
+        return absl::OkStatus();
+      }));
+  std::map<std::string, std::string> rows = expected.Rows();
+  const std::string prefix = IndexPrefix(index.id);
+  const auto entries = state.view->NewIterator(Column::kIndex);
+  for (entries->Seek(fiber, prefix); entries->Valid(); entries->Next(fiber)) {
+    if (entries->key().substr(0, 4) != prefix) break;
+    const auto wanted = rows.find(std::string(entries->key().substr(4)));
+    if (wanted == rows.end() || wanted->second != entries->value()) {
+      return absl::DataLossError(
+          absl::StrCat("index ", index.options.name, ": a row is not what the documents say"));
+    }
+    rows.erase(wanted);
+  }
+  RETURN_IF_ERROR(entries->status());
+  if (rows.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("index ", index.options.name, ": ", rows.size(), " rows are missing"));
+}
+
+absl::Status VerifyIndex(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
+                         const IndexDefinition& index) {
+  if (index.is_text) return VerifyText(fiber, state, info, index);
+  std::vector<std::string> wanted;
+  RETURN_IF_ERROR(ForEachDocument(
+      fiber, state, info.id, [&](std::string_view id, std::string_view document) -> absl::Status {
+        // (What no index can take may have been pulled.)
+        const auto keys = KeysOf(index, document);
+        for (const std::string& key : keys.ok() ? keys->keys : std::vector<std::string>())
+          wanted.push_back(EntryOf(index, key, id));
+        return absl::OkStatus();
+      }));
   std::sort(wanted.begin(), wanted.end());
   size_t met = 0;
   const std::string prefix = IndexPrefix(index.id);

@@ -59,6 +59,7 @@ class Cursor final {
   FindOptions options_;
   Document plan_;
   std::unique_ptr<Walk> walk_;
+  bool by_text_ = false;
   bool in_memory_ = false;
   std::vector<std::pair<std::string, Found>> sorted_;  // once it was filled, last one first
   int64_t skip_ = 0;

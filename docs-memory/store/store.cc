@@ -13,12 +13,12 @@
 #include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
 #include "framework/replica/log.h"
+#include "framework/replica/log_seal.h"
 
 namespace lockstep::docs {
 namespace {
 
 constexpr GroupId kGroup(1);
-constexpr ClusterId kLogOwner(0x646f6373);
 constexpr raft::Term kTerm(1);
 constexpr size_t kQueueMax = 10'000;
 constexpr size_t kGroupOperationsMax = 1000;
@@ -26,6 +26,10 @@ constexpr size_t kGroupBytesMax = size_t{4} << 20;
 constexpr size_t kGroupsInFlightMax = 64;
 constexpr size_t kReplayBytes = size_t{1} << 20;
 constexpr Duration kBackPressurePause = Milliseconds(2);
+
+std::string LogDirectory(const StoreOptions& options) {
+  return absl::StrCat(options.directory, "/log");
+}
 
 raft::SnapshotMeta MetaAt(uint64_t index) {
   raft::SnapshotMeta meta;
@@ -64,6 +68,7 @@ class Store::Core final : public replica::LogClient {
 
   absl::Status Open(Fiber& fiber);
   absl::StatusOr<WriteResult> Submit(Fiber& fiber, RequestRef request);
+  absl::Status RenewLog(Fiber& fiber);
   absl::Status Close(Fiber& fiber);
   void WaitForChange(Fiber& fiber, Sequence sequence, MonoTime deadline);
 
@@ -90,6 +95,7 @@ class Store::Core final : public replica::LogClient {
   void RunWriter(Fiber& fiber);
   void RunGroup(Fiber& fiber);
   void RunRequest(Fiber& fiber, Executor& executor, Request& request);
+  void LogBatch(const std::vector<Mutation>& batch, machine::StoreTransaction& transaction);
   absl::Status CommitRows(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> transaction);
   ReadStateRef Snapshot();
   void Publish(const ReadStateRef& state);
@@ -127,9 +133,10 @@ class Store::Core final : public replica::LogClient {
 
 absl::Status Store::Core::Open(Fiber& fiber) {
   replica::LogOptions log_options;
-  log_options.cluster = kLogOwner;
-  log_options.directory = absl::StrCat(options_.directory, "/log");
+  log_options.cluster = kStoreLogOwner;
+  log_options.directory = LogDirectory(options_);
   log_options.segment_bytes = options_.log_segment_bytes;
+  log_options.cipher = options_.cipher;
   RETURN_IF_ERROR(environment_.disk.CreateDirectory(fiber, options_.directory));
   RETURN_IF_ERROR(environment_.disk.SyncDirectory(fiber, ""));
   std::map<GroupId, replica::RecoveredGroup> recovered;
@@ -210,18 +217,24 @@ absl::Status Store::Core::Found(Fiber& fiber) {
   Mutation first;
   first.rev.node = node;
   auto transaction = group_->Begin();
+  LogBatch({first}, *transaction);
+  RETURN_IF_ERROR(CommitRows(fiber, std::move(transaction)));
+  while (durable_ < last_write_ && failure_.ok()) progress_.Wait(fiber);
+  return failure_;
+}
+
+// What the transaction changes becomes the next entry of the log, and its rows those of that entry.
+void Store::Core::LogBatch(const std::vector<Mutation>& batch,
+                           machine::StoreTransaction& transaction) {
   raft::Persist persist;
   persist.id = ++last_write_;
   raft::Entry& entry = persist.entries.emplace_back();
   entry.term = kTerm;
   entry.index = raft::Index(applier_.state().applied + 1);
   entry.kind = raft::EntryKind::kCommand;
-  entry.payload = std::make_shared<const std::string>(EncodeBatch({first}));
-  applier_.Save(entry.index.value(), *transaction);
+  entry.payload = std::make_shared<const std::string>(EncodeBatch(batch));
+  applier_.Save(entry.index.value(), transaction);
   log_->Append(kGroup, std::move(persist));
-  RETURN_IF_ERROR(CommitRows(fiber, std::move(transaction)));
-  while (durable_ < last_write_ && failure_.ok()) progress_.Wait(fiber);
-  return failure_;
 }
 
 absl::Status Store::Core::CommitRows(Fiber& fiber,
@@ -297,15 +310,7 @@ void Store::Core::RunGroup(Fiber& fiber) {
   }
   const std::vector<Mutation> mutations = std::move(executor.mutations());
   if (!mutations.empty()) {
-    raft::Persist persist;
-    persist.id = ++last_write_;
-    raft::Entry& entry = persist.entries.emplace_back();
-    entry.term = kTerm;
-    entry.index = raft::Index(applier_.state().applied + 1);
-    entry.kind = raft::EntryKind::kCommand;
-    entry.payload = std::make_shared<const std::string>(EncodeBatch(mutations));
-    applier_.Save(entry.index.value(), *transaction);
-    log_->Append(kGroup, std::move(persist));
+    LogBatch(mutations, *transaction);
     if (absl::Status status = CommitRows(fiber, std::move(transaction)); !status.ok())
       return Fail(std::move(status));
     // Planted bug M81: the oplog follows in a batch of its own.
@@ -444,6 +449,19 @@ void Store::Core::RunBuilder(Fiber& fiber) {
   }
 }
 
+absl::Status Store::Core::RenewLog(Fiber& fiber) {
+  RETURN_IF_ERROR(rows_.Flush(fiber));
+  ASSIGN_OR_RETURN(const auto row, group_->GetFlushed(fiber, kStateKey));
+  if (row) log_->Compact(kGroup, MetaAt(AppliedOf(*row)));
+  // A batch with nothing but that.
+  raft::Persist persist;
+  persist.id = ++last_write_;
+  const raft::WriteId written = persist.id;
+  log_->Append(kGroup, std::move(persist));
+  while (durable_ < written && failure_.ok()) progress_.Wait(fiber);
+  return failure_;
+}
+
 absl::Status Store::Core::Close(Fiber& fiber) {
   closing_ = true;
   while (failure_.ok() &&
@@ -461,6 +479,12 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Fiber& fiber, runtime::Enviro
   auto core = std::make_unique<Core>(environment, rows, options, observer);
   RETURN_IF_ERROR(core->Open(fiber));
   return std::unique_ptr<Store>(new Store(std::move(core)));
+}
+
+absl::StatusOr<std::set<uint32_t>> Store::KeysOfLog(Fiber& fiber, runtime::Environment& environment,
+                                                    const StoreOptions& options) {
+  return replica::KeysOfLog(fiber, environment.disk, LogDirectory(options),
+                            {kStoreLogOwner, environment.node, environment.shard});
 }
 
 Store::Store(std::unique_ptr<Core> core) : core_(std::move(core)) {}
@@ -498,6 +522,7 @@ absl::Status Store::Sync(Fiber& fiber) {
   return core_->Submit(fiber, std::move(request)).status();
 }
 
+absl::Status Store::RenewLog(Fiber& fiber) { return core_->RenewLog(fiber); }
 absl::Status Store::Close(Fiber& fiber) { return core_->Close(fiber); }
 int64_t Store::now_ms() const { return core_->now_ms(); }
 StoreStatus Store::status() const { return core_->status(); }

@@ -3,6 +3,7 @@
 #define LOCKSTEP_DOCS_MEMORY_STORE_STORE_H_
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,10 @@ class Store final {
                                                      machine::OrderedStore& rows,
                                                      const StoreOptions& options,
                                                      StateObserver* observer = nullptr);
+  // The data keys that sealed what is in the log's files. REQUIRES: nobody has the store open.
+  static absl::StatusOr<std::set<uint32_t>> KeysOfLog(Fiber& fiber,
+                                                      runtime::Environment& environment,
+                                                      const StoreOptions& options);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   // Unwinds its fibers: as a crash, for what was not acknowledged.
@@ -64,6 +69,9 @@ class Store final {
   void WaitForChange(Fiber& fiber, Sequence sequence, MonoTime deadline);
   // Everything that was written is durable.
   absl::Status Sync(Fiber& fiber);
+  // Everything is in the rows, and the log begins anew behind it: in a new file, sealed with the
+  // current key.
+  absl::Status RenewLog(Fiber& fiber);
   // Refuses new writes, and makes the next Open fast.
   absl::Status Close(Fiber& fiber);
 

@@ -101,15 +101,17 @@ absl::StatusOr<bool> Walk::Take(std::string_view id, std::string_view row, Found
 
 absl::StatusOr<std::optional<Found>> Walk::NextPoint(Fiber& fiber, const IndexScan& scan) {
   while (range_ < scan.ranges.size()) {
-    const std::string& id =
-        scan.ranges[scan.reverse ? scan.ranges.size() - 1 - range_ : range_].begin;
+    const size_t at = scan.reverse ? scan.ranges.size() - 1 - range_ : range_;
+    const std::string& id = scan.ranges[at].begin;
     ++range_;
     ++stats_.keys_examined;
     ASSIGN_OR_RETURN(const auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
     if (!row) continue;
     Found found;
     ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &found));
-    if (taken) return std::optional<Found>(std::move(found));
+    if (!taken) continue;
+    if (!scan.text_scores.empty()) found.text_score = scan.text_scores[at];
+    return std::optional<Found>(std::move(found));
   }
   return std::optional<Found>();
 }

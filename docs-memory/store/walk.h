@@ -23,6 +23,7 @@ struct Found final {
   std::string id;  // the key of its id
   Meta meta;
   Document document;
+  int64_t text_score = 0;  // of a search for words, in 1/65536
 };
 
 struct WalkStats final {

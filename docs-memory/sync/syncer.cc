@@ -86,13 +86,22 @@ absl::Status Syncer::Prepare(Fiber& fiber) {
   return absl::OkStatus();
 }
 
+// Every node is asked twice: an election may be under way.
 absl::Status Syncer::Once(Fiber& fiber) {
   RETURN_IF_ERROR(Prepare(fiber));
+  const int tries = 2 * static_cast<int>(options_.hub.addresses.size());
+  for (int failures = 0;;) {
+    const absl::Status status = OnceThrough(fiber);
+    const bool is_away = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+    if (!is_away || failures + 1 >= tries) return status;
+    BackOff(fiber, status, &failures);
+  }
+}
+
+absl::Status Syncer::OnceThrough(Fiber& fiber) {
   RETURN_IF_ERROR(PushAll(fiber));
   for (bool more = true; more;) {
-    auto again = PullPage(fiber, PullWait::kLinear);
-    if (!again.ok()) return again.status();
-    more = *again;
+    ASSIGN_OR_RETURN(more, PullPage(fiber, PullWait::kLinear));
   }
   return absl::OkStatus();
 }
@@ -217,6 +226,7 @@ absl::Status Syncer::OnPushRefused(Fiber& fiber, const WireError& refusal) {
   // The hub knows less of this node than the node does, or something else: the hub was restored
   // from a backup, or the store was, or there are two of it.
   if (refusal.code == "E_GAP" || refusal.code == "E_NODE_REGRESSED") return Rejoin(fiber);
+  if (refusal.retryable) push_client_.TryNextNode();
   return Refused(refusal);
 }
 

@@ -58,7 +58,7 @@ class Syncer final {
   Syncer& operator=(const Syncer&) = delete;
 
   // Makes the store a synced one, if it is not, pushes all that is queued and pulls all there is.
-  // The first failure ends it. E_SYNCED: the store is synced in another scope.
+  // UNAVAILABLE: no node of the hub answered. E_SYNCED: the store is synced in another scope.
   absl::Status Once(Fiber& fiber);
   // Goes on for ever: pushes what is queued as it comes, waits for news, tries again after failures
   // with growing pauses.
@@ -70,6 +70,7 @@ class Syncer final {
   enum class PullWait { kNo, kForNews, kLinear };
 
   absl::Status Prepare(Fiber& fiber);
+  absl::Status OnceThrough(Fiber& fiber);
   absl::Status PushAll(Fiber& fiber);
   // Whether there may be more to push.
   absl::StatusOr<bool> PushSome(Fiber& fiber);

@@ -15,17 +15,23 @@ Document ToDocument(const std::string& id, const Fact& fact) {
   const size_t tags = writer.Begin("tags", Type::kArray);
   for (size_t i = 0; i < fact.tags.size(); ++i) writer.AppendInt64(std::to_string(i), fact.tags[i]);
   writer.End(tags);
+  writer.AppendString("words", SentenceOf(fact.topic));
   writer.Finish();
   return Document::FromBytes(std::move(bytes));
 }
+
+std::string SentenceOf(int64_t topic) { return absl::StrCat("What is known of topic", topic, "."); }
 
 std::optional<Fact> FromDocument(const Document& document) {
   const auto count = document.Find("count");
   const auto topic = document.Find("topic");
   const auto tags = document.Find("tags");
+  const auto words = document.Find("words");
+  if (!words || !words->is(Type::kString)) return std::nullopt;
   if (!count || !topic || !tags || !count->is(Type::kInt64) || !topic->is(Type::kInt64))
     return std::nullopt;
   Fact fact{count->int64(), topic->int64(), {}};
+  if (words->string() != SentenceOf(fact.topic)) return std::nullopt;
   ElementReader reader(*tags);
   Element element;
   while (reader.Next(&element)) fact.tags.push_back(element.value.int64());

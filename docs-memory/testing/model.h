@@ -20,6 +20,8 @@ struct Fact final {
   bool operator==(const Fact&) const = default;
 };
 
+// The text of every document of that topic, "topic7" in it.
+std::string SentenceOf(int64_t topic);
 Document ToDocument(const std::string& id, const Fact& fact);
 // Nothing if the document is no fact.
 std::optional<Fact> FromDocument(const Document& document);

@@ -7,15 +7,17 @@
 
 #include "absl/status/statusor.h"
 #include "framework/machine/ordered_store.h"
+#include "framework/runtime/cipher.h"
 #include "framework/runtime/environment.h"
 #include "sim/sim_node.h"
 
 namespace lockstep::docs {
 
 // Of this process of the node; goes before the node. `directory` is created if it is missing.
+// `cipher` seals it.
 absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenSimulatedRows(
     Fiber& fiber, runtime::Environment& environment, sim::SimNode& node,
-    const std::string& directory);
+    const std::string& directory, const runtime::Cipher* cipher = nullptr);
 
 }  // namespace lockstep::docs
 

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "checkers/violation.h"
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/hub/hub_node.h"
 #include "docs-memory/sync/fields.h"
 #include "docs-memory/testing/sync_edge.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/edge/http_client.h"
 #include "sim/cluster/cluster.h"
 #include "sim/cluster/simulated_store.h"
 

@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
+#include "docs-memory/crypto/keyring.h"
 #include "docs-memory/store/collection.h"
 #include "docs-memory/testing/model.h"
+#include "docs-memory/testing/sealed_disk.h"
 #include "docs-memory/testing/simulated_rows.h"
 #include "framework/base/check.h"
 #include "framework/base/random.h"
 #include "framework/base/status_macros.h"
+#include "sim/cluster/simulated_store.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
 #include "sim/world.h"
@@ -23,6 +27,10 @@ namespace {
 constexpr char kCollection[] = "facts";
 constexpr char kNode[] = "device";
 constexpr int kSpareLives = 40;
+// Part of every id, and so of keys of rows.
+constexpr char kSecret[] = "-remembers-";
+constexpr char kKeys[] = "KEYS";
+constexpr ScryptCost kCheapScrypt{16, 1, 1};
 
 sim::FaultProfile Profile() {
   sim::FaultProfile profile = sim::DefaultProfile();
@@ -44,7 +52,8 @@ class Universe final {
         network_(world_),
         node_(world_, network_, {NodeId(1), kNode}),
         random_(options.seed ^ 0x646f6373),
-        models_(static_cast<size_t>(options.clients)) {}
+        models_(static_cast<size_t>(options.clients)),
+        sealed_(random_.Below(2) == 0) {}
 
   UniverseReport Run() {
     // (The power also fails by itself, inside an operation.)
@@ -57,6 +66,9 @@ class Universe final {
       const auto ms =
           static_cast<int64_t>(1 + random_.Below(static_cast<uint64_t>(options_.life_ms)));
       world_.RunFor(Milliseconds(last_ ? 20'000 : ms));
+      if (sealed_) {
+        if (std::string seen = sealed_disk_.Check(node_); !seen.empty()) Fail(std::move(seen));
+      }
       node_.PowerLoss();
       world_.RunFor(Milliseconds(1));
       // Clocks are wrong after a battery was empty, say.
@@ -73,15 +85,68 @@ class Universe final {
     if (node_.state() != sim::SimNode::State::kOff && !node_.process().alive()) return;
     if (report_.failure.empty()) report_.failure = absl::StrCat("seed ", options_.seed, ": ", text);
   }
-  std::string IdOf(int client, uint64_t n) const { return absl::StrCat("c", client, "-", n); }
+  std::string IdOf(int client, uint64_t n) const { return absl::StrCat("c", client, kSecret, n); }
 
-  void Live(Fiber& fiber, runtime::Environment& environment) {
-    auto rows = OpenSimulatedRows(fiber, environment, node_, "rows");
-    if (!rows.ok()) return Fail(rows.status().ToString());
+  // Rotates keys and passphrase, now and then, and finds out which passphrase it is: the power may
+  // have failed while it was changed.
+  absl::Status OpenKeys(Fiber& fiber, runtime::Environment& environment) {
+    if (!sealed_) return absl::OkStatus();
+    const std::string wrong = absl::StrCat(passphrases_.back(), "x");
+    for (const std::string& passphrase : std::vector<std::string>(passphrases_)) {
+      auto keys =
+          Keyring::ForStore(fiber, environment, kKeys, passphrase, /*exists=*/false, kCheapScrypt);
+      if (Is(keys.status(), ErrorCode::kBadPassphrase) && passphrases_.size() > 1) continue;
+      RETURN_IF_ERROR(keys.status());
+      passphrases_ = {passphrase};
+      keys_ = *std::move(keys);
+      break;
+    }
+    if (keys_ == nullptr) return absl::InternalError("neither the old nor the new passphrase fits");
+    if (!Is(Keyring::Open(fiber, environment, kKeys, wrong).status(), ErrorCode::kBadPassphrase))
+      return absl::InternalError("any passphrase fits");
+    return Rotate(fiber, environment);
+  }
+
+  absl::Status Rotate(Fiber& fiber, runtime::Environment& environment) {
+    const std::string passphrase = passphrases_.back();
+    if (random_.Below(3) == 0)
+      RETURN_IF_ERROR(Keyring::AddKey(fiber, environment, kKeys, passphrase));
+    if (random_.Below(3) == 0) {
+      std::set<uint32_t> in_use;
+      const auto of_log = Store::KeysOfLog(fiber, environment, Options());
+      if (of_log.ok()) in_use = *of_log;
+      if (!of_log.ok() && !absl::IsNotFound(of_log.status())) return of_log.status();
+      const auto of_rows = sim::KeysOfRocksOn(node_, environment, "rows");
+      if (of_rows.ok()) in_use.insert(of_rows->begin(), of_rows->end());
+      if (of_rows.ok() && of_log.ok())
+        RETURN_IF_ERROR(Keyring::DropKeys(fiber, environment, kKeys, passphrase, in_use));
+    }
+    if (random_.Below(4) == 0) {
+      const std::string next = absl::StrCat(passphrase, random_.Below(10));
+      passphrases_.push_back(next);
+      RETURN_IF_ERROR(Keyring::ChangePassphrase(fiber, environment, kKeys, passphrase, next));
+      passphrases_ = {next};
+    }
+    ASSIGN_OR_RETURN(keys_, Keyring::Open(fiber, environment, kKeys, passphrases_.back()));
+    return absl::OkStatus();
+  }
+
+  StoreOptions Options() const {
     StoreOptions options;
+    options.cipher = keys_.get();
     options.maintenance_interval = Milliseconds(20);
     options.eager_flush = true;
     options.log_segment_bytes = 64 * 1024;
+    return options;
+  }
+
+  void Live(Fiber& fiber, runtime::Environment& environment) {
+    keys_.reset();
+    if (absl::Status opened = OpenKeys(fiber, environment); !opened.ok())
+      return Fail(absl::StrCat("keys: ", opened.ToString()));
+    auto rows = OpenSimulatedRows(fiber, environment, node_, "rows", keys_.get());
+    if (!rows.ok()) return Fail(rows.status().ToString());
+    const StoreOptions options = Options();
     auto store = Store::Open(fiber, environment, **rows, options);
     if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
     if (!Check(fiber, **store)) return;
@@ -143,6 +208,8 @@ class Universe final {
             facts.CreateIndex(fiber, Document{{field, Value(1)}, {"count", Value(-1)}});
         if (!made.ok()) return Fail(made.ToString());
       }
+      const absl::Status made = facts.CreateIndex(fiber, Document{{"words", Value("text")}});
+      if (!made.ok()) return Fail(made.ToString());
     }
     for (int turn = 0; turn < turns && report_.failure.empty(); ++turn) {
       fiber.SleepFor(Microseconds(static_cast<int64_t>(random_.Below(5000))));
@@ -192,7 +259,9 @@ class Universe final {
                         Document{{"$inc", Document{{"count", Value(int64_t{1})}}}}, false);
       case 1:
         fact.topic = topic;
-        return UpdateOp(kCollection, by_id, Document{{"$set", Document{{"topic", Value(topic)}}}},
+        return UpdateOp(kCollection, by_id,
+                        Document{{"$set", Document{{"topic", Value(topic)},
+                                                   {"words", Value(SentenceOf(topic))}}}},
                         false);
       case 2:
         fact.tags.push_back(topic);
@@ -218,10 +287,15 @@ class Universe final {
     const Facts& expected = models_[static_cast<size_t>(client)].newest();
     const auto topic = static_cast<int64_t>(random_.Below(4));
     const bool by_tag = random_.Below(2) == 0;
+    const bool by_word = !by_tag && random_.Below(2) == 0;
     Collection facts(store, kCollection);
-    auto cursor = facts.Find(fiber, Document{{by_tag ? "tags" : "topic", Value(topic)}});
+    Document filter{{by_tag ? "tags" : "topic", Value(topic)}};
+    if (by_word) filter = {{"$text", Document{{"$search", Value(absl::StrCat("topic", topic))}}}};
+    auto cursor = facts.Find(fiber, filter);
+    // (Until its first words are in the index, there is nothing to ask.)
+    if (by_word && Is(cursor.status(), ErrorCode::kNoIndex)) return;
     Facts found;
-    const std::string mine = absl::StrCat("c", client, "-");
+    const std::string mine = absl::StrCat("c", client, kSecret);
     for (;;) {
       const auto next = cursor.ok() ? (*cursor)->Next(fiber) : cursor.status();
       if (!next.ok()) return Fail(next.status().ToString());
@@ -246,6 +320,10 @@ class Universe final {
   sim::SimNode node_;
   base::SequentialRandom random_;
   std::vector<ClientModel> models_;
+  const bool sealed_;  // half of all universes
+  SealedDisk sealed_disk_{{kSecret, "What is known"}};
+  std::vector<std::string> passphrases_{"correct horse"};  // more than one while it changes
+  std::unique_ptr<const Keyring> keys_;                    // of this life
   UniverseReport report_;
   bool last_ = false;
   bool finished_ = false;

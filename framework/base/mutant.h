@@ -74,6 +74,10 @@ enum class Id : int {
   kM107PushedBeforeDurable = 107,         // docs: a change is pushed that a power loss takes back
   kM108RejectionForgotten = 108,          // docs: a change that was refused vanishes
   kM109ClockIgnoresOthers = 109,          // docs: a revision may be smaller than what was seen
+  kM120GoneWordStays = 120,               // docs: a word that an update takes away still finds
+  kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
+  kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed
+  kM123OldKeyDroppedEarly = 123,          // crypto: a rotation forgets the old key while it is used
 };
 
 // Whether the given bug is planted in this run.

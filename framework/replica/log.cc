@@ -12,6 +12,7 @@
 #include "framework/replica/log_keeper.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
+#include "framework/replica/log_seal.h"
 #include "framework/replica/log_segments.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
@@ -38,6 +39,7 @@ class Log::Core final {
       : environment_(environment),
         options_(options),
         identity_{options.cluster, environment.node, environment.shard},
+        sealer_(options.cipher, environment.random),
         keeper_(environment, options_),
         background_(environment.scheduler) {}
 
@@ -76,6 +78,7 @@ class Log::Core final {
   runtime::Environment& environment_;
   const Options options_;
   const LogIdentity identity_;
+  BatchSealer sealer_;
 
   std::vector<Queued> queue_;
   std::map<GroupId, raft::SnapshotMeta> compactions_;  // to be recorded with the next batch
@@ -105,7 +108,8 @@ absl::Status Log::Core::Open(Fiber& fiber, std::map<GroupId, RecoveredGroup>* re
   runtime::Disk& disk = environment_.disk;
   RETURN_IF_ERROR(disk.CreateDirectory(fiber, options_.directory));
   RETURN_IF_ERROR(disk.SyncDirectory(fiber, ParentOf(options_.directory)));
-  ASSIGN_OR_RETURN(RecoveredLog log, RecoverLog(fiber, disk, options_.directory, identity_));
+  ASSIGN_OR_RETURN(RecoveredLog log,
+                   RecoverLog(fiber, disk, options_.directory, identity_, options_.cipher));
   RETURN_IF_ERROR(SetSegmentsAside(fiber, disk, options_.directory, log.outdated));
   segments_ = std::move(log.segments);
   last_batch_ = log.last_batch;
@@ -217,9 +221,11 @@ void Log::Core::EncodeBatch(bool with_head) {
   const size_t start = buffer_.size();
   buffer_.resize(start + sizeof(BatchHeader));
   wire::EncodeLogBatch(batch_, &buffer_);
+  sealer_.Seal({segments_.newest(), offset_ + start, last_batch_ + 1}, start + sizeof(BatchHeader),
+               &buffer_);
   const std::string_view body = std::string_view(buffer_).substr(start + sizeof(BatchHeader));
   const uint64_t seed = PlaceSeed(identity_, segments_.newest(), offset_ + start);
-  const BatchHeader header = MakeBatchHeader(seed, last_batch_ + 1, body);
+  const BatchHeader header = MakeBatchHeader(seed, last_batch_ + 1, body, sealer_.seals());
   std::memcpy(buffer_.data() + start, &header, sizeof(header));
 }
 

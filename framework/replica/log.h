@@ -19,6 +19,7 @@
 #include "framework/base/time.h"
 #include "framework/fiber/scheduler.h"
 #include "framework/raft/effects.h"
+#include "framework/runtime/cipher.h"
 #include "framework/runtime/environment.h"
 
 namespace lockstep::replica {
@@ -40,8 +41,9 @@ class LogClient {
 };
 
 struct LogOptions final {
-  ClusterId cluster;      // a log of another cluster is refused
-  std::string directory;  // created if missing; the log's alone
+  ClusterId cluster;                        // a log of another cluster is refused
+  std::string directory;                    // created if missing; the log's alone
+  const runtime::Cipher* cipher = nullptr;  // outlives the log; null: nothing is sealed
   uint64_t segment_bytes = 8 * 1024 * 1024;
   size_t batch_bytes_max = 4 * 1024 * 1024;  // soft: a single larger write goes alone
   // Preparing segments ahead: so many bytes of zeros, then a pause.
@@ -74,7 +76,8 @@ class Log final {
 
   // Recovers what is there and makes it durable. `recovered` gets every group that the log knows.
   // DATA_LOSS: acknowledged bytes are damaged or missing: restore this replica from its peers.
-  // FAILED_PRECONDITION: a log of another cluster, node, shard or format version.
+  // FAILED_PRECONDITION: a log of another cluster, node, shard or format version, or sealed by
+  // other keys.
   static absl::StatusOr<std::unique_ptr<Log>> Open(Fiber& fiber, runtime::Environment& environment,
                                                    const Options& options,
                                                    std::map<GroupId, RecoveredGroup>* recovered);

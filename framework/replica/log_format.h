@@ -22,7 +22,8 @@ static_assert(std::endian::native == std::endian::little, "headers are copied as
 
 inline constexpr uint32_t kLogVersion = 1;
 inline constexpr char kSegmentMagic[8] = {'L', 'K', 'S', 'T', 'P', 'L', 'O', 'G'};
-inline constexpr uint32_t kBatchMagic = 0x4842534c;  // "LSBH"
+inline constexpr uint32_t kBatchMagic = 0x4842534c;        // "LSBH"
+inline constexpr uint32_t kSealedBatchMagic = 0x4542534c;  // "LSBE": the body is a SealedBody
 // Everything in a segment starts at a multiple of it.
 inline constexpr uint64_t kLogAlignment = 8;
 
@@ -61,6 +62,17 @@ struct BatchHeader final {
 };
 static_assert(sizeof(BatchHeader) == 32 && offsetof(BatchHeader, checksum) == 24);
 
+// Before the bytes of a sealed body (framework/runtime/cipher.h); the checksum of the batch is of
+// both.
+struct SealedBody final {
+  uint32_t key;
+  uint32_t reserved;
+  uint64_t high;
+  uint64_t low;
+  uint64_t piece;
+};
+static_assert(sizeof(SealedBody) == 32);
+
 template <typename Header>
 uint64_t HeaderChecksum(const Header& header, uint64_t seed) {
   return base::Checksum64({reinterpret_cast<const char*>(&header), offsetof(Header, checksum)},
@@ -96,9 +108,10 @@ inline bool BeginsAnew(const SegmentHeader& header, uint64_t sequence) {
          (header.flags & kBeginsAnew) != 0;
 }
 
-inline BatchHeader MakeBatchHeader(uint64_t place_seed, uint64_t batch, std::string_view body) {
-  BatchHeader header{kBatchMagic, static_cast<uint32_t>(body.size()), batch,
-                     base::Checksum64(body, place_seed), 0};
+inline BatchHeader MakeBatchHeader(uint64_t place_seed, uint64_t batch, std::string_view body,
+                                   bool sealed = false) {
+  BatchHeader header{sealed ? kSealedBatchMagic : kBatchMagic, static_cast<uint32_t>(body.size()),
+                     batch, base::Checksum64(body, place_seed), 0};
   header.checksum = HeaderChecksum(header, place_seed);
   return header;
 }

@@ -12,6 +12,7 @@
 #include "framework/replica/log_read.h"
 #include "framework/replica/log_replay.h"
 #include "framework/replica/log_scan.h"
+#include "framework/replica/log_seal.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
 
@@ -25,8 +26,13 @@ absl::Status Damaged(absl::string_view path, uint64_t offset, absl::string_view 
 // Reads the segments in order, trusting nothing; changes files only once all of it made sense.
 class Recovery final {
  public:
-  Recovery(runtime::Disk& disk, const std::string& directory, const LogIdentity& identity)
-      : disk_(disk), directory_(directory), identity_(identity), replay_(log_.groups) {}
+  Recovery(runtime::Disk& disk, const std::string& directory, const LogIdentity& identity,
+           const runtime::Cipher* cipher)
+      : disk_(disk),
+        directory_(directory),
+        identity_(identity),
+        opener_(cipher),
+        replay_(log_.groups) {}
 
   absl::StatusOr<RecoveredLog> Run(Fiber& fiber, bool seals) {
     ASSIGN_OR_RETURN(std::vector<uint64_t> sequences, ListSegments(fiber));
@@ -142,7 +148,10 @@ class Recovery final {
     log_.segments.AddBytes(segment.end);
     log_.last_batch = segment.first_batch - 1;
     for (const ScannedBatch& batch : segment.batches) {
-      auto records = wire::DecodeLogBatch(batch.body);
+      const auto body = opener_.Open(sequence, batch);
+      if (absl::IsFailedPrecondition(body.status())) return body.status();
+      if (!body.ok()) return Damaged(Path(sequence), batch.offset, body.status().message());
+      auto records = wire::DecodeLogBatch(*body);
       if (!records.ok()) return Damaged(Path(sequence), batch.offset, records.status().message());
       for (wire::GroupRecord& record : *records) {
         log_.segments.Note(record);
@@ -194,6 +203,7 @@ class Recovery final {
   runtime::Disk& disk_;
   const std::string& directory_;
   const LogIdentity identity_;
+  BatchOpener opener_;
   RecoveredLog log_;
   Replay replay_;
   uint64_t end_ = 0;          // of the batches in the newest begun segment so far
@@ -204,13 +214,15 @@ class Recovery final {
 }  // namespace
 
 absl::StatusOr<RecoveredLog> RecoverLog(Fiber& fiber, runtime::Disk& disk,
-                                        const std::string& directory, const LogIdentity& identity) {
-  return Recovery(disk, directory, identity).Run(fiber, /*seals=*/true);
+                                        const std::string& directory, const LogIdentity& identity,
+                                        const runtime::Cipher* cipher) {
+  return Recovery(disk, directory, identity, cipher).Run(fiber, /*seals=*/true);
 }
 
 absl::StatusOr<RecoveredLog> ExamineLog(Fiber& fiber, runtime::Disk& disk,
-                                        const std::string& directory, const LogIdentity& identity) {
-  return Recovery(disk, directory, identity).Run(fiber, /*seals=*/false);
+                                        const std::string& directory, const LogIdentity& identity,
+                                        const runtime::Cipher* cipher) {
+  return Recovery(disk, directory, identity, cipher).Run(fiber, /*seals=*/false);
 }
 
 }  // namespace lockstep::replica

@@ -13,6 +13,7 @@
 #include "framework/replica/log.h"
 #include "framework/replica/log_format.h"
 #include "framework/replica/log_segments.h"
+#include "framework/runtime/cipher.h"
 #include "framework/runtime/disk.h"
 
 namespace lockstep::replica {
@@ -33,12 +34,16 @@ struct RecoveredLog final {
 // batch with nothing behind it was being written when the node died: it is cut. (Rot of the very
 // last batch looks the same; its entries are then missing here, as after a lost disk, and Raft's
 // quorum has them.)
+//
+// `cipher`: null if the log is not sealed. FAILED_PRECONDITION: it is, or is not, or by other keys.
 absl::StatusOr<RecoveredLog> RecoverLog(Fiber& fiber, runtime::Disk& disk,
-                                        const std::string& directory, const LogIdentity& identity);
+                                        const std::string& directory, const LogIdentity& identity,
+                                        const runtime::Cipher* cipher = nullptr);
 
 // The same verdict and content, and no file is changed.
 absl::StatusOr<RecoveredLog> ExamineLog(Fiber& fiber, runtime::Disk& disk,
-                                        const std::string& directory, const LogIdentity& identity);
+                                        const std::string& directory, const LogIdentity& identity,
+                                        const runtime::Cipher* cipher = nullptr);
 
 }  // namespace lockstep::replica
 

@@ -80,6 +80,7 @@ class LogMender final {
       first_ = parts.header ? parts.header->first_batch : 1;
     }
     for (const ScannedBatch& batch : parts.batches) {
+      if (batch.sealed) return absl::FailedPreconditionError("a sealed log is not mended");
       auto records = wire::DecodeLogBatch(batch.body);
       if (records.ok()) batches_[batch.batch] = *std::move(records);
       batch_max_ = std::max(batch_max_, batch.batch);

@@ -42,7 +42,8 @@ std::optional<BatchHeader> ReadBatchHeader(const LogIdentity& identity, uint64_t
   BatchHeader header;
   if (bytes.size() < offset + sizeof(header)) return std::nullopt;
   std::memcpy(&header, bytes.data() + offset, sizeof(header));
-  if (header.magic != kBatchMagic || header.body_bytes % kLogAlignment != 0) return std::nullopt;
+  if (header.magic != kBatchMagic && header.magic != kSealedBatchMagic) return std::nullopt;
+  if (header.body_bytes % kLogAlignment != 0) return std::nullopt;
   const uint64_t seed = PlaceSeed(identity, sequence, offset);
   if (header.checksum != HeaderChecksum(header, seed)) return std::nullopt;
   return header;
@@ -58,7 +59,7 @@ std::optional<ScannedBatch> ReadBatch(const LogIdentity& identity, uint64_t sequ
   if (checksum != header->body_checksum && !mutant::Enabled(mutant::Id::kM26BodyChecksumIgnored)) {
     return std::nullopt;
   }
-  return ScannedBatch{offset, header->batch, body};
+  return ScannedBatch{offset, header->batch, body, header->magic == kSealedBatchMagic};
 }
 
 // The first intact header of a batch after `batch`, at or behind `offset`. A header is enough: it

@@ -16,6 +16,7 @@ struct ScannedBatch final {
   uint64_t offset = 0;
   uint64_t batch = 0;
   std::string_view body;
+  bool sealed = false;
 };
 
 // The header of a batch that recovery cannot reach.

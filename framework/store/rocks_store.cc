@@ -53,10 +53,18 @@ struct Database final {
     }
   }
 
-  std::unique_ptr<rocksdb::Env> env;  // outlives db
+  std::unique_ptr<rocksdb::Env> env;     // outlives what follows
+  std::unique_ptr<rocksdb::Env> sealed;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   RocksReader::Handles handles{};
 };
+
+// `base`, or files sealed on it.
+rocksdb::Env* Sealed(const RocksStoreOptions& options, rocksdb::Env* base, Database& database) {
+  if (options.seal.cipher == nullptr) return base;
+  database.sealed = SealedEnv(*base, options.seal);
+  return database.sealed.get();
+}
 
 // Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
 // missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
@@ -67,6 +75,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
     database.env = WithoutOptionsFiles(*options.env);
     rocks.env = database.env.get();
   }
+  rocks.env = Sealed(options, rocks.env, database);
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
@@ -98,6 +107,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   }
   auto database = std::make_unique<Database>();
   rocksdb::Options rocks = ToRocksOptions(options);
+  rocks.env = Sealed(options, rocks.env, *database);
   rocks.create_if_missing = false;
   rocks.create_missing_column_families = false;
   // A database that is open for reading alone has nobody to delete in the background.
@@ -382,6 +392,19 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> RocksStore::OpenReadOnly(
 absl::Status RocksStore::VerifyFiles(const RocksStoreOptions& options) {
   ASSIGN_OR_RETURN(const auto database, OpenToRead(options));
   return FromRocks(database->db->VerifyChecksum());
+}
+
+absl::Status RocksStore::RewriteFiles(const RocksStoreOptions& options) {
+  // Written once, at first; opening makes it again out of the manifest.
+  (void)options.env->DeleteFile(options.path + "/IDENTITY");
+  Database database;
+  rocksdb::Status status = OpenDatabase(options, database);
+  rocksdb::CompactRangeOptions whole;
+  whole.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (rocksdb::ColumnFamilyHandle* const column : database.handles) {
+    if (status.ok()) status = database.db->CompactRange(whole, column, nullptr, nullptr);
+  }
+  return FromRocks(status);
 }
 
 }  // namespace lockstep::store

@@ -14,6 +14,7 @@
 #include "framework/machine/ordered_store.h"
 #include "framework/runtime/offload.h"
 #include "framework/runtime/trace.h"
+#include "framework/store/sealed_env.h"
 
 namespace rocksdb {
 class Env;
@@ -35,6 +36,7 @@ struct RocksStoreOptions final {
   runtime::Offload* offload = nullptr;
   runtime::Trace* trace = nullptr;
   RocksProfile profile = RocksProfile::kProduction;
+  SealOptions seal;
   // Zero: what the profile says.
   size_t cache_bytes = 0;         // blocks read from files
   size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB
@@ -54,6 +56,8 @@ class RocksStore final {
       const RocksStoreOptions& options);
   // Reads every block of every file and compares the checksums. DATA_LOSS: one is damaged. Blocks.
   static absl::Status VerifyFiles(const RocksStoreOptions& options);
+  // Writes every file anew, sealed with the current key. REQUIRES: nobody has it open. Blocks.
+  static absl::Status RewriteFiles(const RocksStoreOptions& options);
 };
 
 }  // namespace lockstep::store

@@ -2,10 +2,9 @@
 
 #include <rocksdb/env.h>  // lint: allow(home) the composer owns the Env that it gives to the store
 
-#include <memory>
-#include <string>
 #include <utility>
 
+#include "framework/base/status_macros.h"
 #include "framework/store/rocks_store.h"
 #include "sim/rocks_env.h"
 
@@ -34,22 +33,37 @@ class SimulatedStore final : public machine::OrderedStore {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenRocksOn(
+    Fiber& fiber, SimNode& node, runtime::Environment& environment, const std::string& directory,
+    runtime::Offload* offload, const runtime::Cipher* cipher) {
+  std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
+  store::RocksStoreOptions options;
+  options.env = env.get();
+  options.path = "/db";
+  options.trace = &environment.trace;
+  options.offload = offload;
+  options.profile = store::RocksProfile::kLight;
+  if (cipher != nullptr) {
+    options.seal = {cipher, environment.random.Draw("rows.seal"),
+                    environment.random.Draw("rows.seal")};
+  }
+  ASSIGN_OR_RETURN(auto store, store::RocksStore::Open(fiber, options));
+  return std::make_unique<SimulatedStore>(std::move(env), std::move(store));
+}
+
+absl::StatusOr<std::set<uint32_t>> KeysOfRocksOn(SimNode& node, runtime::Environment& environment,
+                                                 const std::string& directory) {
+  const std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
+  return store::KeysOfFiles(*env, "/db");
+}
+
 replica::StoreOpener OpenSimulatedRocks(SimNode& node) {
-  return [&node](Fiber& fiber, runtime::Environment& environment, const std::string& directory)
-             -> absl::StatusOr<std::unique_ptr<machine::OrderedStore>> {
-    std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
-    store::RocksStoreOptions options;
-    options.env = env.get();
-    options.path = "/db";
-    options.trace = &environment.trace;
+  return [&node](Fiber& fiber, runtime::Environment& environment, const std::string& directory) {
     // Both ways of reading, in one universe: on the spot, and through the pool.
     const bool offloads =
         node.disk().world().draws().Chance("shape.store_offload", node.id().value(), kMillion / 2);
-    if (offloads) options.offload = &environment.offload;
-    options.profile = store::RocksProfile::kLight;
-    auto opened = store::RocksStore::Open(fiber, options);
-    if (!opened.ok()) return opened.status();
-    return std::make_unique<SimulatedStore>(std::move(env), *std::move(opened));
+    return OpenRocksOn(fiber, node, environment, directory,
+                       offloads ? &environment.offload : nullptr);
   };
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "docs-memory/bson/error.h"
@@ -50,6 +51,47 @@ TEST_F(BlockingStoreTest, KeepsDocumentsOverAReopen) {
 TEST_F(BlockingStoreTest, KeepsDocumentsWithoutAClose) {
   { ASSERT_TRUE(Open()->collection("c").InsertMany({Json("{}"), Json("{}")}).ok()); }
   EXPECT_EQ(*Open()->collection("c").Count(), 2u);
+}
+
+// All bytes of all files below.
+std::string AllBytes(const std::string& directory) {
+  std::string all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    all.append(std::istreambuf_iterator<char>(file), {});
+  }
+  return all;
+}
+
+TEST_F(BlockingStoreTest, SealsEverythingAndChangesKeysAndPassphrase) {
+  BlockingOptions options;
+  options.passphrase = "one";
+  options.passphrase_cost = {16, 1, 1};
+  const auto opened = [&] { return BlockingStore::Open(directory_, options); };
+  {
+    const auto store = opened();
+    ASSERT_TRUE(store.ok()) << store.status();
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_TRUE((*store)->collection("c").InsertOne({{"_id", i}, {"t", "in no file"}}).ok());
+    }
+    ASSERT_TRUE((*store)->Close().ok());
+  }
+  ASSERT_TRUE(BlockingStore::ChangePassphrase(directory_, options, "two").ok());
+  EXPECT_EQ(CodeOf(opened().status()), "E_BAD_PASSPHRASE");
+  options.passphrase = "two";
+  ASSERT_TRUE(BlockingStore::Rekey(directory_, options).ok());
+  ASSERT_TRUE(BlockingStore::Rekey(directory_, options).ok());
+  std::ifstream keys(directory_ + "/KEYS");
+  const std::string text(std::istreambuf_iterator<char>(keys), {});
+  EXPECT_NE(text.find(R"("id":3)"), std::string::npos) << text;
+  EXPECT_EQ(text.find(R"("id":1)"), std::string::npos) << "the first key is still there: " << text;
+  const auto store = opened();
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(*(*store)->collection("c").Count({{"t", "in no file"}}), 50u);
+  EXPECT_EQ(AllBytes(directory_).find("in no file"), std::string::npos);
+  options.passphrase.reset();
+  EXPECT_EQ(CodeOf(opened().status()), "E_BAD_PASSPHRASE");
 }
 
 TEST_F(BlockingStoreTest, RefusesASecondOpen) {

@@ -29,7 +29,7 @@ class Device final {
   // Opens the store, does `body`, and ends the process without closing anything.
   void Live(const Body& body) {
     universe.Run(1, [&](Fiber& fiber, runtime::Environment& environment) {
-      auto rows = OpenSimulatedRows(fiber, environment, universe.node(1), "rows");
+      auto rows = OpenSimulatedRows(fiber, environment, universe.node(1), "rows", options.cipher);
       CHECK_OK(rows.status());
       auto store = Store::Open(fiber, environment, **rows, options);
       opened = store.status();

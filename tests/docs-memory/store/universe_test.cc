@@ -44,6 +44,19 @@ TEST(DocsUniverse, FindsIndexEntriesThatStay) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM80IndexEntryNotRemoved, 10),
               AnyOf(HasSubstr("a query of"), HasSubstr("index ")));
 }
+TEST(DocsUniverse, FindsWordsThatStay) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM120GoneWordStays, 10),
+              AnyOf(HasSubstr("index words_text: "), HasSubstr("index of words")));
+}
+TEST(DocsUniverse, FindsNoncesThatAreUsedAgain) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM121NonceUsedTwice, 20), HasSubstr("nonce"));
+}
+TEST(DocsUniverse, FindsFilesThatAreNotSealed) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM122SmallFilesInClear, 20), HasSubstr("can be read in"));
+}
+TEST(DocsUniverse, FindsAKeyThatIsForgottenTooEarly) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM123OldKeyDroppedEarly, 20), HasSubstr("is not known"));
+}
 TEST(DocsUniverse, FindsAnOplogOutsideOfTheBatch) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM81OplogOutsideBatch, 50), HasSubstr("has no row"));
 }

@@ -25,7 +25,10 @@ class Forbidden final : public runtime::Clock,
  public:
   MonoTime Monotonic() override { return Refuse<MonoTime>(); }
   WallTime Wall() override { return Refuse<WallTime>(); }
-  uint64_t Draw(std::string_view) override { return Refuse<uint64_t>(); }
+  // (Only the streams of a sealed log have names of their own.)
+  uint64_t Draw(std::string_view purpose) override {
+    return purpose == "log.seal" ? ++drawn_ : Refuse<uint64_t>();
+  }
   absl::StatusOr<std::unique_ptr<runtime::Stream>> Dial(Fiber&, const runtime::Address&,
                                                         MonoTime) override {
     return Refuse<absl::Status>();
@@ -44,6 +47,7 @@ class Forbidden final : public runtime::Clock,
     CHECK(false) << "a log needs none of this";
     return T();
   }
+  uint64_t drawn_ = 0;
 };
 
 class NoTrace final : public runtime::Trace {
