@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,12 +67,16 @@ class Contender {
 
 class Ours final : public Contender {
  public:
-  explicit Ours(const std::string& directory) {
-    auto store = BlockingStore::Open(directory);
+  // `passphrase`: everything is sealed.
+  Ours(const std::string& directory, std::optional<std::string> passphrase)
+      : name_(passphrase ? "sealed" : "docs") {
+    BlockingOptions options;
+    options.passphrase = std::move(passphrase);
+    auto store = BlockingStore::Open(directory, options);
     CHECK_OK(store.status());
     store_ = *std::move(store);
   }
-  const char* name() const override { return "docs"; }
+  const char* name() const override { return name_; }
   void CreateIndexes() override {
     CHECK_OK(memory().CreateIndex({{"agent", 1}, {"created", 1}}));
     CHECK_OK(memory().CreateIndex({{"topic", 1}}));
@@ -94,6 +99,7 @@ class Ours final : public Contender {
 
  private:
   BlockingCollection memory() { return store_->collection("memory"); }
+  const char* name_;
   std::unique_ptr<BlockingStore> store_;
 };
 
@@ -248,6 +254,22 @@ class Rocks final : public Contender {
   int sequence_ = 0;
 };
 
+// What is on disk once all are closed.
+void PrintSizes(const std::string& directory) {
+  std::map<std::string, uint64_t> bytes;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string path = std::filesystem::relative(entry.path(), directory).string();
+    bytes[path.substr(0, path.find_first_of("/."))] += entry.file_size();
+  }
+  std::printf("bytes on disk, closed\n");
+  for (const auto& [name, size] : bytes) {
+    std::printf("  %-8s %10.1f MB   %.2fx of sqlite\n", name.c_str(),
+                static_cast<double>(size) / 1e6,
+                static_cast<double>(size) / static_cast<double>(bytes["sqlite"]));
+  }
+}
+
 double Seconds(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
@@ -261,7 +283,7 @@ class Table final {
   void Print(const char* title) {
     std::printf("%s\n", title);
     const double ours = Median("docs");
-    for (const char* contender : {"docs", "sqlite", "rocksdb"}) {
+    for (const char* contender : {"docs", "sealed", "sqlite", "rocksdb"}) {
       const std::vector<double>& all = samples_[contender];
       const double median = Median(contender);
       std::printf("  %-8s %10.1f us  [%.1f .. %.1f]  %9.0f/s", contender, median,
@@ -348,9 +370,12 @@ int main(int argc, char** argv) {
   std::filesystem::create_directories(directory);
   Bench bench;
   if (argc > 3) bench.rounds = std::max(1, std::atoi(argv[3]));
-  bench.contenders.push_back(std::make_unique<Ours>(directory + "/docs"));
+  bench.contenders.push_back(std::make_unique<Ours>(directory + "/docs", std::nullopt));
+  bench.contenders.push_back(std::make_unique<Ours>(directory + "/sealed", "a passphrase"));
   bench.contenders.push_back(std::make_unique<Sqlite>(directory + "/sqlite.db"));
   bench.contenders.push_back(std::make_unique<Rocks>(directory + "/rocksdb"));
   bench.Run(argc > 2 ? std::atoi(argv[2]) : 100'000);
+  bench.contenders.clear();
+  PrintSizes(directory);
   return 0;
 }

@@ -37,6 +37,7 @@ Command AddVersion(CLI::App& root);
 Command AddSim(CLI::App& root);
 Command AddCheck(CLI::App& root);
 std::vector<Command> AddCert(CLI::App& root);
+std::vector<Command> AddDocs(CLI::App& root);
 
 // One line on standard error: "lockstep WHAT: TEXT".
 void PrintError(const std::string& what, const std::string& text);

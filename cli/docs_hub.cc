@@ -18,15 +18,10 @@ constexpr std::string_view kHttps = "https://";
 
 }  // namespace
 
-std::vector<Command> AddDocsHub(CLI::App& root) {
-  CLI::App* docs = root.get_subcommand_no_throw("docs");
-  if (docs == nullptr) {
-    docs = root.add_subcommand("docs", "Stores of documents and their hub");
-    docs->require_subcommand(1);
-  }
-  std::vector<Command> commands = AddDocsSync(*docs);
-  commands.push_back(AddDocsToken(*docs));
-  commands.push_back(AddDocsServe(*docs));
+std::vector<Command> AddDocsHub(CLI::App& docs) {
+  std::vector<Command> commands = AddDocsSync(docs);
+  commands.push_back(AddDocsToken(docs));
+  commands.push_back(AddDocsServe(docs));
   return commands;
 }
 

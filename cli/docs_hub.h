@@ -13,8 +13,8 @@
 
 namespace lockstep::cli {
 
-// All of them, below `docs`, which is made if it is not there.
-std::vector<Command> AddDocsHub(CLI::App& root);
+// All of them.
+std::vector<Command> AddDocsHub(CLI::App& docs);
 
 // serve
 Command AddDocsServe(CLI::App& docs);

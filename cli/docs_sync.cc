@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/docs_command.h"
 #include "cli/docs_hub.h"
 #include "docs-memory/blocking/blocking_store.h"
 #include "docs-memory/store/sync_reader.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr size_t kShownMax = 10'000;
 
 struct Flags final {
-  std::string directory;
+  DocsFlags store;
   HubFlags hub;
   std::string tenant;
   std::string space = "default";
@@ -36,6 +37,12 @@ using FlagsRef = std::shared_ptr<Flags>;
 docs::Value IdOf(const std::string& text) {
   const auto parsed = docs::FromJson(absl::StrCat("{\"id\": ", text, "}"));
   return parsed.ok() ? docs::Value(*parsed->Find("id")) : docs::Value(text);
+}
+
+absl::StatusOr<std::unique_ptr<docs::BlockingStore>> Open(const Flags& flags) {
+  ASSIGN_OR_RETURN(docs::BlockingOptions options, DocsOptionsOf(flags.store));
+  options.log_to_stderr = flags.is_live;
+  return docs::BlockingStore::Open(flags.store.directory, options);
 }
 
 absl::StatusOr<docs::SyncOptions> OptionsOf(const Flags& flags, bool* is_tls) {
@@ -92,9 +99,7 @@ int RunSync(const Flags& flags) {
   bool is_tls = false;
   const auto options = OptionsOf(flags, &is_tls);
   if (!options.ok()) return FailDocs("sync", options.status());
-  docs::BlockingOptions opening;
-  opening.log_to_stderr = flags.is_live;
-  const auto store = docs::BlockingStore::Open(flags.directory, opening);
+  const auto store = Open(flags);
   if (!store.ok()) return FailDocs("sync", store.status());
   const auto done =
       (*store)->OnStore([&](Fiber& fiber, docs::Store& on) -> absl::StatusOr<docs::WriteResult> {
@@ -130,7 +135,7 @@ docs::Document Describe(const docs::ConflictedDocument& one) {
 }
 
 int RunConflicts(const Flags& flags) {
-  const auto store = docs::BlockingStore::Open(flags.directory);
+  const auto store = Open(flags);
   if (!store.ok()) return FailDocs("conflicts", store.status());
   absl::StatusOr<std::vector<docs::ConflictedDocument>> all = absl::UnknownError("not read");
   const docs::ReadStateRef state = (*store)->state();
@@ -173,7 +178,7 @@ absl::StatusOr<docs::WriteResult> Resolve(Fiber& fiber, docs::Store& store, cons
 }
 
 int RunResolve(const Flags& flags) {
-  const auto store = docs::BlockingStore::Open(flags.directory);
+  const auto store = Open(flags);
   if (!store.ok()) return FailDocs("resolve", store.status());
   const auto done =
       (*store)->OnStore([&](Fiber& fiber, docs::Store& on) { return Resolve(fiber, on, flags); });
@@ -183,7 +188,7 @@ int RunResolve(const Flags& flags) {
 }
 
 int RunRejected(const Flags& flags) {
-  const auto store = docs::BlockingStore::Open(flags.directory);
+  const auto store = Open(flags);
   if (!store.ok()) return FailDocs("rejected", store.status());
   absl::StatusOr<std::vector<docs::RejectedChange>> all = absl::UnknownError("not read");
   const docs::ReadStateRef state = (*store)->state();
@@ -221,7 +226,7 @@ makes no sense; 3 no node of the hub answered.)";
 
 CLI::App* AddCommand(CLI::App& docs, const char* name, const char* what, const FlagsRef& flags) {
   CLI::App* const app = docs.add_subcommand(name, what);
-  app->add_option("DIR", flags->directory, "The store's directory")->required();
+  AddDocsDirectory(*app, flags->store);
   return app;
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/docs_hub.h"
 #include "cli/serve_flags.h"
 
 namespace lockstep::cli {
@@ -22,6 +21,7 @@ Examples:
   lockstep status --endpoints 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379
   lockstep sim --seeds 200
   lockstep check history.jsonl
+  lockstep docs find data/memory facts '{"$text": {"$search": "green tea"}}'
 
 Exit status: 0 done; 1 tried without success (standard error says why); 2 the command line makes no
 sense; 3 no endpoint can be reached; 4 a check reached its limits.)";
@@ -39,7 +39,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddSim(app));
   commands.push_back(AddCheck(app));
   for (Command& command : AddCert(app)) commands.push_back(std::move(command));
-  for (Command& command : AddDocsHub(app)) commands.push_back(std::move(command));
+  for (Command& command : AddDocs(app)) commands.push_back(std::move(command));
   commands.push_back(AddVersion(app));
   AcceptSingleDashes(arguments);
   try {

@@ -123,7 +123,7 @@ absl::Status BlockingStore::Core::OpenKeys(Fiber& fiber, runtime::Environment& e
 // The rows are opened first: whoever has them has the log, too.
 absl::Status BlockingStore::Core::OpenStore(Fiber& fiber, runtime::Environment& environment) {
   RETURN_IF_ERROR(OpenKeys(fiber, environment));
-  const store::RocksStoreOptions rows = RowsOf(rows_path_, environment, keys_.get());
+  const store::RocksStoreOptions rows = RowsOf(rows_path_, options_, environment, keys_.get());
   auto opened = store::RocksStore::Open(fiber, rows);
   if (!opened.ok()) return StoreError(opened.status());
   rows_ = *std::move(opened);

@@ -23,12 +23,14 @@ absl::StatusOr<std::unique_ptr<net::NodeRuntime>> MakeRuntime(const std::string&
   });
 }
 
-store::RocksStoreOptions RowsOf(const std::string& path, runtime::Environment& environment,
-                                const runtime::Cipher* cipher) {
+store::RocksStoreOptions RowsOf(const std::string& path, const BlockingOptions& options,
+                                runtime::Environment& environment, const runtime::Cipher* cipher) {
   store::RocksStoreOptions rows;
   rows.env = store::RealEnv();
   rows.path = path;
   rows.trace = &environment.trace;
+  rows.cache_bytes = options.cache_bytes;
+  rows.packs_history = true;
   if (cipher != nullptr) {
     rows.seal = {cipher, environment.random.Draw("rows.seal"),
                  environment.random.Draw("rows.seal")};

@@ -18,8 +18,8 @@ inline constexpr char kKeysName[] = "KEYS";
 // An environment whose disk is `directory`, which exists.
 absl::StatusOr<std::unique_ptr<net::NodeRuntime>> MakeRuntime(const std::string& directory,
                                                               const BlockingOptions& options);
-store::RocksStoreOptions RowsOf(const std::string& path, runtime::Environment& environment,
-                                const runtime::Cipher* cipher);
+store::RocksStoreOptions RowsOf(const std::string& path, const BlockingOptions& options,
+                                runtime::Environment& environment, const runtime::Cipher* cipher);
 StoreOptions LogOf(const BlockingOptions& options, const runtime::Cipher* cipher);
 
 // Runs `work` in a fiber of such an environment, on a thread of its own, and waits.

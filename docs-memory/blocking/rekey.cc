@@ -35,11 +35,13 @@ absl::Status RekeyStore(Fiber& fiber, runtime::Environment& environment,
   const std::string& passphrase = *options.passphrase;
   RETURN_IF_ERROR(Keyring::AddKey(fiber, environment, kKeysName, passphrase));
   ASSIGN_OR_RETURN(const auto keys, Keyring::Open(fiber, environment, kKeysName, passphrase));
-  RETURN_IF_ERROR(store::RocksStore::RewriteFiles(RowsOf(rows_path, environment, keys.get())));
+  RETURN_IF_ERROR(
+      store::RocksStore::RewriteFiles(RowsOf(rows_path, options, environment, keys.get())));
   {
     const StoreOptions log = LogOf(options, keys.get());
-    ASSIGN_OR_RETURN(const auto rows,
-                     store::RocksStore::Open(fiber, RowsOf(rows_path, environment, keys.get())));
+    ASSIGN_OR_RETURN(
+        const auto rows,
+        store::RocksStore::Open(fiber, RowsOf(rows_path, options, environment, keys.get())));
     ASSIGN_OR_RETURN(const auto store, Store::Open(fiber, environment, *rows, log));
     RETURN_IF_ERROR(RenewLog(fiber, environment, *store, log, keys->current_key()));
     RETURN_IF_ERROR(store->Close(fiber));

@@ -111,6 +111,16 @@ bool AesGcm::Open(uint64_t nonce, std::string_view associated, std::string_view 
   return genuine;
 }
 
+std::string Sha256(std::string_view message) {
+  std::string digest(kKeyBytes, '\0');
+  unsigned int size = 0;
+  CHECK_EQ(EVP_Digest(message.data(), message.size(), Bytes(digest.data()), &size, EVP_sha256(),
+                      nullptr),
+           1);
+  CHECK_EQ(size, kKeyBytes);
+  return digest;
+}
+
 SecretKey HmacSha256(const SecretKey& key, std::string_view message) {
   char digest[kKeyBytes];
   unsigned int size = 0;

@@ -49,6 +49,8 @@ class AesGcm final {
   const std::unique_ptr<const Algorithm> algorithm_;
 };
 
+// 32 bytes.
+std::string Sha256(std::string_view message);
 SecretKey HmacSha256(const SecretKey& key, std::string_view message);
 
 // How much work a guess of a passphrase is [RFC 7914].

@@ -125,6 +125,10 @@ absl::Status Applier::Load(Fiber& fiber, const machine::StoreView& view) {
     catalog->collections[info->name] = std::move(info);
   }
   RETURN_IF_ERROR(iterator->status());
+  ASSIGN_OR_RETURN(const auto audit, view.Get(fiber, Column::kSystem, kAuditHeadKey));
+  if (audit) {
+    ASSIGN_OR_RETURN(state_.audit, DecodeAuditHead(*audit));
+  }
   catalog->next_id = state_.next_id;
   catalog_ = std::move(catalog);
   return absl::OkStatus();
@@ -165,6 +169,17 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
     case MutationOp::kTrim:
       RETURN_IF_ERROR(PrepareTrim(fiber, view, change));
       break;
+    case MutationOp::kTrimVersions:
+      RETURN_IF_ERROR(PrepareTrimVersions(fiber, view, change));
+      break;
+    case MutationOp::kAudit: {
+      AuditRow row = NextAuditRow(state_.audit, change.mutation.document);
+      change.writes.push_back({Column::kHistory, std::move(row.key), std::move(row.value)});
+      change.writes.push_back(
+          {Column::kSystem, std::string(kAuditHeadKey), EncodeAuditHead(row.head)});
+      change.audit = std::move(row.head);
+      break;
+    }
     default:
       RETURN_IF_ERROR(PrepareSync(fiber, view, change));
   }
@@ -401,6 +416,34 @@ absl::Status Applier::PreparePurge(Fiber& fiber, const machine::StoreView& view,
   return iterator->status();
 }
 
+// All but the newest versions of one document lose what they held. The last one that does stays as
+// a mark: what the document was then is not known any more.
+absl::Status Applier::PrepareTrimVersions(Fiber& fiber, const machine::StoreView& view,
+                                          Change& change) const {
+  const uint32_t collection = change.mutation.collection;
+  const std::string id = KeyOf(change.mutation.id);
+  const auto keep = FindField(change.mutation.document, "keep")->int64();
+  const std::string prefix = VersionPrefix(collection) + id;
+  const auto iterator = view.NewIterator(Column::kHistory);
+  int64_t met = 0;
+  for (iterator->SeekBefore(fiber, KeyAfterPrefix(prefix)); iterator->Valid();
+       iterator->Previous(fiber)) {
+    if (iterator->key().substr(0, prefix.size()) != prefix) break;
+    if (met++ < keep) continue;
+    const Sequence sequence = FromBigEndian(iterator->key().substr(prefix.size()));
+    ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kHistory, OplogKey(sequence)));
+    if (!row) break;
+    if (met > keep + 1)
+      change.writes.push_back({Column::kHistory, std::string(iterator->key()), std::nullopt});
+    ASSIGN_OR_RETURN(Mutation mutation, DecodeOplogRow(*row));
+    if (mutation.op == MutationOp::kTrimmed) break;
+    mutation.op = MutationOp::kTrimmed;
+    mutation.document.clear();
+    change.writes.push_back({Column::kHistory, OplogKey(sequence), EncodeOplogRow(mutation)});
+  }
+  return iterator->status();
+}
+
 // A version may go once a later one of its document is older than the floor, too, or if it is what
 // the document is now: then the document's own row says the same. A tombstone goes with its
 // history.
@@ -411,7 +454,8 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
     ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kHistory, OplogKey(sequence)));
     if (!row) continue;
     ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));
-    if (!mutation.of_document() || mutation.op == MutationOp::kPurge) {
+    const bool is_version = mutation.of_document() || mutation.op == MutationOp::kTrimmed;
+    if (!is_version || mutation.op == MutationOp::kPurge) {
       change.writes.push_back({Column::kHistory, OplogKey(sequence), std::nullopt});
       continue;
     }
@@ -460,14 +504,22 @@ void Applier::Commit(const Change& change, machine::StoreTransaction& transactio
   if (change.history_from) state_.history_from = *change.history_from;
   if (change.sync) state_.sync = *change.sync;
   if (change.mutation.op == MutationOp::kSyncRejoin) state_.node = change.mutation.rev.node;
+  if (change.audit) state_.audit = *change.audit;
   if (change.catalog) {
     catalog_ = change.catalog;
     state_.next_id = catalog_->next_id;
   }
   // Planted bug M81: whoever commits the batch writes the oplog later.
   if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) return;
-  transaction.Put(Column::kHistory, OplogKey(state_.sequence),
-                  EncodeOplogRow(change.told ? *change.told : change.mutation));
+  if (change.mutation.op != MutationOp::kAudit) {
+    transaction.Put(Column::kHistory, OplogKey(state_.sequence),
+                    EncodeOplogRow(change.told ? *change.told : change.mutation));
+    return;
+  }
+  // What was audited is in the trail alone.
+  Mutation bare = change.mutation;
+  bare.document.clear();
+  transaction.Put(Column::kHistory, OplogKey(state_.sequence), EncodeOplogRow(bare));
 }
 
 void Applier::Save(uint64_t applied, machine::StoreTransaction& transaction) {

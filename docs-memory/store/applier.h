@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "docs-memory/store/audit.h"
 #include "docs-memory/store/catalog.h"
 #include "docs-memory/store/record.h"
 #include "docs-memory/store/sync_state.h"
@@ -26,6 +27,7 @@ struct StoreState final {
   Sequence history_from = 1;  // older versions may be gone
   uint32_t next_id = 1;       // of collections and indexes
   SyncState sync;             // in a row of its own
+  AuditHead audit;            // in a row of its own
 };
 
 // Everything that a mutation changes, found out before anything is changed.
@@ -42,6 +44,7 @@ struct Change final {
   std::optional<SyncState> sync;
   // What the oplog tells, if it is not the mutation itself: what became of a document.
   std::optional<Mutation> told;
+  std::optional<AuditHead> audit;
 };
 
 // Invariants:
@@ -90,6 +93,8 @@ class Applier final {
   absl::Status PrepareBuild(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PreparePurge(Fiber& fiber, const machine::StoreView& view,
                             const std::optional<std::string>& old_row, Change& change) const;
+  absl::Status PrepareTrimVersions(Fiber& fiber, const machine::StoreView& view,
+                                   Change& change) const;
   absl::Status PrepareTrim(Fiber& fiber, const machine::StoreView& view, Change& change) const;
 
   // sync_applier.cc

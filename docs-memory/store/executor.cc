@@ -18,6 +18,7 @@ using machine::Column;
 
 constexpr size_t kSweepMax = 1000;
 constexpr Sequence kTrimMax = 1000;
+constexpr size_t kVersionsSlack = 8;
 
 Document Named(std::string_view name) { return Document{{"name", Value(name)}}; }
 
@@ -293,7 +294,7 @@ absl::Status Executor::ChangeOne(Fiber& fiber, const Operation& operation, const
   put.resolves = operation.options.resolves;
   RETURN_IF_ERROR(Apply(fiber, std::move(put), result));
   ++result.modified;
-  return absl::OkStatus();
+  return TrimVersions(fiber, mutations_.back(), result);
 }
 
 absl::Status Executor::Upsert(Fiber& fiber, const Operation& operation, const Filter& filter,
@@ -478,6 +479,71 @@ absl::Status Executor::Sweep(Fiber& fiber, WriteResult& result) {
       RETURN_IF_ERROR(SweepIndex(fiber, *info, index, result));
     }
   }
+  return absl::OkStatus();
+}
+
+// The name of the operation in the audit trail; empty: it leaves no record.
+std::string_view ActionOf(const Operation& operation) {
+  switch (operation.kind) {
+    case Operation::Kind::kInsert:
+      return "insert";
+    case Operation::Kind::kUpdate:
+      return "update";
+    case Operation::Kind::kReplace:
+      return "replace";
+    case Operation::Kind::kDelete:
+      return "delete";
+    case Operation::Kind::kPurge:
+      return "purge";
+    case Operation::Kind::kCreateIndex:
+      return "create_index";
+    case Operation::Kind::kDropIndex:
+      return "drop_index";
+    case Operation::Kind::kSweep:
+      return "expire";
+    default:
+      return "";
+  }
+}
+
+absl::Status Executor::Audit(Fiber& fiber, const std::vector<Operation>& operations, size_t first,
+                             const absl::Status& outcome) {
+  if (!options_.audit || operations.empty()) return absl::OkStatus();
+  const std::string_view action = operations.size() > 1 ? "batch" : ActionOf(operations[0]);
+  const bool changed = mutations_.size() > first;
+  if (action.empty() || (outcome.ok() && !changed)) return absl::OkStatus();
+  Mutation record;
+  record.op = MutationOp::kAudit;
+  record.document = DescribeWrite(now_ms_, operations[0].options.actor, action,
+                                  operations[0].collection, mutations_, first, outcome)
+                        .bytes();
+  WriteResult ignored;
+  return Apply(fiber, std::move(record), ignored);
+}
+
+// A few more than wanted are kept for a while, so that not every update has to trim.
+absl::Status Executor::TrimVersions(Fiber& fiber, const Mutation& changed, WriteResult& result) {
+  const size_t keep = options_.versions_max;
+  if (keep == 0 || changed.op != MutationOp::kPut || changed.base.none()) return absl::OkStatus();
+  const std::string prefix = VersionPrefix(changed.collection) + KeyOf(changed.id);
+  const auto iterator = transaction_.NewIterator(Column::kHistory);
+  size_t met = 0;
+  for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber), ++met) {
+    if (iterator->key().substr(0, prefix.size()) != prefix) break;
+  }
+  RETURN_IF_ERROR(iterator->status());
+  if (met <= keep + kVersionsSlack) return absl::OkStatus();
+  Mutation trim;
+  trim.op = MutationOp::kTrimVersions;
+  trim.collection = changed.collection;
+  trim.id = changed.id;
+  trim.document = Document{{"keep", Value(static_cast<int64_t>(keep))}}.bytes();
+  WriteResult ignored;
+  const Revision rev = result.rev;
+  const Sequence sequence = result.sequence;
+  RETURN_IF_ERROR(Apply(fiber, std::move(trim), ignored));
+  result.rev = rev;
+  result.sequence = sequence;
   return absl::OkStatus();
 }
 

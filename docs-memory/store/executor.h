@@ -63,6 +63,11 @@ class Executor final {
   // All or nothing.
   Outcome ExecuteBatch(Fiber& fiber, const std::vector<Operation>& operations);
 
+  // A record of what an operation (or a batch of them) did since there were `first` mutations, or
+  // why it did nothing.
+  absl::Status Audit(Fiber& fiber, const std::vector<Operation>& operations, size_t first,
+                     const absl::Status& outcome);
+
   // Of the operations so far, in order.
   std::vector<Mutation>& mutations() { return mutations_; }
 
@@ -83,6 +88,7 @@ class Executor final {
                           WriteResult& result);
   absl::Status Expire(Fiber& fiber, uint32_t collection, std::string_view id, WriteResult& result);
   absl::Status Trim(Fiber& fiber, WriteResult& result);
+  absl::Status TrimVersions(Fiber& fiber, const Mutation& changed, WriteResult& result);
 
   // sync_executor.cc
   absl::Status Sync(Fiber& fiber, const Operation& operation, WriteResult& result);

@@ -20,6 +20,8 @@ namespace lockstep::docs {
 
 // Who the log of a store says it belongs to.
 inline constexpr ClusterId kStoreLogOwner(0x646f6373);
+// ... and the group that everything of it is in.
+inline constexpr GroupId kStoreGroup(1);
 
 struct StoreOptions final {
   std::string directory = "docs";  // of the log, in the environment's disk
@@ -29,6 +31,10 @@ struct StoreOptions final {
   // The log keeps about this much; the rest is in the store's files.
   uint64_t log_bytes_retained = uint64_t{32} << 20;
   uint64_t log_segment_bytes = uint64_t{8} << 20;
+  // Every write, and every one that is refused, leaves a record in the audit trail (audit.h).
+  bool audit = false;
+  // How many old versions of a document are kept (0: all that are young enough).
+  uint32_t versions_max = 0;
   // How long old versions are kept, for reads of the past and watches that resume.
   int64_t history_ms = int64_t{30} * 24 * 3600 * 1000;
   // How often expired documents, old versions and old log are looked for.
@@ -50,6 +56,7 @@ struct WriteOptions final {
   bool upsert = false;        // of updates and replacements
   // Conflicts of the document that the write takes in, at most ten; of a synced store.
   std::vector<Revision> resolves = {};
+  std::string actor = {};  // for the audit trail
 };
 
 struct FindOptions final {

@@ -51,27 +51,52 @@ absl::Status CheckFloor(const ReadState& state, Sequence sequence) {
                absl::StrCat("history begins at ", state.state.history_from - 1));
 }
 
+absl::Status VersionGone(Sequence sequence) {
+  return Error(ErrorCode::kHistoryTruncated, "as_of", std::to_string(sequence),
+               "that version of a document is not kept any more");
+}
+
+// The last version of a document up to `sequence`, if there is one; where only its mark is left,
+// E_HISTORY_TRUNCATED.
+absl::StatusOr<std::optional<Sequence>> VersionAt(Fiber& fiber, const ReadState& state,
+                                                  uint32_t collection, std::string_view id,
+                                                  Sequence sequence) {
+  const std::string key = VersionKey(collection, id, sequence + 1);
+  const size_t prefix = key.size() - 8;
+  const auto iterator = state.view->NewIterator(Column::kHistory);
+  const auto is_version = [&] {
+    return iterator->Valid() && iterator->key().size() == key.size() &&
+           iterator->key().substr(0, prefix) == std::string_view(key).substr(0, prefix);
+  };
+  iterator->SeekBefore(fiber, key);
+  RETURN_IF_ERROR(iterator->status());
+  if (is_version()) return std::optional<Sequence>(FromBigEndian(iterator->key().substr(prefix)));
+  // Before the oldest that is kept: if that is a mark, there were others before it.
+  iterator->Seek(fiber, key);
+  RETURN_IF_ERROR(iterator->status());
+  if (!is_version()) return std::optional<Sequence>();
+  const Sequence oldest = FromBigEndian(iterator->key().substr(prefix));
+  ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, OplogKey(oldest)));
+  if (!row) return std::optional<Sequence>();
+  ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));
+  if (mutation.op == MutationOp::kTrimmed) return VersionGone(sequence);
+  return std::optional<Sequence>();
+}
+
 // A document as of a sequence, which its current record is newer than.
 absl::StatusOr<std::optional<Found>> PastVersion(Fiber& fiber, const ReadState& state,
                                                  uint32_t collection, std::string_view id,
                                                  Sequence sequence) {
-  const std::string key = VersionKey(collection, id, sequence + 1);
-  const auto iterator = state.view->NewIterator(Column::kHistory);
-  iterator->SeekBefore(fiber, key);
-  RETURN_IF_ERROR(iterator->status());
-  const size_t prefix = key.size() - 8;
-  if (!iterator->Valid() || iterator->key().size() != key.size() ||
-      iterator->key().substr(0, prefix) != std::string_view(key).substr(0, prefix)) {
-    return std::optional<Found>();
-  }
-  const Sequence at = FromBigEndian(iterator->key().substr(prefix));
-  ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, OplogKey(at)));
-  if (!row) return absl::DataLossError(absl::StrCat("documents: sequence ", at, " has no row"));
+  ASSIGN_OR_RETURN(const auto at, VersionAt(fiber, state, collection, id, sequence));
+  if (!at) return std::optional<Found>();
+  ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, OplogKey(*at)));
+  if (!row) return absl::DataLossError(absl::StrCat("documents: sequence ", *at, " has no row"));
   ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));
+  if (mutation.op == MutationOp::kTrimmed) return VersionGone(sequence);
   if (mutation.op != MutationOp::kPut) return std::optional<Found>();
   return std::optional<Found>(
       Found{std::string(id),
-            {mutation.rev, at, mutation.time_ms, mutation.expires_ms, false},
+            {mutation.rev, *at, mutation.time_ms, mutation.expires_ms, false},
             Document::FromBytes(mutation.document)});
 }
 
@@ -204,7 +229,9 @@ absl::StatusOr<std::optional<Found>> Cursor::Pull(Fiber& fiber) {
 }
 
 StoredDocument Cursor::Shape(Found found) const {
-  StoredDocument shaped{projection_.Apply(found.document), found.meta, found.text_score};
+  StoredDocument shaped{
+      projection_.keeps_all() ? std::move(found.document) : projection_.Apply(found.document),
+      found.meta, found.text_score};
   if (!options_.with_meta) return shaped;
   std::string bytes;
   Writer writer(bytes);
@@ -325,6 +352,7 @@ absl::StatusOr<std::vector<ChangeEvent>> HistoryOf(Fiber& fiber, const ReadState
     if (!row)
       return absl::DataLossError(absl::StrCat("documents: sequence ", sequence, " has no row"));
     ASSIGN_OR_RETURN(Mutation mutation, DecodeOplogRow(*row));
+    if (mutation.op == MutationOp::kTrimmed) continue;
     all.push_back(EventOf(state, sequence, std::move(mutation)));
   }
   RETURN_IF_ERROR(iterator->status());
@@ -411,6 +439,7 @@ absl::Status VerifyStore(Fiber& fiber, const ReadState& state) {
         RETURN_IF_ERROR(VerifyIndex(fiber, state, *info, index));
     }
   }
+  RETURN_IF_ERROR(VerifyAudit(fiber, *state.view));
   Revision last;
   for (Sequence sequence = state.state.history_from; sequence <= state.state.sequence; ++sequence) {
     ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, OplogKey(sequence)));

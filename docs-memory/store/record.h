@@ -53,6 +53,9 @@ enum class MutationOp : uint8_t {
   kSyncReject = 14,    // a queued change was refused; document: {number, code, detail}
   kSyncRestamp = 15,   // queued changes get other revisions; document: {numbers, revs}
   kSyncRejoin = 16,    // the store is another node from now on, that of `rev`
+  kAudit = 20,         // a record of the audit trail; document: DescribeWrite
+  kTrimVersions = 21,  // old versions of one document go; document: {keep}
+  kTrimmed = 22,       // an oplog row only: there was a version here
 };
 
 // One change, as the log and the oplog hold it.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/executor.h"
+#include "docs-memory/store/offline.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -18,7 +19,6 @@
 namespace lockstep::docs {
 namespace {
 
-constexpr GroupId kGroup(1);
 constexpr raft::Term kTerm(1);
 constexpr size_t kQueueMax = 10'000;
 constexpr size_t kGroupOperationsMax = 1000;
@@ -57,13 +57,13 @@ class Store::Core final : public replica::LogClient {
        StateObserver* observer)
       : environment_(environment),
         rows_(rows),
-        group_(rows.Group(kGroup)),
+        group_(rows.Group(kStoreGroup)),
         options_(options),
         observer_(observer),
         fibers_(environment.scheduler) {}
   ~Core() override {
     fibers_.Cancel();
-    if (log_ != nullptr) log_->Unregister(kGroup);
+    if (log_ != nullptr) log_->Unregister(kStoreGroup);
   }
 
   absl::Status Open(Fiber& fiber);
@@ -78,7 +78,7 @@ class Store::Core final : public replica::LogClient {
   int64_t now_ms() const { return environment_.clock.Wall().ns / 1'000'000; }
   runtime::Environment& environment() { return environment_; }
   StoreStatus status() const {
-    return {applier_.state(), queue_.size(), log_->BytesRetained(kGroup), log_->stats().syncs,
+    return {applier_.state(), queue_.size(), log_->BytesRetained(kStoreGroup), log_->stats().syncs,
             failure_};
   }
 
@@ -145,7 +145,7 @@ absl::Status Store::Core::Open(Fiber& fiber) {
     const auto view = group_->Snapshot();
     RETURN_IF_ERROR(applier_.Load(fiber, *view));
   }
-  const replica::RecoveredGroup& group = recovered[kGroup];
+  const replica::RecoveredGroup& group = recovered[kStoreGroup];
   const uint64_t logged =
       group.entries.empty() ? group.snapshot.index.value() : group.entries.back().index.value();
   if (group.snapshot.index.value() > applier_.state().applied) {
@@ -161,12 +161,12 @@ absl::Status Store::Core::Open(Fiber& fiber) {
     raft::Persist persist;
     persist.id = ++last_write_;
     persist.snapshot = MetaAt(applier_.state().applied);
-    log_->Append(kGroup, std::move(persist));
+    log_->Append(kStoreGroup, std::move(persist));
   }
   // Planted bug M82: what the clock says has to do.
   const bool forgets = mutant::Enabled(mutant::Id::kM82RevisionsForgotten);
   clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
-  log_->Register(kGroup, *this);
+  log_->Register(kStoreGroup, *this);
   fibers_.Spawn("docs.log", [this](Fiber& running) { Fail(log_->Run(running)); });
   if (applier_.state().node == 0) RETURN_IF_ERROR(Found(fiber));
   clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
@@ -190,16 +190,7 @@ absl::Status Store::Core::Replay(Fiber& fiber, const std::vector<raft::Entry>& e
   for (const raft::Entry& entry : entries) {
     if (entry.index.value() <= applied) continue;
     CHECK_EQ(entry.index.value(), applied + 1);
-    ASSIGN_OR_RETURN(std::vector<Mutation> batch, DecodeBatch(*entry.payload));
-    for (Mutation& mutation : batch) {
-      if (mutation.op == MutationOp::kPut && mutation.collection == 0) {
-        applier_.set_node(mutation.rev.node);  // the first entry of all
-        continue;
-      }
-      ASSIGN_OR_RETURN(const Change change,
-                       applier_.Prepare(fiber, *transaction, std::move(mutation)));
-      applier_.Commit(change, *transaction);
-    }
+    RETURN_IF_ERROR(ApplyEntry(fiber, *entry.payload, applier_, *transaction));
     applied = entry.index.value();
     bytes += entry.bytes();
     if (bytes < kReplayBytes) continue;
@@ -234,7 +225,7 @@ void Store::Core::LogBatch(const std::vector<Mutation>& batch,
   entry.kind = raft::EntryKind::kCommand;
   entry.payload = std::make_shared<const std::string>(EncodeBatch(batch));
   applier_.Save(entry.index.value(), transaction);
-  log_->Append(kGroup, std::move(persist));
+  log_->Append(kStoreGroup, std::move(persist));
 }
 
 absl::Status Store::Core::CommitRows(Fiber& fiber,
@@ -286,8 +277,11 @@ void Store::Core::RunWriter(Fiber& fiber) {
 }
 
 void Store::Core::RunRequest(Fiber& fiber, Executor& executor, Request& request) {
+  const size_t before = executor.mutations().size();
   Executor::Outcome outcome = request.batch ? executor.ExecuteBatch(fiber, request.operations)
                                             : executor.Execute(fiber, request.operations[0]);
+  const absl::Status audited = executor.Audit(fiber, request.operations, before, outcome.status);
+  if (outcome.status.ok()) outcome.status = audited;
   request.result = std::move(outcome.result);
   request.status = std::move(outcome.status);
 }
@@ -405,10 +399,10 @@ void Store::Core::WaitForChange(Fiber& fiber, Sequence sequence, MonoTime deadli
 
 absl::Status Store::Core::CutLog(Fiber& fiber) {
   ASSIGN_OR_RETURN(const auto row, group_->GetFlushed(fiber, kStateKey));
-  if (row) log_->Compact(kGroup, MetaAt(AppliedOf(*row)));
+  if (row) log_->Compact(kStoreGroup, MetaAt(AppliedOf(*row)));
   if (std::exchange(purged_, false)) return rows_.StartCompaction();
   const bool eager = options_.eager_flush || environment_.fault_points.Fire("docs.eager_flush");
-  if (!eager && log_->BytesRetained(kGroup) < options_.log_bytes_retained / 2)
+  if (!eager && log_->BytesRetained(kStoreGroup) < options_.log_bytes_retained / 2)
     return absl::OkStatus();
   return rows_.StartFlush();
 }
@@ -452,12 +446,12 @@ void Store::Core::RunBuilder(Fiber& fiber) {
 absl::Status Store::Core::RenewLog(Fiber& fiber) {
   RETURN_IF_ERROR(rows_.Flush(fiber));
   ASSIGN_OR_RETURN(const auto row, group_->GetFlushed(fiber, kStateKey));
-  if (row) log_->Compact(kGroup, MetaAt(AppliedOf(*row)));
+  if (row) log_->Compact(kStoreGroup, MetaAt(AppliedOf(*row)));
   // A batch with nothing but that.
   raft::Persist persist;
   persist.id = ++last_write_;
   const raft::WriteId written = persist.id;
-  log_->Append(kGroup, std::move(persist));
+  log_->Append(kStoreGroup, std::move(persist));
   while (durable_ < written && failure_.ok()) progress_.Wait(fiber);
   return failure_;
 }

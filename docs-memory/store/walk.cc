@@ -89,13 +89,21 @@ bool Walk::Advance(Fiber& fiber) {
   }
 }
 
-absl::StatusOr<bool> Walk::Take(std::string_view id, std::string_view row, Found* found) {
+absl::StatusOr<bool> Walk::Take(std::string_view id, std::string_view row, std::string* whole,
+                                Found* found) {
   ++stats_.documents_examined;
   ASSIGN_OR_RETURN(const Record record, DecodeRecord(row));
   if (!Visible(info_, record, now_ms_)) return false;
   if (!filter_.empty() && !filter_.Matches(record.document)) return false;
   if (plan_.may_repeat && !met_.emplace(id).second) return false;
-  *found = Found{std::string(id), record.meta, Document::FromBytes(std::string(record.document))};
+  found->id = id;
+  found->meta = record.meta;
+  if (whole == nullptr) {
+    found->document = Document::FromBytes(std::string(record.document));
+  } else {
+    whole->erase(0, whole->size() - record.document.size());
+    found->document = Document::FromBytes(std::move(*whole));
+  }
   return true;
 }
 
@@ -105,10 +113,10 @@ absl::StatusOr<std::optional<Found>> Walk::NextPoint(Fiber& fiber, const IndexSc
     const std::string& id = scan.ranges[at].begin;
     ++range_;
     ++stats_.keys_examined;
-    ASSIGN_OR_RETURN(const auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
+    ASSIGN_OR_RETURN(auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
     if (!row) continue;
     Found found;
-    ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &found));
+    ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &*row, &found));
     if (!taken) continue;
     if (!scan.text_scores.empty()) found.text_score = scan.text_scores[at];
     return std::optional<Found>(std::move(found));
@@ -134,15 +142,14 @@ absl::StatusOr<std::optional<Found>> Walk::Next(Fiber& fiber) {
     Found found;
     bool taken = false;
     if (index == nullptr) {
-      ASSIGN_OR_RETURN(taken,
-                       Take(iterator_->key().substr(prefix_.size()), iterator_->value(), &found));
+      ASSIGN_OR_RETURN(taken, Take(iterator_->key().substr(prefix_.size()), iterator_->value(),
+                                   nullptr, &found));
     } else {
       const std::string id = IdOfEntry(*index, iterator_->key(), iterator_->value());
       if (plan_.may_repeat && met_.contains(id)) continue;
-      ASSIGN_OR_RETURN(const auto row,
-                       view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
+      ASSIGN_OR_RETURN(auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
       if (!row) return absl::DataLossError("documents: an index entry without a document");
-      ASSIGN_OR_RETURN(taken, Take(id, *row, &found));
+      ASSIGN_OR_RETURN(taken, Take(id, *row, &*row, &found));
     }
     if (taken) return std::optional<Found>(std::move(found));
   }

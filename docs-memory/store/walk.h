@@ -55,7 +55,10 @@ class Walk final {
   // Moves to the next key of the plan; false at the end.
   bool Advance(Fiber& fiber);
   bool EnterRange(Fiber& fiber, const IndexScan& scan);
-  absl::StatusOr<bool> Take(std::string_view id, std::string_view row, Found* found);
+  // Whether the row is wanted; then `found` gets it. `whole`: the row as its owner has it, which
+  // becomes the document; null: it is copied.
+  absl::StatusOr<bool> Take(std::string_view id, std::string_view row, std::string* whole,
+                            Found* found);
   absl::StatusOr<std::optional<Found>> NextPoint(Fiber& fiber, const IndexScan& scan);
 
   const machine::StoreView& view_;

@@ -355,7 +355,8 @@ class Universe final {
     if (!report_.failure.empty() || !cluster_.must_converge()) return;
     if (!RunUntil(limit, [this] { return cluster_.Converged(); }))
       return Fail(absl::StrCat("the hub is not whole: ", cluster_.DescribeProgress()));
-    if (const auto differ = cluster_.CompareStates()) Fail(differ->verdict);
+    bool met_damage = false;  // (there is none here)
+    if (const auto differ = cluster_.CompareStates(met_damage)) Fail(differ->verdict);
   }
 
   void Fail(const std::string& text) {

@@ -64,7 +64,7 @@ class StoreTransaction : public StoreView {
  public:
   virtual void Put(Column column, std::string_view key, std::string_view value) = 0;
   virtual void Delete(Column column, std::string_view key) = 0;
-  // Deletes [begin, end). May be slow to read over; for bulk clean-up.
+  // Deletes [begin, end). Costs a walk over its rows when it is committed.
   virtual void DeleteRange(Column column, std::string_view begin, std::string_view end) = 0;
 };
 
@@ -85,8 +85,9 @@ class GroupStore {
   // is): reads the persisted tier only.
   virtual absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber,
                                                                 std::string_view key) = 0;
-  // Removes all of the group's keys, in all columns; visible at once, in memory only. REQUIRES: no
-  // transaction of the group is open. RESOURCE_EXHAUSTED as for Commit.
+  // Removes all of the group's keys, in all columns, in steps that are visible one by one, in
+  // memory only. Suspends, also for back-pressure. REQUIRES: no transaction of the group is open
+  // meanwhile.
   virtual absl::Status Clear(Fiber& fiber) = 0;
 };
 

@@ -62,7 +62,7 @@ absl::Status Applier::Recover(Fiber& fiber, const raft::SnapshotMeta& log_start)
 
 // Neither the store nor a staged snapshot has what the log continues.
 absl::Status Applier::Forget(Fiber& fiber) {
-  RETURN_IF_ERROR(ClearStore(fiber));
+  RETURN_IF_ERROR(parts_.store.Clear(fiber));
   return LoadState(fiber);
 }
 
@@ -225,19 +225,11 @@ absl::Status Applier::Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransac
   }
 }
 
-absl::Status Applier::ClearStore(Fiber& fiber) {
-  for (;;) {
-    absl::Status status = parts_.store.Clear(fiber);
-    if (!absl::IsResourceExhausted(status)) return status;
-    fiber.SleepFor(kStoreRetryPause);
-  }
-}
-
 absl::Status Applier::InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta) {
   ASSIGN_OR_RETURN(auto reader, parts_.snapshots.Read(fiber, parts_.group, meta.index));
   ASSIGN_OR_RETURN(const wire::SnapshotBegin begin, reader->ReadBegin(fiber));
   CHECK_EQ(begin.meta.index, meta.index) << "a staged snapshot under a wrong name";
-  RETURN_IF_ERROR(ClearStore(fiber));
+  RETURN_IF_ERROR(parts_.store.Clear(fiber));
   RETURN_IF_ERROR(WriteRows(fiber, *reader, begin.meta));
   marks::Reach(kMarkSnapshotInstalled);
   return LoadState(fiber);

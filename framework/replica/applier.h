@@ -101,7 +101,6 @@ class Applier final {
   void ShowMembers();
   absl::Status InstallSnapshot(Fiber& fiber, const raft::SnapshotMeta& meta);
   absl::Status Commit(Fiber& fiber, std::unique_ptr<machine::StoreTransaction> store);
-  absl::Status ClearStore(Fiber& fiber);
   absl::Status LoadState(Fiber& fiber);
   absl::Status Forget(Fiber& fiber);
   absl::Status WriteRows(Fiber& fiber, SnapshotReader& reader, const raft::SnapshotMeta& meta);

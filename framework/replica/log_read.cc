@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::replica {
@@ -20,6 +23,40 @@ bool ReadFully(Fiber& fiber, runtime::File& file, uint64_t offset, absl::Span<ch
   return false;
 }
 
+SegmentBytes ReadOnce(Fiber& fiber, runtime::File& file, uint64_t size) {
+  SegmentBytes segment;
+  // Never in the string's own small buffer: batches are read where they are, aligned.
+  segment.bytes.assign(std::max<uint64_t>(size, 64), '\0');
+  if (!ReadFully(fiber, file, 0, absl::MakeSpan(&segment.bytes[0], size))) {
+    for (uint64_t step = 0; step < size; step += kStepBytes) {
+      const uint64_t step_end = std::min(size, step + kStepBytes);
+      if (ReadFully(fiber, file, step, absl::MakeSpan(&segment.bytes[step], step_end - step))) {
+        continue;
+      }
+      for (uint64_t at = step; at < step_end; at += kUnreadableBytes) {
+        const uint64_t n = std::min(kUnreadableBytes, step_end - at);
+        if (ReadFully(fiber, file, at, absl::MakeSpan(&segment.bytes[at], n))) continue;
+        std::memset(&segment.bytes[at], 0, n);
+        segment.unreadable.push_back(at);
+      }
+    }
+  }
+  segment.bytes.resize(size);
+  return segment;
+}
+
+template <typename Reading, typename Read>
+absl::StatusOr<Reading> ReadUntilTwoAgree(const std::string& path, const Read& read) {
+  Reading before = read();
+  for (int attempt = 0; attempt < 2 * kAttempts; ++attempt) {
+    Reading again = read();
+    if (again == before) return again;
+    before = std::move(again);
+  }
+  return absl::UnavailableError(absl::StrCat(
+      path, ": the medium gives back other bytes each time; nothing was changed, start again"));
+}
+
 }  // namespace
 
 bool SegmentBytes::UnreadableWithin(uint64_t begin, uint64_t end) const {
@@ -31,25 +68,17 @@ absl::StatusOr<SegmentBytes> ReadSegmentFile(Fiber& fiber, runtime::Disk& disk,
                                              const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
   ASSIGN_OR_RETURN(const uint64_t size, file->Size(fiber));
-  SegmentBytes segment;
-  // Never in the string's own small buffer: batches are read where they are, aligned.
-  segment.bytes.assign(std::max<uint64_t>(size, 64), '\0');
-  if (!ReadFully(fiber, *file, 0, absl::MakeSpan(&segment.bytes[0], size))) {
-    for (uint64_t step = 0; step < size; step += kStepBytes) {
-      const uint64_t step_end = std::min(size, step + kStepBytes);
-      if (ReadFully(fiber, *file, step, absl::MakeSpan(&segment.bytes[step], step_end - step))) {
-        continue;
-      }
-      for (uint64_t at = step; at < step_end; at += kUnreadableBytes) {
-        const uint64_t n = std::min(kUnreadableBytes, step_end - at);
-        if (ReadFully(fiber, *file, at, absl::MakeSpan(&segment.bytes[at], n))) continue;
-        std::memset(&segment.bytes[at], 0, n);
-        segment.unreadable.push_back(at);
-      }
-    }
-  }
-  segment.bytes.resize(size);
-  return segment;
+  return ReadUntilTwoAgree<SegmentBytes>(path, [&] { return ReadOnce(fiber, *file, size); });
+}
+
+absl::StatusOr<std::optional<std::string>> ReadSegmentStart(Fiber& fiber, runtime::Disk& disk,
+                                                            const std::string& path, size_t bytes) {
+  ASSIGN_OR_RETURN(const auto file, disk.Open(fiber, path, runtime::OpenMode::kRead));
+  return ReadUntilTwoAgree<std::optional<std::string>>(path, [&]() -> std::optional<std::string> {
+    std::string start(bytes, '\0');
+    if (!ReadFully(fiber, *file, 0, absl::MakeSpan(&start[0], bytes))) return std::nullopt;
+    return start;
+  });
 }
 
 }  // namespace lockstep::replica

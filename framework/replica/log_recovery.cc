@@ -1,6 +1,7 @@
 #include "framework/replica/log_recovery.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -90,12 +91,12 @@ class Recovery final {
   // The place of the newest segment that begins the log anew; 0 if none does.
   absl::StatusOr<size_t> FindRestart(Fiber& fiber, const std::vector<uint64_t>& sequences) {
     for (size_t i = sequences.size(); i-- > 1;) {
-      ASSIGN_OR_RETURN(const auto file,
-                       disk_.Open(fiber, Path(sequences[i]), runtime::OpenMode::kRead));
       SegmentHeader header{};
-      const auto read =
-          file->Read(fiber, 0, absl::MakeSpan(reinterpret_cast<char*>(&header), sizeof(header)));
-      if (!read.ok() || *read < sizeof(header) || !BeginsAnew(header, sequences[i])) continue;
+      ASSIGN_OR_RETURN(const auto start,
+                       ReadSegmentStart(fiber, disk_, Path(sequences[i]), sizeof(header)));
+      if (!start) continue;
+      std::memcpy(&header, start->data(), sizeof(header));
+      if (!BeginsAnew(header, sequences[i])) continue;
       // A torn one was never there.
       ASSIGN_OR_RETURN(const SegmentBytes whole, ReadSegmentFile(fiber, disk_, Path(sequences[i])));
       ASSIGN_OR_RETURN(const ScannedSegment segment,

@@ -19,6 +19,7 @@ namespace lockstep::store {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kPackedBlockBytes = size_t{32} * 1024;
 constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
 
 // What flushes and compactions together may write; applying waits when that is too little.
@@ -69,11 +70,14 @@ rocksdb::BlockBasedTableOptions CommonTableOptions() {
   return table;
 }
 
-rocksdb::CompressionType FastestCompression() {
+rocksdb::CompressionType IfSupported(rocksdb::CompressionType wanted,
+                                     rocksdb::CompressionType other) {
   const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
-  const bool has_lz4 =
-      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
-  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  const bool has = std::find(supported.begin(), supported.end(), wanted) != supported.end();
+  return has ? wanted : other;
+}
+rocksdb::CompressionType FastestCompression() {
+  return IfSupported(rocksdb::kLZ4Compression, rocksdb::kNoCompression);
 }
 
 rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
@@ -151,8 +155,15 @@ rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
 }
 
 rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
-                                             machine::Column column) {
+                                             machine::Column column, bool packs_history) {
   rocksdb::ColumnFamilyOptions to(options);
+  if (column == machine::Column::kHistory && packs_history) {
+    to.compression = IfSupported(rocksdb::kZSTD, options.compression);
+    rocksdb::BlockBasedTableOptions table =
+        *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    table.block_size = kPackedBlockBytes;
+    to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  }
   if (column == machine::Column::kIndex) {
     // Secondary orders mostly grow at their end. Where the last row of a group's order went is
     // remembered, which spares the search from the top; other keys are merely searched for.

@@ -14,6 +14,17 @@ namespace {
 
 using machine::Column;
 
+// Checksums are compared, and range tombstones are not looked for: there are none, and where
+// RocksDB 7.8 looks for them it loses the error of a read that fails at a file's border (its
+// merging iterator drops the child without asking for its status), goes on without the rows of that
+// file and says OK. Kept as tests/sim/tapes/walk_over_a_failed_read.tape.
+rocksdb::ReadOptions Options() {
+  rocksdb::ReadOptions options;
+  CHECK(options.verify_checksums);
+  options.ignore_range_deletions = true;
+  return options;
+}
+
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -72,7 +83,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::ToResult(
 
 absl::StatusOr<std::optional<std::string>> RocksReader::Get(
     Fiber& fiber, Column column, std::string_view key, const rocksdb::Snapshot* snapshot) const {
-  rocksdb::ReadOptions options;  // compares checksums
+  rocksdb::ReadOptions options = Options();
   options.snapshot = snapshot;
   if (offload_ != nullptr) options.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::PinnableSlice value;
@@ -88,7 +99,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(
 
 absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber, Column column,
                                                                    std::string_view key) const {
-  rocksdb::ReadOptions options;  // compares checksums
+  rocksdb::ReadOptions options = Options();
   options.read_tier = rocksdb::kPersistedTier;
   rocksdb::PinnableSlice value;
   rocksdb::Status status;
@@ -122,7 +133,7 @@ RocksCursor::RocksCursor(const RocksReader& reader, Column column, std::string_v
 RocksCursor::~RocksCursor() = default;
 
 std::unique_ptr<rocksdb::Iterator> RocksCursor::NewIterator() const {
-  rocksdb::ReadOptions options;  // compares checksums
+  rocksdb::ReadOptions options = Options();
   options.snapshot = snapshot_;
   options.iterate_lower_bound = &bounds_->lower;
   options.iterate_upper_bound = &bounds_->upper;
@@ -144,8 +155,7 @@ void RocksCursor::Position(rocksdb::Iterator& at, Move move, std::string_view ke
 }
 
 // A walk reads on the caller's thread, from the cache or not. Asking the cache alone and offloading
-// what it misses, as Get does, is not safe: with a range tombstone in the way, RocksDB 7.8 skips
-// rows that the cache does not have and says OK (simulated seed 8).
+// what it misses, as Get does, would trust the iterator to report every miss.
 void RocksCursor::Go(Fiber&, Move move, std::string_view key) {
   const PrefixedKey target(prefix_, key);
   if (at_ == nullptr) at_ = NewIterator();

@@ -29,6 +29,9 @@ using machine::Column;
 constexpr Duration kFlushPollMin = Milliseconds(1);
 constexpr Duration kFlushPollMax = Milliseconds(16);
 
+// Rows that are cleared in one write.
+constexpr size_t kClearRows = 1000;
+
 // A batch that grew beyond this is given back.
 constexpr size_t kBatchBytesKept = size_t{8} << 20;
 
@@ -59,6 +62,25 @@ struct Database final {
   RocksReader::Handles handles{};
 };
 
+// Blocks. Stores of early builds have range tombstones, which no read looks at any more
+// (rocks_reader.cc says why). What they hide goes for good.
+rocksdb::Status CompactRangeTombstones(const Database& database) {
+  for (rocksdb::ColumnFamilyHandle* column : database.handles) {
+    rocksdb::TablePropertiesCollection tables;
+    rocksdb::Status status = database.db->GetPropertiesOfAllTables(column, &tables);
+    if (!status.ok()) return status;
+    const bool has_some = std::any_of(tables.begin(), tables.end(), [](const auto& table) {
+      return table.second->num_range_deletions > 0;
+    });
+    if (!has_some) continue;
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    status = database.db->CompactRange(options, column, nullptr, nullptr);
+    if (!status.ok()) return status;
+  }
+  return rocksdb::Status::OK();
+}
+
 // `base`, or files sealed on it.
 rocksdb::Env* Sealed(const RocksStoreOptions& options, rocksdb::Env* base, Database& database) {
   if (options.seal.cipher == nullptr) return base;
@@ -80,7 +102,8 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < (exists ? names.size() : 1); ++i) {
-    columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+    columns.emplace_back(names[i],
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -89,7 +112,8 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   database.db.reset(db);
   if (!exists) {
     for (size_t i = 1; i < names.size(); ++i) {
-      columns.emplace_back(names[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+      columns.emplace_back(names[i],
+                           ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
     }
     std::vector<rocksdb::ColumnFamilyHandle*> created;
     status = db->CreateColumnFamilies({columns.begin() + 1, columns.end()}, &created);
@@ -97,7 +121,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   }
   CHECK_LE(handles.size(), database.handles.size());
   std::copy(handles.begin(), handles.end(), database.handles.begin());
-  return status;
+  return status.ok() && exists ? CompactRangeTombstones(database) : status;
 }
 
 // Blocks. Changes nothing.
@@ -114,7 +138,8 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   rocks.avoid_unnecessary_blocking_io = false;
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < ColumnNames().size(); ++i) {
-    columns.emplace_back(ColumnNames()[i], ToColumnOptions(rocks, static_cast<Column>(i)));
+    columns.emplace_back(ColumnNames()[i],
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -197,7 +222,7 @@ class OpenStore final : public machine::OrderedStore {
 
   const RocksReader& reader() const { return reader_; }
   // Writes what `fill` puts into the batch, all or nothing. Never waits.
-  absl::Status Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill);
+  absl::Status Write(absl::FunctionRef<absl::Status(rocksdb::WriteBatch&)> fill);
 
  private:
   // The sum over the columns.
@@ -227,11 +252,13 @@ class RocksGroup final : public machine::GroupStore {
   std::unique_ptr<machine::StoreTransaction> Begin() override {
     return std::make_unique<RocksTransaction>(store_.reader(), prefix_, has_transaction_);
   }
-  absl::Status Commit(Fiber&, std::unique_ptr<machine::StoreTransaction>&& transaction) override {
+  absl::Status Commit(Fiber& fiber,
+                      std::unique_ptr<machine::StoreTransaction>&& transaction) override {
     const auto* const ours = dynamic_cast<const RocksTransaction*>(transaction.get());
     CHECK(ours != nullptr);
     CHECK_EQ(ours->prefix(), prefix_);
-    RETURN_IF_ERROR(store_.Write([&](rocksdb::WriteBatch& batch) { ours->AppendTo(batch); }));
+    RETURN_IF_ERROR(
+        store_.Write([&](rocksdb::WriteBatch& batch) { return ours->AppendTo(fiber, batch); }));
     transaction.reset();
     return absl::OkStatus();
   }
@@ -239,34 +266,63 @@ class RocksGroup final : public machine::GroupStore {
                                                         std::string_view key) override {
     return store_.reader().GetFlushed(fiber, Column::kSystem, PrefixedKey(prefix_, key).bytes());
   }
-  absl::Status Clear(Fiber&) override;
+  absl::Status Clear(Fiber& fiber) override;
 
  private:
+  // Deletes some rows at and behind `from`, moves it behind them and returns how many; 0: there are
+  // none.
+  absl::StatusOr<size_t> ClearStep(Fiber& fiber, Column column, std::string& from);
+
   OpenStore& store_;
   const std::string prefix_;
   bool& has_transaction_;
 };
 
-absl::Status RocksGroup::Clear(Fiber&) {
+// Row by row, in steps that let others run: no range tombstones (rocks_reader.cc says why), and
+// files are not dropped either, since pinned views may still read them.
+absl::Status RocksGroup::Clear(Fiber& fiber) {
   CHECK(!has_transaction_);
-  const std::string end = PrefixEnd(prefix_);
-  return store_.Write([&](rocksdb::WriteBatch& batch) {
-    for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
-      rocksdb::ColumnFamilyHandle* const column = store_.reader().handle(static_cast<Column>(slot));
-      CHECK(batch.DeleteRange(column, prefix_, end).ok());
+  for (size_t slot = 0; slot < machine::kColumnCount; ++slot) {
+    std::string from;
+    for (;;) {
+      const absl::StatusOr<size_t> rows = ClearStep(fiber, static_cast<Column>(slot), from);
+      if (absl::IsResourceExhausted(rows.status())) {
+        fiber.SleepFor(kFlushPollMax);
+        continue;
+      }
+      RETURN_IF_ERROR(rows.status());
+      if (*rows == 0) break;
+      fiber.Yield();
     }
-  });
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> RocksGroup::ClearStep(Fiber& fiber, Column column, std::string& from) {
+  rocksdb::ColumnFamilyHandle* const handle = store_.reader().handle(column);
+  size_t count = 0;
+  std::string last;
+  RETURN_IF_ERROR(store_.Write([&](rocksdb::WriteBatch& batch) {
+    RocksCursor rows(store_.reader(), column, prefix_, nullptr);
+    for (rows.Seek(fiber, from); rows.Valid() && count < kClearRows; rows.Next(fiber), ++count) {
+      last = rows.key();
+      CHECK(batch.Delete(handle, rocksdb::Slice(PrefixedKey(prefix_, last).bytes())).ok());
+    }
+    return rows.status();
+  }));
+  if (count > 0) from = last + '\0';
+  return count;
 }
 
 std::unique_ptr<machine::GroupStore> OpenStore::Group(GroupId group) {
   return std::make_unique<RocksGroup>(*this, group, has_transaction_[group]);
 }
 
-absl::Status OpenStore::Write(absl::FunctionRef<void(rocksdb::WriteBatch&)> fill) {
+absl::Status OpenStore::Write(absl::FunctionRef<absl::Status(rocksdb::WriteBatch&)> fill) {
   RETURN_IF_ERROR(RefusalToWrite());
   if (batch_.Data().capacity() > kBatchBytesKept) batch_ = rocksdb::WriteBatch();
   batch_.Clear();
-  fill(batch_);
+  RETURN_IF_ERROR(fill(batch_));
   if (batch_.Count() == 0) return absl::OkStatus();
   rocksdb::WriteOptions options;
   options.disableWAL = true;

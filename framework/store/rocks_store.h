@@ -37,6 +37,8 @@ struct RocksStoreOptions final {
   runtime::Trace* trace = nullptr;
   RocksProfile profile = RocksProfile::kProduction;
   SealOptions seal;
+  // Column::kHistory is written to be small rather than to be read fast.
+  bool packs_history = false;
   // Zero: what the profile says.
   size_t cache_bytes = 0;         // blocks read from files
   size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB

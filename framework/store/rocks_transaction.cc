@@ -54,19 +54,28 @@ void RocksTransaction::DeleteRange(Column column, std::string_view begin, std::s
   overlay(column).DeleteRange(begin, end);
 }
 
-void RocksTransaction::AppendTo(rocksdb::WriteBatch& batch) const {
+absl::Status RocksTransaction::AppendTo(Fiber& fiber, rocksdb::WriteBatch& batch) const {
+  absl::Status status;
   for (size_t slot = 0; slot < overlays_.size(); ++slot) {
-    rocksdb::ColumnFamilyHandle* const to = reader_.handle(static_cast<Column>(slot));
-    overlays_[slot]->ForEach(
-        [&](const WriteOverlay::Range& range) {
-          CHECK(batch.DeleteRange(to, ToSlice(range.begin), ToSlice(range.end)).ok());
-        },
-        [&](const WriteOverlay::Change& change) {
-          const rocksdb::Slice key = ToSlice(change.key);
-          CHECK((change.value ? batch.Put(to, key, ToSlice(*change.value)) : batch.Delete(to, key))
-                    .ok());
-        });
+    const auto column = static_cast<Column>(slot);
+    rocksdb::ColumnFamilyHandle* const to = reader_.handle(column);
+    const auto delete_rows = [&](const WriteOverlay::Range& range) {
+      RocksCursor rows(reader_, column, prefix_, nullptr);
+      const std::string_view end = range.end.substr(prefix_.size());
+      rows.Seek(fiber, range.begin.substr(prefix_.size()));
+      for (; rows.Valid() && rows.key() < end; rows.Next(fiber)) {
+        CHECK(batch.Delete(to, ToSlice(PrefixedKey(prefix_, rows.key()).bytes())).ok());
+      }
+      status.Update(rows.status());
+    };
+    const auto write = [&](const WriteOverlay::Change& change) {
+      const rocksdb::Slice key = ToSlice(change.key);
+      CHECK(
+          (change.value ? batch.Put(to, key, ToSlice(*change.value)) : batch.Delete(to, key)).ok());
+    };
+    overlays_[slot]->ForEach(delete_rows, write);
   }
+  return status;
 }
 
 void MergedIterator::Seek(Fiber& fiber, std::string_view key) {

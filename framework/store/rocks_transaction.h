@@ -33,8 +33,9 @@ class RocksTransaction final : public machine::StoreTransaction {
   void Delete(machine::Column column, std::string_view key) override;
   void DeleteRange(machine::Column column, std::string_view begin, std::string_view end) override;
 
-  // Everything collected so far.
-  void AppendTo(rocksdb::WriteBatch& batch) const;
+  // Everything collected so far. A deleted range becomes the deletion of each row in it: there are
+  // no range tombstones (rocks_reader.cc says why). Does not suspend.
+  absl::Status AppendTo(Fiber& fiber, rocksdb::WriteBatch& batch) const;
   std::string_view prefix() const { return prefix_; }
 
  private:

@@ -420,7 +420,7 @@ std::string Cluster::DescribeProgress() {
   return out;
 }
 
-std::optional<checkers::Violation> Cluster::CompareStates() {
+std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
   struct Digest {
     bool done = false;
     absl::StatusOr<uint64_t> hash{absl::UnknownError("not read")};
@@ -452,6 +452,16 @@ std::optional<checkers::Violation> Cluster::CompareStates() {
   while (!all_done() && world_.now() < limit && world_.Step()) {
   }
   scopes.clear();
+  const FaultCounters& faults = world_.faults();
+  const bool is_damaged = faults.of(FaultClass::kBitRot) + faults.of(FaultClass::kLatentSector) +
+                              faults.of(FaultClass::kMisdirectedRead) +
+                              faults.of(FaultClass::kMisdirectedWrite) >
+                          0;
+  met_damage =
+      is_damaged && std::any_of(digests.begin(), digests.end(), [](const Digest& digest) {
+        return absl::IsDataLoss(digest.invariants) || absl::IsDataLoss(digest.hash.status());
+      });
+  if (met_damage) return std::nullopt;
   for (size_t i = 0; i < core.size(); ++i) {
     const std::string where = absl::StrCat("node ", nodes_[core[i]]->id().value());
     if (!digests[i].invariants.ok()) {

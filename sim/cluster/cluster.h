@@ -76,8 +76,10 @@ class Cluster final : private OperatedCluster {
   // What keeps the cluster from having converged, in words.
   std::string DescribeProgress();
   // Compares the contents of those replicas' stores, and asks each state machine for its
-  // invariants. REQUIRES: Converged(). Runs the world a little.
-  std::optional<checkers::Violation> CompareStates();
+  // invariants. Sets `met_damage` instead of judging if a store could not be read because its disk
+  // was damaged: its node knows by then and mends itself, so compare again after that.
+  // REQUIRES: Converged(). Runs the world a little.
+  std::optional<checkers::Violation> CompareStates(bool& met_damage);
 
   Oracle& oracle() { return oracle_; }
   // For machines of others, which talk to the nodes.

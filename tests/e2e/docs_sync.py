@@ -188,7 +188,8 @@ def nobody_gets_in_without_the_right_token(tools, directory):
 def bad_flags_are_refused(tools, directory):
     port = free_ports(1)[0]
     for flags, text in (
-            (["serve", "--listen-client-urls", "http://0.0.0.0:%d" % port], "--insecure"),
+            (["serve", "--listen-client-urls", "http://0.0.0.0:%d" % port,
+              "--advertise-client-urls", "http://127.0.0.1:%d" % port], "--insecure"),
             (["serve", "--admin-token-file", os.path.join(directory, "none")], "cannot be read"),
             (["sync", directory, "--token-file", "/dev/null"] + TENANT, "first line is empty"),
             (["sync", directory, "--token-file", "x"], "--tenant")):

@@ -100,6 +100,8 @@ class MemoryDisk final : public runtime::Disk {
 
   Hook hook;
   std::pair<std::string, uint64_t> unreadable;  // the sector at this offset of this file
+  // Counts down; the read that makes it zero gets one sector from another place, this once.
+  uint64_t reads_until_misread = 0;
   std::vector<std::string> operations;
   MemoryNames names;
   MemoryNames durable_names;
@@ -119,6 +121,9 @@ class MemoryFile final : public runtime::File {
     }
     const size_t n = std::min<size_t>(into.size(), inode_->bytes.size() - offset);
     std::memcpy(into.data(), inode_->bytes.data() + offset, n);
+    if (disk_.reads_until_misread > 0 && --disk_.reads_until_misread == 0) {
+      std::memset(into.data(), 0, std::min<size_t>(n, 512));
+    }
     return n;
   }
   absl::Status Write(Fiber& fiber, uint64_t offset, absl::string_view data) override {

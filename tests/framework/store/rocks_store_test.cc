@@ -2,6 +2,7 @@
 #include "framework/store/rocks_store.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
@@ -10,7 +11,9 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "framework/store/rocks_reader.h"
 #include "tests/framework/store/store_testing.h"
 
 namespace lockstep::store {
@@ -129,6 +132,35 @@ TEST(RocksStore, ClearSurvivesOnceItIsFlushed) {
     }
     const auto store = MustOpen(fiber, options);
     EXPECT_EQ(Scan(fiber, *store->Group(GroupId(1))->Snapshot(), Column::kPrimary), Pairs());
+  });
+}
+
+TEST(RocksStore, WhatARangeTombstoneOfAnEarlyBuildHidesStaysHidden) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    {
+      std::vector<std::string> names;
+      CHECK(rocksdb::DB::ListColumnFamilies({}, options.path, &names).ok());
+      std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+      for (const std::string& name : names)
+        columns.emplace_back(name, rocksdb::ColumnFamilyOptions());
+      std::vector<rocksdb::ColumnFamilyHandle*> handles;
+      rocksdb::DB* raw = nullptr;
+      CHECK(rocksdb::DB::Open({}, options.path, columns, &handles, &raw).ok());
+      const std::unique_ptr<rocksdb::DB> db(raw);
+      for (rocksdb::ColumnFamilyHandle* handle : handles) {
+        CHECK(db->DeleteRange({}, handle, GroupPrefix(GroupId(1)), GroupPrefix(GroupId(2))).ok());
+      }
+      CHECK(db->Flush({}, handles).ok());
+      for (rocksdb::ColumnFamilyHandle* handle : handles) {
+        CHECK(db->DestroyColumnFamilyHandle(handle).ok());
+      }
+    }
+    const auto store = MustOpen(fiber, options);
+    for (Column column : kAllColumns) {
+      EXPECT_EQ(Scan(fiber, *store->Group(GroupId(1))->Snapshot(), column), Pairs());
+    }
   });
 }
 

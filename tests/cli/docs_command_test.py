@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""`lockstep docs` from the outside: documents in, questions, documents out, damage, keys.
+
+  docs_command_test.py LOCKSTEP
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LOCKSTEP = ""
+
+# One of each type that Extended JSON can lose.
+CORPUS = [
+    '{"_id":{"$oid":"0123456789abcdef01234567"},"int":{"$numberInt":"1"},"long":{"$numberLong":"1"}}',
+    '{"_id":"double","a":{"$numberDouble":"1.0"},"b":{"$numberDouble":"-0.0"},"c":{"$numberDouble":"NaN"},'
+    '"d":{"$numberDouble":"Infinity"}}',
+    '{"_id":"decimal","d":{"$numberDecimal":"1.50"},"e":{"$numberDecimal":"1E+3"}}',
+    '{"_id":"date","d":{"$date":{"$numberLong":"-1"}},"t":{"$timestamp":{"t":4,"i":2}}}',
+    '{"_id":"bytes","b":{"$binary":{"base64":"AAEC","subType":"80"}},"r":{"$regularExpression":{"pattern":"a/b","options":"i"}}}',
+    '{"_id":"ends","a":{"$minKey":1},"b":{"$maxKey":1},"c":null,"d":true,"e":[],"f":{}}',
+    '{"_id":"text","t":"tea \\u00e9 \\u65e5\\u672c \\ud83d\\ude00 \\" \\\\ \\n","deep":{"a":[{"b":[{"$numberDouble":"1.5"}]}]}}',
+]
+
+
+def run(*words, stdin=None, env=None):
+    return subprocess.run([LOCKSTEP, "docs", *words], input=stdin, capture_output=True, text=True, timeout=60,
+                          env=dict(os.environ, **(env or {})))
+
+
+def files_of(directory):
+    found = {}
+    for base, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(base, name)
+            with open(path, "rb") as file:
+                found[path] = (file.read(), os.stat(path).st_mtime_ns)
+    return found
+
+
+class DocsCommand(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.store = os.path.join(self.scratch.name, "store")
+        self.addCleanup(self.scratch.cleanup)
+
+    def path(self, name, text=None):
+        path = os.path.join(self.scratch.name, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return path
+
+    def ok(self, *words, **more):
+        done = run(*words, **more)
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        return done.stdout
+
+    def filled(self, lines, collection="c"):
+        if not os.path.exists(self.store):
+            self.ok("init", self.store)
+        self.ok("import", self.store, collection, "-", stdin="\n".join(lines) + "\n")
+
+    def test_what_is_exported_and_imported_is_the_same_to_the_byte(self):
+        self.filled(CORPUS)
+        first = self.ok("export", self.store, "c")
+        self.assertEqual(len(first.splitlines()), len(CORPUS))
+        other = os.path.join(self.scratch.name, "other")
+        self.ok("init", other)
+        self.ok("import", other, "c", self.path("out.jsonl", first))
+        self.assertEqual(self.ok("export", other, "c"), first)
+        for document in CORPUS:
+            self.assertIn(json.loads(document), [json.loads(line) for line in first.splitlines()])
+        with_meta = self.ok("export", self.store, "c", "--meta")
+        self.assertIn("_rev", with_meta)
+        third = os.path.join(self.scratch.name, "third")
+        self.ok("init", third)
+        self.ok("import", third, "c", "-", stdin=with_meta)
+        self.assertEqual(self.ok("export", third, "c"), first)
+
+    def test_a_bad_line_is_named_and_the_rest_may_go_on(self):
+        self.ok("init", self.store)
+        lines = self.path("in.jsonl", '{"_id":1}\n{"_id":2,}\n{"_id":1}\n{"$x":1}\n{"_id":3}\n')
+        done = run("import", self.store, "c", lines)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("in.jsonl:2: E_BSON", done.stderr)
+        done = run("import", self.store, "c", lines, "--skip-bad")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(":3: E_DUPLICATE_ID", done.stderr)
+        self.assertIn(":4: E_FIELD_NAME", done.stderr)
+        self.assertIn("3 refused", done.stdout)
+        self.assertEqual(len(self.ok("find", self.store, "c").splitlines()), 2)
+        self.ok("import", self.store, "c", "-", "--upsert", stdin='{"_id":1,"new":true}\n')
+        self.assertIn('"new" : true', self.ok("find", self.store, "c", '{"_id":1}'))
+
+    def test_find_sorts_limits_searches_and_explains(self):
+        self.filled(['{"_id":%d,"n":%d,"t":"%s"}' % (i, i % 3, t) for i, t in enumerate(["red fox", "owl", "fox", "red"])])
+        ids = [json.loads(line)["_id"] for line in
+               self.ok("find", self.store, "c", "--sort", '{"n":-1,"_id":1}', "--limit", "3").splitlines()]
+        self.assertEqual(ids, [2, 1, 0])
+        self.assertEqual(run("find", self.store, "c", '{"$text":{"$search":"fox"}}').returncode, 1)
+        self.ok("index", self.store, "c", '{"t":"text"}')
+        found = self.ok("find", self.store, "c", '{"$text":{"$search":"fox"}}', "--meta").splitlines()
+        self.assertEqual([json.loads(line)["_id"] for line in found], [2, 0])
+        self.assertIn("_score", found[0])
+        plan = json.loads(self.ok("find", self.store, "c", '{"$text":{"$search":"fox"}}', "--explain"))
+        self.assertEqual(plan["plan"]["stage"], "text")
+        self.assertIn("| _id |", self.ok("find", self.store, "c", "-w", "table"))
+        self.assertEqual(run("find", self.store, "c", "{bad").returncode, 2)
+        self.assertEqual(json.loads(self.ok("inspect", self.store, "-w", "json"))["collections"][0]["documents"], 4)
+        self.assertIn("t_text", self.ok("inspect", self.store))
+
+    def test_doctor_reads_alone_and_finds_damage(self):
+        self.filled(['{"_id":%d,"t":"%s"}' % (i, "x" * 200) for i in range(200)])
+        before = files_of(self.store)
+        report = json.loads(self.ok("doctor", self.store, "-w", "json"))
+        self.assertTrue(report["well"])
+        self.ok("find", self.store, "c", "--limit", "1")
+        self.ok("inspect", self.store)
+        self.assertEqual(files_of(self.store), before, "a command that reads changed a file")
+        tables = [path for path in before if path.endswith(".sst")]
+        largest = max(tables, key=lambda path: len(before[path][0]))
+        with open(largest, "r+b") as file:
+            file.seek(len(before[largest][0]) // 3)
+            file.write(b"\x00\x01\x02\x03")
+        done = run("doctor", self.store)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(run("doctor", self.path("nothing")).returncode, 1)
+
+    def test_a_sealed_store_needs_its_passphrase_and_shows_nothing(self):
+        key = self.path("key", "correct horse\n")
+        wrong = self.path("wrong", "battery staple\n")
+        self.ok("init", self.store, "--passphrase-file", key)
+        self.ok("import", self.store, "secrets", "-", "--passphrase-file", key, stdin='{"_id":"who","t":"plain words"}\n')
+        for words in (["find", self.store, "secrets"], ["doctor", self.store]):
+            self.assertIn("E_BAD_PASSPHRASE", run(*words).stderr)
+            self.assertIn("E_BAD_PASSPHRASE", run(*words, "--passphrase-file", wrong).stderr)
+        self.assertIn("plain words", self.ok("find", self.store, "secrets",
+                                             env={"LOCKSTEP_DOCS_PASSPHRASE": "correct horse"}))
+        self.ok("rekey", self.store, "--passphrase-file", key)
+        self.ok("rekey", self.store, "--passphrase-file", key, "--new-passphrase-file", wrong)
+        self.assertIn("plain words", self.ok("export", self.store, "secrets", "--passphrase-file", wrong))
+        self.ok("doctor", self.store, "--passphrase-file", wrong)
+        for path, (content, _) in files_of(self.store).items():
+            for secret in (b"plain words", b"secrets"):
+                self.assertNotIn(secret, content, path)
+
+    def test_the_audit_trail_tells_who_and_what_was_refused(self):
+        self.ok("init", self.store)
+        lines = self.path("in.jsonl", '{"_id":1}\n{"_id":1}\n')
+        run("import", self.store, "c", lines, "--audit", "--actor", "alice", "--skip-bad", "--batch", "1")
+        records = [json.loads(line) for line in self.ok("audit", self.store).splitlines()]
+        self.assertEqual([r["decision"] for r in records if r["action"] == "insert"][:1], ["allow"])
+        self.assertIn("E_DUPLICATE_ID", [r.get("code") for r in records])
+        self.assertEqual({r["actor"] for r in records}, {"alice"})
+        self.assertIn("the chain is whole", self.ok("audit", self.store, "--verify"))
+        self.assertEqual(self.ok("audit", self.store, "--actor", "bob"), "")
+        self.assertIn("| alice |", self.ok("audit", self.store, "-w", "table"))
+
+    def test_bench_leaves_nothing_behind(self):
+        out = self.ok("bench", self.store, "-c", "300", "-w", "json")
+        self.assertEqual(len(out.splitlines()), 4)
+        self.assertTrue(all(json.loads(line)["p50_us"] > 0 for line in out.splitlines()))
+        self.assertFalse(os.path.exists(self.store))
+
+    def test_what_makes_no_sense_is_said(self):
+        self.assertEqual(run("find", self.store, "c").returncode, 1)
+        self.assertFalse(os.path.exists(self.store))
+        self.assertEqual(run("import", self.store, "c", "-", stdin="").returncode, 1)
+        self.ok("init", self.store)
+        self.assertEqual(run("init", self.store).returncode, 1)
+        self.assertEqual(run("rekey", self.store).returncode, 1)
+        self.assertEqual(run().returncode, 2)
+
+
+if __name__ == "__main__":
+    LOCKSTEP = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
