@@ -21,9 +21,7 @@
 #include "net/thread_offload.h"
 
 namespace lockstep::cli {
-namespace {
 
-// "5s", "500ms"; a number alone is seconds.
 absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string& text) {
   absl::Duration duration;
   if (!absl::ParseDuration(text, &duration) && !absl::ParseDuration(text + "s", &duration)) {
@@ -35,6 +33,8 @@ absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string
   }
   return absl::ToChronoNanoseconds(duration);
 }
+
+namespace {
 
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
@@ -134,6 +134,7 @@ edge::GrpcResult Client::AskOne(Fiber& fiber, size_t endpoint, std::string_view 
                                 const std::string& request) {
   edge::GrpcCallOptions options;
   options.deadline = deadline_;
+  if (metadata_.size() > 0) options.metadata = &metadata_;
   return channels_.at(endpoint)->Call(fiber, {method.data(), method.size()}, request, options);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "framework/base/time.h"
 #include "framework/edge/grpc_client.h"
 #include "framework/fiber/scheduler.h"
@@ -37,6 +38,9 @@ struct ClientOptions final {
   }
 };
 
+// "5s", "500ms"; a number alone is seconds. INVALID_ARGUMENT names the flag.
+absl::StatusOr<Duration> ParseTimeout(const std::string& flag, const std::string& text);
+
 // Adds --endpoints, the timeouts and the flags of TLS.
 void AddClientFlags(CLI::App& app, ClientOptions& options);
 
@@ -61,6 +65,10 @@ class Client final {
   // The same with messages that are bytes.
   int CallBytes(Fiber& fiber, const std::string& what, std::string_view method,
                 const std::string& request, Retry retry, std::string* response);
+  // Goes along with every call from now on.
+  void AddMetadata(const std::string& name, const std::string& value) {
+    metadata_.Add(name, value);
+  }
   // Asks this endpoint alone. Suspends.
   edge::GrpcResult CallOne(Fiber& fiber, size_t endpoint, std::string_view method,
                            const google::protobuf::MessageLite& request);
@@ -75,6 +83,7 @@ class Client final {
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<edge::GrpcChannel>> channels_;
   MonoTime deadline_;
+  edge::Metadata metadata_;
 };
 
 // Runs `work` on an event loop of this thread and returns its exit code. Blocks.

@@ -1,14 +1,17 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <map>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/kv_print.h"
 #include "cli/kv_requests.h"
+#include "framework/base/status_macros.h"
 #include "kv/proto/rpc.pb.h"
 
 namespace lockstep::cli {
@@ -37,15 +40,26 @@ std::string ReadStandardInput() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
+absl::StatusOr<Duration> StalenessOf(const KvFlags& flags) {
+  if (flags.max_staleness.empty()) return Duration(0);
+  ASSIGN_OR_RETURN(const Duration staleness, ParseTimeout("--max-staleness", flags.max_staleness));
+  // (Not 0, which would mean: not at all.)
+  return std::max(staleness, Duration(Milliseconds(1)));
+}
+
 // Sends what `fill` made of the words and prints the answer.
 template <typename Request, typename Response>
 int Run(const KvCommand& command, const std::string& what, const char* method, Client::Retry retry,
         const absl::Status& filled, const Request& request) {
-  if (!filled.ok()) {
-    PrintError(what, std::string(filled.message()));
+  const auto staleness = StalenessOf(command.flags);
+  if (!filled.ok() || !staleness.ok()) {
+    PrintError(what, std::string((filled.ok() ? staleness.status() : filled).message()));
     return kExitUsage;
   }
   return RunClient(what, command.client, [&](Fiber& fiber, Client& client) {
+    if (*staleness > Duration(0)) {
+      client.AddMetadata("max-staleness-ms", absl::StrCat(*staleness / Milliseconds(1)));
+    }
     Response response;
     const int exit_code = client.Call(fiber, what, method, request, retry, response);
     if (exit_code == kExitOk) {
@@ -111,6 +125,8 @@ void AddGetFlags(CLI::App& app, KvCommand& command) {
   app.add_option("--consistency", flags.consistency,
                  "l: linearizable, s: serializable (this node's state)")
       ->capture_default_str();
+  app.add_option("--max-staleness", flags.max_staleness,
+                 "The node answers by itself if what it has is at most so old (5s, 500ms)");
   app.add_flag("--keys-only", flags.keys_only, "No values");
   app.add_flag("--count-only", flags.count_only, "Only how many there are");
   app.add_flag("--print-value-only", command.print.values_only, "No keys (with -w simple)");

@@ -32,6 +32,7 @@ struct KvFlags final {
   std::string sort_by;            // CREATE, KEY, MODIFY, VALUE, VERSION
   std::string consistency = "l";  // l, s
   std::string lease = "0";        // hexadecimal
+  std::string max_staleness;      // a duration; "": what `consistency` says
 };
 
 // `words` are KEY [END], or KEY VALUE for a put. INVALID_ARGUMENT says what does not fit.

@@ -155,6 +155,12 @@ void ServeFlags::AddNodeFlags() {
                     "Size of the store at which puts are refused; negative: none (0: 2 GiB)"});
   flags_.push_back({"shards", &node.shards, false,
                     "Threads with a log and a store of their own; fixed for a data directory (1)"});
+  flags_.push_back({"leader-priority", &node.leader_priority, false,
+                    "The member with the highest one leads, if it can (0)"});
+  flags_.push_back({"read-lease", &node.read_lease, true,
+                    "Leaders read without asking; see docs/operations/reads.md first"});
+  flags_.push_back({"read-lease-max-drift-ppm", &node.read_lease_drift_ppm, false,
+                    "By how much two members' clocks differ in speed, at most (1000)"});
   flags_.push_back({"log-level", &settings_.log_level, false, "debug, info, warn or error (info)"});
   flags_.push_back({"config-file", &settings_.config_file, false,
                     "YAML with these flags as keys; flags and variables are not read then"});

@@ -46,8 +46,9 @@ class Backend {
   // Replicates a command; its outcome once it is applied. Suspends.
   virtual absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command,
                                               MonoTime deadline) = 0;
-  // OK: this replica's state is from now on no older than this call. Suspends.
-  virtual absl::Status CatchUp(Fiber& fiber, MonoTime deadline) = 0;
+  // OK: this replica's state is from now on no older than this call, or than so long before it.
+  // Suspends.
+  virtual absl::Status CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness) = 0;
   // The outcome of a query. Suspends.
   virtual absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query,
                                             Consistency consistency, MonoTime deadline) = 0;

@@ -32,8 +32,8 @@ class GroupBackend final : public Backend {
     return Translate(client_.Propose(fiber, std::move(command), deadline));
   }
 
-  absl::Status CatchUp(Fiber& fiber, MonoTime deadline) override {
-    return client_.CatchUp(fiber, deadline);
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness) override {
+    return client_.CatchUp(fiber, deadline, max_staleness);
   }
 
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view query, Consistency consistency,

@@ -172,6 +172,10 @@ absl::Status CheckTimes(const NodeSettings& settings) {
   return absl::OkStatus();
 }
 
+// Half as fast again; worse clocks are broken.
+constexpr int64_t kLeaseDriftPpmMax = 500'000;
+constexpr int64_t kPriorityMax = 1'000'000;
+
 absl::Status CheckLimits(const NodeSettings& settings) {
   const int64_t bytes_max = limits::kRequestBytesMax;
   if (settings.max_request_bytes < 1 || settings.max_request_bytes > bytes_max) {
@@ -185,6 +189,14 @@ absl::Status CheckLimits(const NodeSettings& settings) {
   if (settings.shards < 1 || settings.shards > kShardsMax) {
     return Invalid(absl::StrCat("--shards ", settings.shards, " is not between 1 and ", kShardsMax,
                                 ": use 1, or one per core that the node may use"));
+  }
+  if (settings.read_lease_drift_ppm < 0 || settings.read_lease_drift_ppm > kLeaseDriftPpmMax) {
+    return Invalid(absl::StrCat("--read-lease-max-drift-ppm ", settings.read_lease_drift_ppm,
+                                " is not between 0 and ", kLeaseDriftPpmMax));
+  }
+  if (settings.leader_priority < 0 || settings.leader_priority > kPriorityMax) {
+    return Invalid(absl::StrCat("--leader-priority ", settings.leader_priority,
+                                " is not between 0 and ", kPriorityMax));
   }
   return absl::OkStatus();
 }
@@ -304,6 +316,9 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   config.request_bytes_max = static_cast<size_t>(settings.max_request_bytes);
   config.txn_ops_max = static_cast<int>(settings.max_txn_ops);
   config.quota_bytes = settings.quota_backend_bytes;
+  config.read_lease = settings.read_lease;
+  config.read_lease_drift_ppm = static_cast<uint32_t>(settings.read_lease_drift_ppm);
+  config.leader_priority = static_cast<uint32_t>(settings.leader_priority);
 
   std::string initial = settings.initial_cluster;
   if (initial.empty()) {
@@ -355,6 +370,11 @@ replica::NodeOptions ToNodeOptions(const NodeConfig& config) {
   options.raft.election_ticks = static_cast<raft::Ticks>(config.election_timeout / kTick);
   // Longer than a running leader keeps silent.
   options.raft.first_election_ticks = options.raft.heartbeat_ticks + 5;
+  options.raft.priority = config.leader_priority;
+  if (config.read_lease) {
+    options.raft.lease_ns = config.election_timeout.count();
+    options.raft.lease_drift_ppm = config.read_lease_drift_ppm;
+  }
   // Long enough that two followers seldom collide, short against an election timeout.
   options.raft.lost_leader_ticks = std::clamp<raft::Ticks>(options.raft.election_ticks / 10, 2, 10);
   return options;

@@ -42,6 +42,9 @@ struct NodeSettings final {
   int64_t max_txn_ops = 128;
   int64_t quota_backend_bytes = 0;  // 0: etcd's default; negative: none
   int64_t shards = 1;
+  bool read_lease = false;
+  int64_t read_lease_drift_ppm = 1000;
+  int64_t leader_priority = 0;
   TlsSettings client_tls;
   TlsSettings peer_tls;
   TlsLimits tls_limits;
@@ -72,6 +75,9 @@ struct NodeConfig final {
   size_t request_bytes_max = 0;
   int txn_ops_max = 0;
   int64_t quota_bytes = 0;  // as typed
+  bool read_lease = false;
+  uint32_t read_lease_drift_ppm = 0;
+  uint32_t leader_priority = 0;
   std::optional<TlsPort> client_tls;
   std::optional<TlsPort> peer_tls;
 

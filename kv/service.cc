@@ -5,6 +5,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "framework/replica/node.h"
 #include "kv/alarms.h"
 #include "kv/members.h"
 #include "kv/proto/rpc.pb.h"
@@ -153,8 +154,10 @@ GrpcStatus KvService::Propose(Fiber& fiber, CommandKind kind, const Request& req
 GrpcStatus KvService::Query(Fiber& fiber, CommandKind kind, const Request& request,
                             Consistency consistency, std::string* response) {
   const MonoTime deadline = Deadline(fiber, request);
-  if (consistency == Consistency::kLinearizable) {
-    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+  const absl::StatusOr<Duration> staleness = replica::MaxStaleness(request);
+  if (!staleness.ok()) return Status::Of(staleness.status());
+  if (consistency == Consistency::kLinearizable || *staleness > Duration(0)) {
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline, *staleness);
     if (!caught_up.ok()) return ToGrpcStatus(caught_up);
   }
   // Only now, as what waits for a leader takes no memory.
@@ -263,7 +266,7 @@ GrpcStatus KvService::GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& 
                                 Consistency consistency, MonoTime deadline,
                                 etcdserverpb::AlarmResponse& response) {
   if (consistency == Consistency::kLinearizable) {
-    const absl::Status caught_up = backend_.CatchUp(fiber, deadline);
+    const absl::Status caught_up = backend_.CatchUp(fiber, deadline, Duration(0));
     if (!caught_up.ok()) return ToGrpcStatus(caught_up);
   }
   const auto bytes = backend_.Query(fiber, EncodeCommand(CommandKind::kAlarms, request),
@@ -362,7 +365,7 @@ GrpcStatus KvService::MemberList(Fiber& fiber, const Request& request, std::stri
   etcdserverpb::MemberListRequest list;
   if (!Parse(MessageOf(request), list)) return ToGrpcStatus(kMalformed);
   if (list.linearizable()) {
-    const absl::Status caught_up = backend_.CatchUp(fiber, Deadline(fiber, request));
+    const absl::Status caught_up = backend_.CatchUp(fiber, Deadline(fiber, request), Duration(0));
     if (!caught_up.ok()) return ToGrpcStatus(caught_up);
   }
   etcdserverpb::MemberListResponse answer;

@@ -106,6 +106,10 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(inflight_messages_max, 15, 1, 4, 256),
     LOCKSTEP_LINE(committed_bytes_max, 15, 1, 1'000, 4 * kMiB),
     LOCKSTEP_LINE(compaction_ns, 20, 20 * kMs, 500 * kMs, 500 * kMs),
+    LOCKSTEP_LINE(priorities, 20, 1, 1, 0),
+    LOCKSTEP_LINE(read_lease, 25, 1, 1, 0),
+    LOCKSTEP_LINE(quiesce, 30, 1, 1, 0),
+    LOCKSTEP_LINE(more_groups, 12, 1, 12, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE

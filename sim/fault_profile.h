@@ -114,6 +114,11 @@ struct FaultTable final {
   T inflight_messages_max;  // appends that a follower has not answered
   T committed_bytes_max;    // entries handed over to be applied at once
   T compaction_ns;          // how often the log is compacted
+  // --- What the product may be asked to do (sim/cluster) ---
+  T priorities;   // 1: nodes differ in how much they are wanted as leaders
+  T read_lease;   // 1: leaders read by lease; clocks drift, within what is declared or not
+  T quiesce;      // 1: idle groups fall silent
+  T more_groups;  // so many groups besides the one that has clients
 };
 
 using FaultProfile = FaultTable<Knob>;
@@ -128,8 +133,8 @@ FaultProfile CalmProfile();
 Knob* KnobNamed(FaultProfile& profile, std::string_view name);
 std::vector<std::string_view> KnobNames();
 
-// Whether universes of that profile can have faults of the class: none of the lines that it needs is
-// off. A class that can, and never does, means that the simulator has gone blind.
+// Whether universes of that profile can have faults of the class: none of the lines that it needs
+// is off. A class that can, and never does, means that the simulator has gone blind.
 bool MayTakeEffect(const FaultProfile& profile, FaultClass fault);
 
 // What one universe gets.

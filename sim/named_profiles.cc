@@ -82,6 +82,28 @@ pause_every_ns 80% 2s 20s 0
 uneven_timers 50% 1 1 0
 )";
 
+// Leaders that read by lease lose their place all the time, to the network, to priorities, to a
+// death.
+constexpr std::string_view kLease = R"(
+base default
+read_lease 100% 1 1 0
+priorities 70% 1 1 0
+churn_percent 70% 50 100 0
+partition_every_ns 90% 1s 10s 0
+partition_lasts_ns 100% 50ms 5s
+clog_every_ns 80% 1s 10s 0
+kill_every_ns 80% 2s 20s 0
+down_ns 100% 2ms 500ms
+)";
+
+constexpr std::string_view kGroups = R"(
+base default
+quiesce 100% 1 1 0
+more_groups 100% 5 40 0
+kill_every_ns 80% 3s 30s 0
+core_only 60% 1 1 0
+)";
+
 constexpr std::string_view kMembership = R"(
 base default
 member_change_every_ns 100% 500ms 8s 0
@@ -107,6 +129,10 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"beyond", "any disk rots, nodes go for good: it may stop, and must not lie", kBeyond},
       {"membership", "members are added, removed, promoted, demoted, replaced and wiped",
        kMembership},
+      {"lease",
+       "reads by lease, clocks within the declared drift or not, leaders that lose their place",
+       kLease},
+      {"groups", "many idle groups that fall silent", kGroups},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},
   };
   return all;

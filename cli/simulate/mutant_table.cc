@@ -52,6 +52,15 @@ const std::vector<MutantInfo>& AllMutants() {
        "rot"},
       {Id::kM96RepairedLogVotesTooEarly, "M96", "a log that went back votes at once", "rot"},
       {Id::kM97NoSpaceAcknowledged, "M97", "what found no space is acknowledged", "rot"},
+      {Id::kM140LeaseFromReceipt, "M140", "a lease counts from the answer, not the question",
+       "lease"},
+      {Id::kM141LeaseKeptInTransfer, "M141", "a lease goes on while leadership is handed over",
+       "lease"},
+      {Id::kM142LeaseIgnoresDrift, "M142", "clocks are believed to be equally fast", "lease"},
+      {Id::kM143StalenessFromHeartbeat, "M143", "any heartbeat counts as news of the commit index"},
+      {Id::kM144QuiescedForGood, "M144", "an idle group sleeps through its leader's death",
+       "groups"},
+      {Id::kM145PromiseForgotten, "M145", "a leader's lease dies with a voter's process", "lease"},
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
   };
   return all;

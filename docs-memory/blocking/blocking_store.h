@@ -136,6 +136,8 @@ class BlockingStore final {
   // Until readers may see more than `sequence`, or so long; false then.
   bool WaitForChange(Sequence sequence, std::chrono::milliseconds wait) const;
   StoreStatus status() const;
+  // For Prometheus; whoever has a port for it serves it.
+  std::string Metrics() const { return MetricsText(status()); }
   // Makes everything durable and the next Open fast; writes are refused from now on.
   absl::Status Close();
 

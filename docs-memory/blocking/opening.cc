@@ -30,7 +30,7 @@ store::RocksStoreOptions RowsOf(const std::string& path, const BlockingOptions& 
   rows.path = path;
   rows.trace = &environment.trace;
   rows.cache_bytes = options.cache_bytes;
-  rows.packs_history = true;
+  rows.embedded = true;
   if (cipher != nullptr) {
     rows.seal = {cipher, environment.random.Draw("rows.seal"),
                  environment.random.Draw("rows.seal")};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,7 @@ struct Request final {
   Durability durability = Durability::kSync;
   WriteResult result;
   absl::Status status;
+  std::optional<MonoTime> since;  // of callers: when it was queued
   fiber::Event done;
 };
 using RequestRef = std::shared_ptr<Request>;
@@ -78,8 +80,15 @@ class Store::Core final : public replica::LogClient {
   int64_t now_ms() const { return environment_.clock.Wall().ns / 1'000'000; }
   runtime::Environment& environment() { return environment_; }
   StoreStatus status() const {
-    return {applier_.state(), queue_.size(), log_->BytesRetained(kStoreGroup), log_->stats().syncs,
-            failure_};
+    StoreStatus status;
+    status.state = applier_.state();
+    status.queued = queue_.size();
+    status.log_bytes = log_->BytesRetained(kStoreGroup);
+    status.log_syncs = log_->stats().syncs;
+    status.rows_bytes = rows_.DiskBytes();
+    status.counters = counters_;
+    status.health = failure_;
+    return status;
   }
 
  private:
@@ -121,6 +130,8 @@ class Store::Core final : public replica::LogClient {
   raft::WriteId durable_;
   ReadStateRef published_;
   absl::Status failure_;
+  StoreCounters counters_;
+  uint64_t replayed_ = 0;  // log entries, while it was opened
   bool closing_ = false;
   bool purged_ = false;  // files shall forget
   bool running_group_ = false;
@@ -171,6 +182,11 @@ absl::Status Store::Core::Open(Fiber& fiber) {
   if (applier_.state().node == 0) RETURN_IF_ERROR(Found(fiber));
   clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
   Publish(Snapshot());
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "docs.open",
+                          {{"sequence", applier_.state().sequence},
+                           {"replayed", replayed_},
+                           {"log_bytes", log_->BytesRetained(kStoreGroup)},
+                           {"sealed", int{options_.cipher != nullptr}}});
   fibers_.Spawn("docs.writer", [this](Fiber& running) { RunWriter(running); });
   fibers_.Spawn("docs.maintenance", [this](Fiber& running) { RunMaintenance(running); });
   fibers_.Spawn("docs.build", [this](Fiber& running) { RunBuilder(running); });
@@ -192,6 +208,7 @@ absl::Status Store::Core::Replay(Fiber& fiber, const std::vector<raft::Entry>& e
     CHECK_EQ(entry.index.value(), applied + 1);
     RETURN_IF_ERROR(ApplyEntry(fiber, *entry.payload, applier_, *transaction));
     applied = entry.index.value();
+    ++replayed_;
     bytes += entry.bytes();
     if (bytes < kReplayBytes) continue;
     RETURN_IF_ERROR(commit());
@@ -257,6 +274,7 @@ absl::StatusOr<WriteResult> Store::Core::Submit(Fiber& fiber, RequestRef request
     return Error(ErrorCode::kOverloaded, "", "", "10000 writes are waiting");
   if (log_->out_of_space()) return Error(ErrorCode::kReadOnly, "", "", "the disk is full");
   if (!failure_.ok()) return failure_;
+  request->since = environment_.clock.Monotonic();
   queue_.push_back(request);
   work_.WakeOne();
   request->done.Wait(fiber);
@@ -282,6 +300,10 @@ void Store::Core::RunRequest(Fiber& fiber, Executor& executor, Request& request)
                                             : executor.Execute(fiber, request.operations[0]);
   const absl::Status audited = executor.Audit(fiber, request.operations, before, outcome.status);
   if (outcome.status.ok()) outcome.status = audited;
+  counters_.inserted += outcome.result.inserted;
+  counters_.modified += outcome.result.modified;
+  counters_.deleted += outcome.result.deleted;
+  if (!outcome.status.ok()) ++counters_.refused;
   request.result = std::move(outcome.result);
   request.status = std::move(outcome.status);
 }
@@ -320,6 +342,7 @@ void Store::Core::RunGroup(Fiber& fiber) {
     }
     group.state = Snapshot();
   }
+  ++counters_.groups;
   group.after = last_write_;
   // Planted bug M83: nobody waits for the disk.
   if (at_once || mutant::Enabled(mutant::Id::kM83AcknowledgedBeforeSync)) {
@@ -340,6 +363,7 @@ void Store::Core::OnDurable(raft::WriteId id) {
 }
 
 void Store::Core::Answer(Request& request) {
+  if (request.since) counters_.NoteLatency(environment_.clock.Monotonic() - *request.since);
   if (request.status.ok() && !request.operations.empty() &&
       request.operations[0].kind == Operation::Kind::kCreateIndex) {
     to_build_.WakeAll();

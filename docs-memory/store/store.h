@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "docs-memory/store/metrics.h"
 #include "docs-memory/store/options.h"
 #include "docs-memory/store/reader.h"
 #include "framework/machine/ordered_store.h"
@@ -28,6 +29,8 @@ struct StoreStatus final {
   size_t queued = 0;       // operations that wait for the writer
   uint64_t log_bytes = 0;  // kept for a restart
   uint64_t log_syncs = 0;
+  uint64_t rows_bytes = 0;  // of files and memory
+  StoreCounters counters;
   absl::Status health;  // not OK: read-only until it is reopened
 };
 

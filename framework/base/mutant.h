@@ -63,6 +63,12 @@ enum class Id : int {
   kM95LostStateTakenForApplied = 95,      // replica: an empty store counts as the log's beginning
   kM96RepairedLogVotesTooEarly = 96,      // raft: a log that went back votes at once
   kM97NoSpaceAcknowledged = 97,           // replica: a batch without space counts as durable
+  kM140LeaseFromReceipt = 140,            // raft: a lease counts from the answer, not the question
+  kM141LeaseKeptInTransfer = 141,         // raft: a lease goes on while leadership is handed over
+  kM142LeaseIgnoresDrift = 142,           // raft: clocks are believed to be equally fast
+  kM143StalenessFromHeartbeat = 143,      // replica: any heartbeat counts as news from the leader
+  kM144QuiescedForGood = 144,             // raft: an idle group does not care about its leader
+  kM145PromiseForgotten = 145,            // raft: a promise dies with its process
   kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
   kM100DroppedWhenProcessed = 100,        // docs: a change is dropped once the hub has processed it
   kM101DroppedAtPageCheckpoint = 101,     // docs: a change is dropped once a page ends behind it

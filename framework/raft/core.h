@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_FRAMEWORK_RAFT_CORE_H_
 #define LOCKSTEP_FRAMEWORK_RAFT_CORE_H_
 
+#include <algorithm>
 #include <map>
 #include <variant>
 #include <vector>
@@ -29,6 +30,11 @@ struct Follower final {
   bool campaign_when_applied = false;
 };
 
+// A leader yields to a higher priority that was fit for so many election timeouts; after a failed
+// attempt twice as many, up to the second.
+inline constexpr Ticks kYieldPatience = 4;
+inline constexpr Ticks kYieldPatienceMax = 64;
+
 enum class Ballot { kPreVote, kElection, kTransfer };
 
 struct Candidate final {
@@ -49,6 +55,22 @@ struct Leader final {
   // The last entry that may change the configuration; the next change waits until it is applied.
   Index pending_configuration;
   size_t uncommitted_bytes = 0;
+  // Somebody was asked to campaign, or may still be: no promise binds him.
+  bool lease_given_up = false;
+  // For so long somebody with a higher priority has been fit to lead, and when that is enough.
+  Ticks yield_elapsed = 0;
+  Ticks yield_patience = 0;  // in election timeouts
+};
+
+// What time makes of a node, whatever its role.
+struct Vitals final {
+  int64_t now_ns = 0;             // as it was told last
+  int64_t promised_until_ns = 0;  // until then nobody else is elected with this node's help
+  uint32_t priority = 0;
+  WriteId persisted;  // as of the last tick
+  Ticks stalled = 0;  // since then nothing became durable, although something waits for it
+  Ticks idle = 0;     // nothing happened for so long
+  bool quiesced = false;
 };
 
 // How far an abstaining node has caught up: with the leader of `term`, whose log went up to
@@ -66,16 +88,20 @@ struct Envelope final {
   Term term;
 };
 
-// Files: raft.cc (term rule, dispatch, effects), election.cc, replication.cc, reads.cc,
-// membership.cc, snapshot.cc, invariants.cc. A handler On...(Role&, ...) must not touch its role
-// after it changed role_.
+// Files: raft.cc (term rule, dispatch, effects), election.cc, leadership.cc, replication.cc,
+// reads.cc, lease.cc, membership.cc, snapshot.cc, quiescence.cc, invariants.cc. A handler
+// On...(Role&, ...) must not touch its role after it changed role_.
 class Raft::Core final {
  public:
   Core(const Options& options, InitialState initial);
 
   // One call of Raft each; effects gather until TakeEffects.
   void Step(Message message);
-  void Tick();
+  void Tick(uint64_t number);
+  void SetTime(int64_t now_ns) { vitals_.now_ns = std::max(vitals_.now_ns, now_ns); }
+  void SetPriority(uint32_t priority) { vitals_.priority = priority; }
+  void PeerSilent(NodeId peer);
+  void Wake();
   void Propose(std::vector<Proposal> proposals);
   void ProposeConfiguration(const Configuration& target, int64_t timestamp_ns);
   void Read(ReadId id);
@@ -95,6 +121,8 @@ class Raft::Core final {
   const HardState& hard() const { return hard_; }
   const Log& log() const { return log_; }
   const Configuration& configuration() const { return configuration_; }
+  bool quiesced() const { return vitals_.quiesced; }
+  bool has_lease() const;
   void CheckInvariants() const;
 
  private:
@@ -115,7 +143,6 @@ class Raft::Core final {
   // --- election.cc ------------------------------------------------------------------------------
   bool HasLiveLeader() const;
   bool CanCampaign() const;
-  void CampaignIfAsked();
   void StartPreVote();
   void StartElection(Ballot ballot);
   void CountVotes();
@@ -130,13 +157,41 @@ class Raft::Core final {
   void LearnCommit(Index commit, Term commit_term);
   VoteRequest MakeVoteRequest(Ballot ballot) const;
   VoteReply MakeVoteReply(const VoteRequest& request, bool granted) const;
-  void On(Follower& follower, const Envelope& envelope, TimeoutNow& request);
-  void Tick(Follower& follower);
-  void Tick(Candidate& candidate);
-  void Tick(Leader& leader);
+  void TickFollower(Follower& follower);
+  void TickLeader(Leader& leader, uint64_t number);
   void TickElection();
+  // Tries again in a moment.
+  void AwaitLostLeader();
+  bool HeartbeatDue(Leader& leader, uint64_t number) const;
   bool QuorumActive(const Leader& leader) const;
+
+  // --- leadership.cc ----------------------------------------------------------------------------
+  void On(Follower& follower, const Envelope& envelope, TimeoutNow& request);
   void ContinueTransfer(Leader& leader, NodeId peer);
+  void CampaignIfAsked();
+  // Leaves at once, naming its best heir.
+  void StepDown(Leader& leader);
+  uint32_t OwnPriority() const;
+  NodeId BetterLeader(const Leader& leader) const;
+  // A voter with a higher priority leads instead, if it has been fit to for long enough.
+  void YieldToPriority(Leader& leader);
+  void TickDisk();
+  bool DiskStalls() const { return vitals_.stalled >= options_.election_ticks; }
+  // False if this node no longer leads.
+  bool LeadsWithItsDisk(Leader& leader);
+
+  // --- lease.cc ---------------------------------------------------------------------------------
+  bool Promised() const { return vitals_.now_ns < vitals_.promised_until_ns; }
+  void Promise(const Heartbeat& heartbeat, HeartbeatReply& reply);
+  void NotePromise(Progress& progress, const HeartbeatReply& reply) const;
+  bool LeaseHolds(const Leader& leader) const;
+
+  // --- quiescence.cc ----------------------------------------------------------------------------
+  void NoteActivity(const Message& message);
+  bool MayQuiesce(const Leader& leader) const;
+  void Quiesce(Leader& leader);
+  // False if this node is not idle.
+  bool Quiesce(const Follower& follower, const Heartbeat& heartbeat);
 
   // --- replication.cc ---------------------------------------------------------------------------
   void On(Follower& follower, const Envelope& envelope, AppendRequest& request);
@@ -151,7 +206,9 @@ class Raft::Core final {
   void SendAppends(NodeId to, Progress& progress);
   void SendAppendsToAll(Leader& leader);
   void SendOneAppend(NodeId to, Progress& progress);
-  void SendHeartbeat(const Leader& leader, NodeId to, const Progress& progress);
+  void SendHeartbeat(const Leader& leader, NodeId to, const Progress& progress,
+                     bool quiesce = false);
+  void SendHeartbeats(const Leader& leader, bool quiesce = false);
   // Counts what is durable where; true if the commit index moved.
   bool AdvanceCommit(Leader& leader);
   void AdvanceCommitAndTell(Leader& leader);
@@ -179,8 +236,6 @@ class Raft::Core final {
   void ApplyConfiguration(const Configuration& configuration, Index index);
   void UpdatePeers(Leader& leader);
   void LeaveJointIfDue(Leader& leader);
-  // A leader that is no voter any more leaves, naming its best heir.
-  void StepDown(Leader& leader);
 
   // --- snapshot.cc ------------------------------------------------------------------------------
   void On(Follower& follower, const Envelope& envelope, InstallSnapshot& request);
@@ -212,6 +267,7 @@ class Raft::Core final {
   Ticks election_elapsed_ = 0;
   Ticks election_timeout_ = 0;
   base::SequentialRandom random_;
+  Vitals vitals_;
   bool must_save_commit_ = false;  // with the next effects, whatever else there is to write
   Effects effects_;
   RoleChanged reported_role_;

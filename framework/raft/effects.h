@@ -46,7 +46,11 @@ struct ConfigurationChanged final {
   Configuration configuration;
   Index index;
 };
-using Event = std::variant<RoleChanged, LeaderChanged, ConfigurationChanged>;
+// This leader leaves because its disk does not keep up while the others' do.
+struct DiskStalled final {
+  Term term;
+};
+using Event = std::variant<RoleChanged, LeaderChanged, ConfigurationChanged, DiskStalled>;
 
 // Why a proposal was not appended.
 enum class ProposeRefusal {

@@ -1,4 +1,4 @@
-// Elections: time, ballots, votes, and handing leadership over [Raft 5.2, 5.4.1; thesis 3.10, 9.6].
+// Elections: time, ballots and votes [Raft 5.2, 5.4.1; thesis 9.6].
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -15,16 +15,23 @@ namespace lockstep::raft {
 // --- time
 // -------------------------------------------------------------------------------------------
 
-void Raft::Core::Tick() {
-  std::visit([this](auto& role) { Tick(role); }, role_);
+void Raft::Core::Tick(uint64_t number) {
+  if (vitals_.quiesced) return;
+  ++vitals_.idle;
+  TickDisk();
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    TickLeader(*leader, number);
+  } else if (auto* follower = std::get_if<Follower>(&role_)) {
+    TickFollower(*follower);
+  } else {
+    TickElection();
+  }
 }
 
-void Raft::Core::Tick(Follower& follower) {
+void Raft::Core::TickFollower(Follower& follower) {
   TickReads(follower);
   TickElection();
 }
-
-void Raft::Core::Tick(Candidate&) { TickElection(); }
 
 void Raft::Core::TickElection() {
   CHECK(!std::holds_alternative<Leader>(role_));
@@ -33,7 +40,8 @@ void Raft::Core::TickElection() {
   if (const auto* candidate = std::get_if<Candidate>(&role_)) {
     marks::Sometimes(candidate->ballot != Ballot::kPreVote, kMarkElectionUndecided);
   }
-  if (!CanCampaign()) {
+  // (A vote that cannot be saved elects nobody.)
+  if (!CanCampaign() || DiskStalls()) {
     ResetElectionTimer();
     return;
   }
@@ -41,10 +49,21 @@ void Raft::Core::TickElection() {
     StartElection(Ballot::kElection);
     return;
   }
+  if (Promised()) {
+    AwaitLostLeader();
+    return;
+  }
   StartPreVote();
 }
 
-void Raft::Core::Tick(Leader& leader) {
+void Raft::Core::AwaitLostLeader() {
+  election_elapsed_ = 0;
+  election_timeout_ =
+      1 + static_cast<Ticks>(random_.Below(std::max<Ticks>(options_.lost_leader_ticks, 1)));
+}
+
+void Raft::Core::TickLeader(Leader& leader, uint64_t number) {
+  if (!LeadsWithItsDisk(leader)) return;
   if (++leader.quorum_elapsed >= options_.election_ticks) {
     leader.quorum_elapsed = 0;
     // [thesis 6.2] Somebody else may lead by now, and clients should look for him.
@@ -58,10 +77,20 @@ void Raft::Core::Tick(Leader& leader) {
   if (leader.transfer_target != NodeId(0) && ++leader.transfer_elapsed >= options_.election_ticks) {
     leader.transfer_target = NodeId(0);
   }
-  if (++leader.heartbeat_elapsed >= options_.heartbeat_ticks) {
-    leader.heartbeat_elapsed = 0;
-    for (const auto& [id, progress] : leader.peers) SendHeartbeat(leader, id, progress);
+  if (!HeartbeatDue(leader, number)) return;
+  YieldToPriority(leader);
+  if (MayQuiesce(leader)) {
+    Quiesce(leader);
+  } else {
+    SendHeartbeats(leader);
   }
+}
+
+bool Raft::Core::HeartbeatDue(Leader& leader, uint64_t number) const {
+  if (number != 0) return number % options_.heartbeat_ticks == 0;
+  if (++leader.heartbeat_elapsed < options_.heartbeat_ticks) return false;
+  leader.heartbeat_elapsed = 0;
+  return true;
 }
 
 bool Raft::Core::QuorumActive(const Leader& leader) const {
@@ -77,6 +106,10 @@ bool Raft::Core::QuorumActive(const Leader& leader) const {
 void Raft::Core::LostLeader(NodeId leader) {
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || leader == NodeId(0) || follower->leader != leader) return;
+  // Planted bug M144: who is idle does not care.
+  const bool cares = !mutant::Enabled(mutant::Id::kM144QuiescedForGood);
+  if (vitals_.quiesced && !cares) return;
+  vitals_.quiesced = false;
   // Without a known leader this node grants pre-votes as well.
   SetLeader(*follower, NodeId(0));
   const Ticks range = std::max<Ticks>(options_.lost_leader_ticks, 1);
@@ -97,7 +130,8 @@ bool Raft::Core::CanCampaign() const {
 }
 
 void Raft::Core::Campaign() {
-  if (std::holds_alternative<Leader>(role_) || !CanCampaign()) return;
+  if (std::holds_alternative<Leader>(role_) || !CanCampaign() || Promised()) return;
+  Wake();
   if (auto* follower = std::get_if<Follower>(&role_)) SetLeader(*follower, NodeId(0));
   StartPreVote();
 }
@@ -205,6 +239,7 @@ void Raft::Core::BecomeLeader() {
   // Anything before may be a change of configuration. And with the no-op applied, an entry of the
   // own term is committed, without which a change would be unsafe [Ongaro, raft-dev 2015].
   fresh.pending_configuration = fresh.noop;
+  fresh.yield_patience = kYieldPatience;
   fresh.uncommitted_bytes = log_.BytesBetween(log_.commit(), log_.last_index());
   role_ = std::move(fresh);
   auto& leader = std::get<Leader>(role_);
@@ -233,6 +268,8 @@ bool Raft::Core::HasLiveLeader() const {
 bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request) const {
   CHECK_GE(envelope.term, hard_.term);
   if (hard_.abstains) return false;
+  // (A higher term may have come by other messages than a vote request, which would be ignored.)
+  if (Promised() && !request.leader_transfer) return false;
   // [Raft 5.4.1] The election restriction.
   const bool is_behind = !log_.IsAtMost(request.last_index, request.last_term);
   marks::Sometimes(is_behind, kMarkVoteRefusedByLog);
@@ -264,43 +301,6 @@ void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& requ
   }
   SendAfterPersist(envelope.from, MakeVoteReply(request, granted));
   LearnCommit(request.commit, request.commit_term);
-}
-
-// --- leadership transfer
-// ----------------------------------------------------------------------------
-
-void Raft::Core::TransferLeadership(NodeId target) {
-  auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || target == options_.self) return;
-  if (!IsVoter(configuration_, target) || leader->transfer_target == target) return;
-  leader->transfer_target = target;
-  leader->transfer_elapsed = 0;
-  const auto peer = leader->peers.find(target);
-  CHECK(peer != leader->peers.end());
-  SendAppends(target, peer->second);
-  ContinueTransfer(*leader, target);
-}
-
-void Raft::Core::ContinueTransfer(Leader& leader, NodeId peer) {
-  if (leader.transfer_target != peer) return;
-  const auto progress = leader.peers.find(peer);
-  CHECK(progress != leader.peers.end());
-  if (progress->second.match() == log_.last_index()) SendNow(peer, TimeoutNow{});
-}
-
-void Raft::Core::On(Follower& follower, const Envelope& envelope, TimeoutNow&) {
-  if (follower.leader != envelope.from) return;
-  follower.campaign_when_applied =
-      CanCampaign() || log_.HasConfigurationBetween(log_.applied(), log_.commit());
-  CampaignIfAsked();
-}
-
-void Raft::Core::CampaignIfAsked() {
-  auto* follower = std::get_if<Follower>(&role_);
-  if (follower == nullptr || !follower->campaign_when_applied || !CanCampaign()) return;
-  SetLeader(*follower, NodeId(0));
-  CHECK(!follower->campaign_when_applied);
-  StartElection(Ballot::kTransfer);
 }
 
 }  // namespace lockstep::raft

@@ -20,6 +20,7 @@ void Raft::Core::CheckInvariants() const {
   CHECK_LE(log_.handed(), std::max(writes_.durable(), log_.snapshot().index));
   CHECK_GE(election_timeout_, 1u);
   CHECK(effects_.empty()) << "effects that nobody took";
+  if (vitals_.quiesced) CHECK_NE(leader(), NodeId(0)) << "idle without a leader";
   if (hard_.vote != NodeId(0)) CHECK_GT(hard_.term, Term(0));
   std::visit([this](const auto& role) { CheckRole(role); }, role_);
 }

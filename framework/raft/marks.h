@@ -20,6 +20,8 @@ inline constexpr Mark kMarkVoteAlreadyGiven{"raft.vote_already_given"};
 inline constexpr Mark kMarkVoteIgnored{"raft.vote_ignored_for_leader"};
 inline constexpr Mark kMarkCommitFromVote{"raft.commit_learned_from_vote"};
 inline constexpr Mark kMarkLeaderInherits{"raft.leader_inherits_uncommitted"};
+inline constexpr Mark kMarkYieldedToPriority{"raft.yielded_to_priority"};
+inline constexpr Mark kMarkLeaderDiskStalled{"raft.leader_disk_stalled"};
 // --- Logs ---
 inline constexpr Mark kMarkConflictTruncated{"raft.conflict_truncated"};
 inline constexpr Mark kMarkAppendRefused{"raft.append_refused"};
@@ -34,14 +36,20 @@ inline constexpr Mark kMarkReadWaitsForTerm{"raft.read_waits_for_own_term"};
 inline constexpr Mark kMarkReadsFailed{"raft.reads_failed_with_leader"};
 inline constexpr Mark kMarkReadTimedOut{"raft.forwarded_read_timed_out"};
 
+inline constexpr Mark kMarkReadByLease{"raft.read_by_lease"};
+// --- Idle groups ---
+inline constexpr Mark kMarkQuiesced{"raft.quiesced"};
+inline constexpr Mark kMarkWoken{"raft.woken"};
+
 inline constexpr std::array kMarks = {
-    kMarkLeaderWithoutQuorum, kMarkPreVoteLost,      kMarkElectionLost,
-    kMarkElectionUndecided,   kMarkVoteRefusedByLog, kMarkVoteAlreadyGiven,
-    kMarkVoteIgnored,         kMarkCommitFromVote,   kMarkLeaderInherits,
-    kMarkConflictTruncated,   kMarkAppendRefused,    kMarkLateAppend,
-    kMarkOldTermNotCounted,   kMarkSnapshotNeeded,   kMarkLateSnapshot,
-    kMarkReadWaitsForTerm,    kMarkReadsFailed,      kMarkReadTimedOut,
-    kMarkTooMuchUncommitted};
+    kMarkLeaderWithoutQuorum, kMarkPreVoteLost,       kMarkElectionLost,
+    kMarkElectionUndecided,   kMarkVoteRefusedByLog,  kMarkVoteAlreadyGiven,
+    kMarkVoteIgnored,         kMarkCommitFromVote,    kMarkLeaderInherits,
+    kMarkConflictTruncated,   kMarkAppendRefused,     kMarkLateAppend,
+    kMarkOldTermNotCounted,   kMarkSnapshotNeeded,    kMarkLateSnapshot,
+    kMarkReadWaitsForTerm,    kMarkReadsFailed,       kMarkReadTimedOut,
+    kMarkTooMuchUncommitted,  kMarkYieldedToPriority, kMarkLeaderDiskStalled,
+    kMarkReadByLease,         kMarkQuiesced,          kMarkWoken};
 
 }  // namespace lockstep::raft
 

@@ -19,6 +19,7 @@ ProposeRefusal Raft::Core::RefusalToChange(const Leader& leader) const {
 }
 
 void Raft::Core::ProposeConfiguration(const Configuration& target, int64_t timestamp_ns) {
+  Wake();
   ProposeOutcome& outcome = effects_.proposed;
   outcome.refusal = RefusalToPropose(0);
   if (outcome.refusal != ProposeRefusal::kNone) return;
@@ -94,27 +95,6 @@ void Raft::Core::UpdatePeers(Leader& leader) {
 void Raft::Core::LeaveJointIfDue(Leader& leader) {
   if (!configuration_.joint() || log_.applied() < leader.pending_configuration) return;
   AppendConfiguration(leader, LeaveJoint(configuration_), log_.last_timestamp_ns());
-}
-
-void Raft::Core::StepDown(Leader& leader) {
-  CHECK(!IsVoter(configuration_, options_.self));
-  NodeId heir;
-  Index best;
-  for (auto& [id, progress] : leader.peers) {
-    if (!IsVoter(configuration_, id)) continue;
-    // Else the news would wait for the next leader.
-    if (progress.state() == Progress::State::kReplicate && !progress.Paused() &&
-        progress.commit_told() < log_.commit()) {
-      SendOneAppend(id, progress);
-    }
-    if (heir == NodeId(0) || progress.match() > best) {
-      heir = id;
-      best = progress.match();
-    }
-  }
-  // [thesis 4.2.2, 3.10] No reason to wait for a timeout.
-  if (heir != NodeId(0)) SendNow(heir, TimeoutNow{});
-  BecomeFollower(hard_.term, NodeId(0));
 }
 
 }  // namespace lockstep::raft

@@ -59,6 +59,10 @@ struct Heartbeat final {
   Index commit;
   uint64_t read = 0;
   Index last_index{};  // of the leader's log, for followers that lost a part of theirs
+  // The leader's clock before this was sent, which comes back. 0: it asks for no promise.
+  int64_t stamp_ns = 0;
+  // Nothing is going on: the leader is silent from now on, until something is (quiescence.cc).
+  bool quiesce = false;
 };
 
 struct HeartbeatReply final {
@@ -66,6 +70,14 @@ struct HeartbeatReply final {
   // Not 0: the state machine is lost, although the log is not; a snapshot of at least this index
   // would mend it.
   Index wants_snapshot{};
+  // The heartbeat's stamp, and for how long after that heartbeat came, by its own clock, the sender
+  // lets nobody else be elected (lease.cc). 0: it promises nothing.
+  int64_t stamp_ns = 0;
+  int64_t promise_ns = 0;
+  // How much the sender is wanted as the leader; 0 while it could not be one.
+  uint32_t priority = 0;
+  // The sender is not idle, so neither is the leader to be.
+  bool awake = false;
 };
 
 // Leader's driver to a follower's core, after the snapshot's data has been received and is durable

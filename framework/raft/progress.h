@@ -2,7 +2,9 @@
 #ifndef LOCKSTEP_FRAMEWORK_RAFT_PROGRESS_H_
 #define LOCKSTEP_FRAMEWORK_RAFT_PROGRESS_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 
 #include "framework/raft/types.h"
@@ -52,6 +54,12 @@ class Progress final {
   }
   // In this span or the one before: says something at any instant of a span.
   bool seen_lately() const { return recently_active_ || was_active_; }
+  // As it told last.
+  uint32_t priority() const { return priority_; }
+  void set_priority(uint32_t priority) { priority_ = priority; }
+  // By this node's clock; until then it lets nobody else be elected.
+  int64_t promised_until_ns() const { return promised_until_ns_; }
+  void PromisedUntil(int64_t ns) { promised_until_ns_ = std::max(promised_until_ns_, ns); }
   bool nothing_in_flight() const { return state_ == State::kReplicate && inflight_.empty(); }
   // The highest commit index that was sent to it (and perhaps lost).
   Index commit_told() const { return commit_told_; }
@@ -107,6 +115,8 @@ class Progress final {
   bool was_active_ = false;  // in the span before
   std::deque<Inflight> inflight_;
   size_t inflight_bytes_ = 0;
+  uint32_t priority_ = 0;
+  int64_t promised_until_ns_ = 0;
 };
 
 }  // namespace lockstep::raft

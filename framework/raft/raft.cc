@@ -52,6 +52,13 @@ Raft::Core::Core(const Options& options, InitialState initial)
   CHECK_GT(options_.append_bytes_max, 0u);
   CHECK_GE(hard_.term, log_.last_term());
   CheckConfiguration(configuration_);
+  vitals_.now_ns = initial.now_ns;
+  vitals_.priority = options_.priority;
+  // Whatever the process before this one promised. Planted bug M145: forgotten.
+  const bool forgets = mutant::Enabled(mutant::Id::kM145PromiseForgotten);
+  if (options_.lease_ns > 0 && hard_.term > Term(0) && !forgets) {
+    vitals_.promised_until_ns = initial.now_ns + options_.lease_ns;
+  }
   ResetElectionTimer();
   if (options_.first_election_ticks > 0) {
     // Safe whoever leads: a pre-vote disturbs nobody who hears a leader [thesis 9.6].
@@ -62,6 +69,7 @@ Raft::Core::Core(const Options& options, InitialState initial)
 
 void Raft::Core::Step(Message message) {
   if (message.to != options_.self || message.from == options_.self) return;
+  NoteActivity(message);
   if (!ApplyTermRule(message)) return;
   Dispatch(Envelope{message.from, message.term}, message.body);
 }
@@ -79,7 +87,8 @@ bool Raft::Core::ApplyTermRule(const Message& message) {
   if (message.term > hard_.term) {
     // [Raft 6, thesis 4.2.3] A server that hears a leader does not let others depose it. It does
     // not even answer, so that a candidate that was cut off cannot spread its term.
-    if (vote != nullptr && !vote->leader_transfer && HasLiveLeader() &&
+    const bool keeps = HasLiveLeader() || Promised();
+    if (vote != nullptr && !vote->leader_transfer && keeps &&
         !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
       marks::Reach(kMarkVoteIgnored);
       return false;
@@ -284,10 +293,12 @@ Effects Raft::Step(Message message) {
   core_->Step(std::move(message));
   return core_->TakeEffects();
 }
-Effects Raft::Tick() {
-  core_->Tick();
+Effects Raft::Tick(uint64_t number) {
+  core_->Tick(number);
   return core_->TakeEffects();
 }
+void Raft::SetTime(int64_t now_ns) { core_->SetTime(now_ns); }
+void Raft::SetPriority(uint32_t priority) { core_->SetPriority(priority); }
 Effects Raft::Propose(std::vector<Proposal> proposals) {
   core_->Propose(std::move(proposals));
   return core_->TakeEffects();
@@ -320,6 +331,14 @@ Effects Raft::LostLeader(NodeId leader) {
   core_->LostLeader(leader);
   return core_->TakeEffects();
 }
+Effects Raft::PeerSilent(NodeId peer) {
+  core_->PeerSilent(peer);
+  return core_->TakeEffects();
+}
+Effects Raft::Wake() {
+  core_->Wake();
+  return core_->TakeEffects();
+}
 Effects Raft::Campaign() {
   core_->Campaign();
   return core_->TakeEffects();
@@ -349,6 +368,8 @@ HardState Raft::hard_state() const {
   state.commit = core_->log().commit();
   return state;
 }
+bool Raft::quiesced() const { return core_->quiesced(); }
+bool Raft::has_lease() const { return core_->has_lease(); }
 bool Raft::state_lost() const { return core_->log().state_lost(); }
 void Raft::CheckInvariants() const { core_->CheckInvariants(); }
 

@@ -39,6 +39,16 @@ struct Options final {
   // Whether a write also takes along a new commit index, so that a restart knows more at once. Only
   // a hint: without it the next leader tells.
   bool saves_commit = true;
+  // A leader hands over to a voter that has kept up for a while and has a higher priority.
+  uint32_t priority = 0;
+  // Reads by lease: for so long this node lets nobody else be elected after each heartbeat, and a
+  // leader answers reads at once while a quorum's promises last. 0: no leases. The promise is lost
+  // with the process, so a new one keeps it from its start.
+  int64_t lease_ns = 0;
+  // By so much at most the clocks of two nodes differ in speed.
+  uint32_t lease_drift_ppm = 1000;
+  // Without anything to do for so many ticks, a group falls silent. 0: never.
+  Ticks quiesce_ticks = 0;
 };
 
 // What the driver recovered. `applied` is what the state machine has durably applied, at most the
@@ -51,6 +61,7 @@ struct InitialState final {
   Index applied;
   // The configuration in force at `applied`. (Entries behind it change it as they are applied.)
   Configuration configuration;
+  int64_t now_ns = 0;  // see Raft::SetTime
 };
 
 struct Proposal final {
@@ -77,8 +88,13 @@ class Raft final {
 
   // A message arrived from a peer. Stale, misdirected or unexpected ones have no effect.
   [[nodiscard]] Effects Step(Message message);
-  // One tick of time passed.
-  [[nodiscard]] Effects Tick();
+  // One tick of time passed. Groups that are told the same number of the tick (not 0) send their
+  // heartbeats at the same ticks, so that these can travel together.
+  [[nodiscard]] Effects Tick(uint64_t number = 0);
+  // For leases: this node's monotonic clock, read now. Before each other call, if there are leases.
+  void SetTime(int64_t now_ns);
+  // For as long as this process lives: see Options.
+  void SetPriority(uint32_t priority);
   // Appends commands, all or none; Effects::proposed tells.
   [[nodiscard]] Effects Propose(std::vector<Proposal> proposals);
   // Starts a change to `target` (voters and learners; outgoing is ignored). Simple when one voter
@@ -98,6 +114,11 @@ class Raft final {
   // The connection from the leader closed (its process died, say): pre-vote after a short jitter
   // instead of a whole election timeout; also grants pre-votes of peers that lost it too.
   [[nodiscard]] Effects LostLeader(NodeId leader);
+  // Nothing at all was heard from the peer's node for an election timeout. Only groups that are
+  // quiesced, and hear nothing themselves, want to know.
+  [[nodiscard]] Effects PeerSilent(NodeId peer);
+  // The group is about to have something to do.
+  [[nodiscard]] Effects Wake();
   // Campaign now (with pre-vote). For the bootstrap of a one-voter group and for operators.
   [[nodiscard]] Effects Campaign();
   // Leader: hand over to `target` once it has caught up [thesis 3.10]; gives up after an election
@@ -127,6 +148,10 @@ class Raft final {
   HardState hard_state() const;
   // The state machine's state is lost and no snapshot has come yet.
   bool state_lost() const;
+  // Idle by agreement: ticks change nothing.
+  bool quiesced() const;
+  // Whether a read would be answered at once, by lease, at the time that was set last.
+  bool has_lease() const;
 
   // Aborts if a local invariant is broken. Called after every step in simulations.
   void CheckInvariants() const;

@@ -12,6 +12,7 @@
 namespace lockstep::raft {
 
 void Raft::Core::Read(ReadId id) {
+  Wake();
   if (auto* leader = std::get_if<Leader>(&role_)) {
     AddRead(*leader, ReadIndexQueue::Read{id, options_.self});
     return;
@@ -35,6 +36,11 @@ void Raft::Core::On(Leader& leader, const Envelope& envelope, ReadIndexRequest& 
 void Raft::Core::AddRead(Leader& leader, ReadIndexQueue::Read read) {
   // Planted bug: believing to lead is not leading.
   if (mutant::Enabled(mutant::Id::kM04ReadWithoutQuorum)) {
+    AnswerRead(read, log_.commit());
+    return;
+  }
+  if (LeaseHolds(leader)) {
+    marks::Reach(kMarkReadByLease);
     AnswerRead(read, log_.commit());
     return;
   }

@@ -47,7 +47,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, AppendRequest& request)
   SendAfterPersist(envelope.from, reply);
 }
 
-void Raft::Core::On(Follower&, const Envelope& envelope, Heartbeat& heartbeat) {
+void Raft::Core::On(Follower& follower, const Envelope& envelope, Heartbeat& heartbeat) {
   if (hard_.abstains) {
     // The leader may still believe that this log has what it lost, and what is here instead may be
     // something else.
@@ -57,6 +57,12 @@ void Raft::Core::On(Follower&, const Envelope& envelope, Heartbeat& heartbeat) {
   }
   HeartbeatReply reply;
   reply.read = heartbeat.read;
+  reply.priority = OwnPriority();
+  Promise(heartbeat, reply);
+  if (heartbeat.quiesce) {
+    if (Quiesce(follower, heartbeat)) return;
+    reply.awake = true;
+  }
   if (log_.state_lost()) reply.wants_snapshot = log_.snapshot().index;
   // Says only that this term is not over yet, which no write has to confirm.
   SendNow(envelope.from, reply);
@@ -101,6 +107,7 @@ ProposeRefusal Raft::Core::RefusalToPropose(size_t bytes) const {
 
 void Raft::Core::Propose(std::vector<Proposal> proposals) {
   CHECK(!proposals.empty());
+  Wake();
   std::vector<Entry> entries(proposals.size());
   size_t bytes = 0;
   for (size_t i = 0; i < proposals.size(); ++i) {
@@ -168,13 +175,21 @@ void Raft::Core::SendOneAppend(NodeId to, Progress& progress) {
   SendNow(to, std::move(request));
 }
 
-void Raft::Core::SendHeartbeat(const Leader& leader, NodeId to, const Progress& progress) {
+void Raft::Core::SendHeartbeats(const Leader& leader, bool quiesce) {
+  for (const auto& [id, progress] : leader.peers) SendHeartbeat(leader, id, progress, quiesce);
+}
+
+void Raft::Core::SendHeartbeat(const Leader& leader, NodeId to, const Progress& progress,
+                               bool quiesce) {
   Heartbeat heartbeat;
   // Not beyond what the follower is known to share: its log may differ behind that.
   heartbeat.commit = std::min(log_.commit(), progress.match());
   if (mutant::Enabled(mutant::Id::kM06CommitBeyondMatch)) heartbeat.commit = log_.commit();
   heartbeat.read = leader.reads.round();
   heartbeat.last_index = log_.last_index();
+  // Told before this call, so not after it is sent.
+  if (options_.lease_ns > 0) heartbeat.stamp_ns = vitals_.now_ns;
+  heartbeat.quiesce = quiesce;
   SendNow(to, heartbeat);
 }
 
@@ -183,6 +198,7 @@ void Raft::Core::Unreachable(NodeId peer) {
   if (leader == nullptr) return;
   const auto found = leader->peers.find(peer);
   if (found == leader->peers.end()) return;
+  Wake();
   if (found->second.state() == Progress::State::kReplicate) found->second.BecomeProbe();
 }
 
@@ -233,6 +249,8 @@ void Raft::Core::On(Leader& leader, const Envelope& envelope, HeartbeatReply& re
   if (found == leader.peers.end()) return;
   Progress& progress = found->second;
   progress.set_recently_active(true);
+  progress.set_priority(reply.priority);
+  NotePromise(progress, reply);
   progress.Alive();
   if (reply.wants_snapshot > Index(0)) OfferSnapshot(envelope.from, progress, reply.wants_snapshot);
   const Index next = progress.next();

@@ -77,13 +77,14 @@ absl::StatusOr<std::string> GroupClient::Query(Fiber& fiber, std::string request
       });
 }
 
-absl::Status GroupClient::CatchUp(Fiber& fiber, MonoTime deadline) {
+absl::Status GroupClient::CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness) {
   // A StatusOr without a value of interest.
-  return OnShardOf<bool>(fiber, environment_, directory_, group_, deadline,
-                         [deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
-                           RETURN_IF_ERROR(replica.CatchUp(serving, deadline));
-                           return true;
-                         })
+  return OnShardOf<bool>(
+             fiber, environment_, directory_, group_, deadline,
+             [deadline, max_staleness](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+               RETURN_IF_ERROR(replica.CatchUp(serving, deadline, max_staleness));
+               return true;
+             })
       .status();
 }
 

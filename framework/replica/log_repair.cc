@@ -31,8 +31,11 @@ struct Ballot final {
 class LogMender final {
  public:
   LogMender(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
-            const LogIdentity& identity)
-      : fiber_(fiber), disk_(disk), directory_(directory), identity_(identity) {}
+            const LogIdentity& identity, const std::vector<GroupId>& groups)
+      : fiber_(fiber), disk_(disk), directory_(directory), identity_(identity) {
+    // (Of which nothing may be left.)
+    for (const GroupId group : groups) ballots_[group] = {};
+  }
 
   absl::StatusOr<LogRepair> Run() {
     RETURN_IF_ERROR(ReadAll());
@@ -202,8 +205,9 @@ class LogMender final {
 }  // namespace
 
 absl::StatusOr<LogRepair> RepairLog(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
-                                    const LogIdentity& identity) {
-  return LogMender(fiber, disk, directory, identity).Run();
+                                    const LogIdentity& identity,
+                                    const std::vector<GroupId>& groups) {
+  return LogMender(fiber, disk, directory, identity, groups).Run();
 }
 
 absl::Status SetSegmentsAside(Fiber& fiber, runtime::Disk& disk, const std::string& directory,

@@ -25,10 +25,12 @@ struct LogRepair final {
 // segment; the old ones are set aside under names that end in ".damaged" (those of the last repair
 // go). Suspends.
 //
-// DATA_LOSS: a vote may have been lost, so that nothing less than new data from the peers helps;
-// nothing was changed then. FAILED_PRECONDITION: see Log::Open.
+// `groups`: that the shard has. DATA_LOSS: a vote of one of them may have been lost, so that
+// nothing less than new data from the peers helps; nothing was changed then. FAILED_PRECONDITION:
+// see Log::Open.
 absl::StatusOr<LogRepair> RepairLog(Fiber& fiber, runtime::Disk& disk, const std::string& directory,
-                                    const LogIdentity& identity);
+                                    const LogIdentity& identity,
+                                    const std::vector<GroupId>& groups = {});
 
 // Sets aside segments that a repair left behind.
 absl::Status SetSegmentsAside(Fiber& fiber, runtime::Disk& disk, const std::string& directory,

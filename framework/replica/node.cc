@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
@@ -25,6 +26,7 @@ constexpr Duration kChangeTimeout = Seconds(3);
 // How long a node that has to stop still answers those that wait, the one who had it removed among
 // them: it may hear of that from a peer's refusal only, and applies nothing any more.
 constexpr Duration kFarewellTimeout = kChangeTimeout + Seconds(1);
+constexpr int64_t kMaxStalenessMs = 24 * 3600 * 1000;
 constexpr Duration kRegisterTimeout = Seconds(5);
 constexpr Duration kRegisterPause = Milliseconds(50);
 
@@ -60,7 +62,7 @@ class NodeShard final {
     store_ = *std::move(store);
     ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
                                          options_.observer));
-    if (home_ == environment_.shard) RETURN_IF_ERROR(OpenGroup(fiber));
+    RETURN_IF_ERROR(OpenGroups(fiber));
     return environment_.shard == ShardId(0) ? Listen() : absl::OkStatus();
   }
 
@@ -114,6 +116,7 @@ class NodeShard final {
     shard.tick = options_.tick;
     shard.log = options_.log;
     shard.compaction_interval = options_.compaction_interval;
+    shard.groups = Groups();
     shard.members = std::make_shared<const MemberList>(InitialList(identity_.initial));
     shard.directory_id = identity_.directory;
     shard.advertised = OwnAddress(options_.peer_advertise);
@@ -121,6 +124,15 @@ class NodeShard final {
         options_.peer_listen.empty() ? shard.advertised : OwnAddress(options_.peer_listen);
     shard.on_members = [this](const std::shared_ptr<const MemberList>& list) { TellShards(list); };
     return shard;
+  }
+
+  std::vector<GroupId> Groups() const {
+    std::vector<GroupId> groups;
+    if (home_ == environment_.shard) groups.push_back(options_.group);
+    for (const GroupId group : options_.more_groups) {
+      if (directory_.ShardOf(group) == environment_.shard) groups.push_back(group);
+    }
+    return groups;
   }
 
   const runtime::Address& OwnAddress(const std::vector<runtime::Address>& given) const {
@@ -189,9 +201,14 @@ class NodeShard final {
     return change;
   }
 
-  absl::Status OpenGroup(Fiber& fiber) {
+  absl::Status OpenGroups(Fiber& fiber) {
+    for (const GroupId group : Groups()) RETURN_IF_ERROR(OpenGroup(fiber, group));
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenGroup(Fiber& fiber, GroupId group) {
     ReplicaOptions replica;
-    replica.group = options_.group;
+    replica.group = group;
     replica.raft = options_.raft;
     replica.log_bytes_retained = options_.log_bytes_retained;
     replica.members = InitialList(identity_.initial);
@@ -230,7 +247,7 @@ class NodeShard final {
   }
 
   void Drain(Fiber& fiber) {
-    if (Replica* replica = shard_->group(options_.group)) replica->GiveUpLeadership();
+    shard_->GiveUpLeaderships();
     StopServing(fiber, options_.drain_timeout);
   }
 
@@ -312,6 +329,17 @@ edge::GrpcStatus ServeChange(Fiber& fiber, const edge::GrpcRequest& request, Gro
 
 }  // namespace
 
+absl::StatusOr<Duration> MaxStaleness(const edge::GrpcRequest& request) {
+  const auto asked = request.metadata.Find("max-staleness-ms");
+  if (!asked) return Duration(0);
+  int64_t ms = 0;
+  if (!absl::SimpleAtoi(*asked, &ms) || ms < 1 || ms > kMaxStalenessMs) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max-staleness-ms '", *asked, "' is not a number from 1 to ", kMaxStalenessMs));
+  }
+  return Milliseconds(ms);
+}
+
 void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random) {
   registry.AddUnary(
       "/lockstep.Group/ChangeMembers",
@@ -335,8 +363,10 @@ void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime:
                                                           ? Consistency::kSerializable
                                                           : Consistency::kLinearizable;
                       const MonoTime deadline = DeadlineOf(fiber, request);
-                      if (consistency == Consistency::kLinearizable) {
-                        const absl::Status caught_up = client.CatchUp(fiber, deadline);
+                      const auto staleness = MaxStaleness(request);
+                      if (!staleness.ok()) return edge::GrpcStatus::Of(staleness.status());
+                      if (consistency == Consistency::kLinearizable || *staleness > Duration(0)) {
+                        const absl::Status caught_up = client.CatchUp(fiber, deadline, *staleness);
                         if (!caught_up.ok()) return edge::GrpcStatus::Of(caught_up);
                       }
                       if (!request.room.Reserve(fiber, limits::kResponseRoomBytes)) {

@@ -59,6 +59,9 @@ struct NodeOptions final {
   std::optional<NodeTls> peer_tls;
   std::optional<NodeTls> client_tls;
   GroupId group{1};
+  // More groups of the same kind, which have the same members; clients of this node do not see
+  // them.
+  std::vector<GroupId> more_groups;
   Duration tick = Milliseconds(10);
   raft::Options raft;               // ticks and limits
   uint64_t log_bytes_retained = 0;  // see ReplicaOptions
@@ -90,8 +93,13 @@ struct NodeShared final {
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop);
 
+// How old an answer may be, as a request's metadata "max-staleness-ms" says; zero: it says nothing.
+// INVALID_ARGUMENT: it says nonsense.
+absl::StatusOr<Duration> MaxStaleness(const edge::GrpcRequest& request);
+
 // "/lockstep.Group/Propose" and "/lockstep.Group/Query" (linearizable, or serializable with the
-// metadata "consistency: serializable"): any state machine, as bytes.
+// metadata "consistency: serializable", or at most so old with "max-staleness-ms: 5000"): any state
+// machine, as bytes.
 // "/lockstep.Group/ChangeMembers": an encoded MemberChange, in which who is added without an id
 // gets one; the answer is an encoded MemberRefusal and, if it is none, the new list.
 void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random);

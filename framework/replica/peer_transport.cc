@@ -224,6 +224,7 @@ void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
     handler_.TakeSnapshot(fiber, hello->node, stream, decoder);
     return;
   }
+  handler_.OnConnected(hello->node);
   const absl::Status ended = ReadFrames(fiber, *hello, stream, decoder);
   environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.closed",
                           {{"peer", hello->node.value()}, {"why", ended.message()}});
@@ -272,6 +273,7 @@ absl::Status PeerTransport::ReadFrames(Fiber& fiber, const wire::Hello& from,
   for (;;) {
     ASSIGN_OR_RETURN(wire::Frame frame, ReadFrame(fiber, stream, decoder));
     if (!handler_.StillAdmits(from)) return absl::FailedPreconditionError("no longer admitted");
+    handler_.OnHeard(from.node);
     Dispatch(from.node, std::move(frame));
   }
 }

@@ -35,6 +35,10 @@ class PeerHandler {
   virtual wire::Hello MakeHello(NodeId to, wire::Purpose purpose) = 0;
   // The peer refused our connection.
   virtual void OnRefused(NodeId peer, const wire::HelloAnswer& answer) = 0;
+  // It opened a connection for Raft's messages.
+  virtual void OnConnected(NodeId peer) = 0;
+  // A frame has come from it, whatever is in it.
+  virtual void OnHeard(NodeId peer) = 0;
   virtual void OnMessage(GroupId group, raft::Message message) = 0;
   virtual void OnForward(NodeId from, wire::Forward forward) = 0;
   virtual void OnForwardRefused(const wire::ForwardRefused& refused) = 0;

@@ -16,11 +16,21 @@ std::optional<raft::Index> Reads::Await(Fiber& fiber, MonoTime deadline) {
   }
 }
 
-std::optional<raft::ReadId> Reads::StartRound() {
+std::optional<raft::Index> Reads::ConfirmedWithin(MonoTime now, Duration age) {
+  const bool is_known = newest_ && newest_->asked >= now - age;
+  if (is_known && newest_->asked >= now - age / 2) return newest_->index;
+  // Where this is asked all the time, nobody waits.
+  if (!waiting_) waiting_ = std::make_shared<Round>();
+  if (!running_) work_.WakeOne();
+  return is_known ? std::optional(newest_->index) : std::nullopt;
+}
+
+std::optional<raft::ReadId> Reads::StartRound(MonoTime now) {
   if (!has_work()) return std::nullopt;
   running_ = std::move(waiting_);
   waiting_.reset();
   running_id_ = next_id_;
+  running_asked_ = now;
   ++next_id_;
   return running_id_;
 }
@@ -28,6 +38,7 @@ std::optional<raft::ReadId> Reads::StartRound() {
 void Reads::OnReady(const raft::ReadReady& ready) {
   if (!running_ || ready.id != running_id_) return;
   last_failed_ = false;
+  newest_ = {running_asked_, ready.index};
   running_->index = ready.index;
   running_->done.Set();
   running_.reset();

@@ -19,8 +19,14 @@ class Reads final {
   // Suspends until an index is known at which a read is linearizable, or the deadline (nothing).
   std::optional<raft::Index> Await(Fiber& fiber, MonoTime deadline);
 
+  // An index at which a read reflects everything that was acknowledged `age` before `now`, if a
+  // round that began then or later has told. Asks for another round in good time.
+  std::optional<raft::Index> ConfirmedWithin(MonoTime now, Duration age);
+  // Planted bug M143.
+  void Pretend(MonoTime now, raft::Index index) { newest_ = {now, index}; }
+
   // The id of a round to start now, if reads wait and none is under way.
-  std::optional<raft::ReadId> StartRound();
+  std::optional<raft::ReadId> StartRound(MonoTime now);
   // Woken when reads wait and none is under way.
   fiber::WaitQueue& work() { return work_; }
   bool has_work() const { return !running_ && waiting_; }
@@ -40,9 +46,17 @@ class Reads final {
     raft::Index index;
   };
 
+  // What a round told: at `asked`, before it began, nothing behind `index` had been acknowledged.
+  struct Confirmed {
+    MonoTime asked;
+    raft::Index index;
+  };
+
   std::shared_ptr<Round> waiting_;  // the next round's readers; shared with their fibers
   std::shared_ptr<Round> running_;
   raft::ReadId running_id_;
+  MonoTime running_asked_;
+  std::optional<Confirmed> newest_;
   raft::ReadId next_id_{1};
   bool last_failed_ = false;
   fiber::WaitQueue work_;

@@ -74,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
                      *replica, replica->environment_.fault_points, replica->observer_},
       options.bootstrap, options.members);
   RETURN_IF_ERROR(replica->Recover(fiber, initial));
+  initial.now_ns = replica->environment_.clock.Monotonic().ns;
   replica->raft_ = std::make_unique<raft::Raft>(replica->options_.raft, std::move(initial));
   replica->effects_ = std::make_unique<EffectRunner>(
       EffectRunner::Parts{options.group, *replica->raft_, replica->log_, replica->peers_,
@@ -177,15 +178,26 @@ absl::Status Replica::Run(Fiber& fiber) {
   return failure;
 }
 
-void Replica::Step(raft::Effects effects) { effects_->Run(std::move(effects)); }
+void Replica::Step(raft::Effects effects) {
+  effects_->Run(std::move(effects));
+  if (!is_asleep_ || raft_->quiesced()) return;
+  is_asleep_ = false;
+  peers_.OnAwake(options_.group);
+}
+
+raft::Raft& Replica::Core() {
+  // Read here and not taken from the scheduler: an instant that has passed would shorten promises.
+  if (options_.raft.lease_ns > 0) raft_->SetTime(environment_.clock.Monotonic().ns);
+  return *raft_;
+}
 
 void Replica::StartReadRound() {
-  const std::optional<raft::ReadId> id = reads_.StartRound();
+  const std::optional<raft::ReadId> id = reads_.StartRound(environment_.clock.Monotonic());
   if (!id) return;
   if (environment_.fault_points.Fire("replica.read_round_fails")) {
     reads_.OnFailed(*id);
   } else {
-    Step(raft_->Read(*id));
+    Step(Core().Read(*id));
   }
 }
 
@@ -194,11 +206,16 @@ absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command, 
   if (environment_.fault_points.Fire("replica.too_many_proposals")) {
     return absl::ResourceExhaustedError("too many requests are pending");
   }
+  WakeUp();
   return proposals_.Propose(fiber, std::move(command), deadline);
 }
 
-absl::Status Replica::CatchUp(Fiber& fiber, MonoTime deadline) {
-  const std::optional<raft::Index> index = reads_.Await(fiber, deadline);
+absl::Status Replica::CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness) {
+  std::optional<raft::Index> index;
+  if (max_staleness > Duration(0)) {
+    index = reads_.ConfirmedWithin(environment_.clock.Monotonic(), max_staleness);
+  }
+  if (!index) index = reads_.Await(fiber, deadline);
   if (!index || !AwaitApplied(fiber, *index, deadline)) {
     return absl::DeadlineExceededError("no leader confirmed the read in time");
   }
@@ -292,11 +309,24 @@ void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
 
 void Replica::Receive(raft::Message message) {
   if (observer_ != nullptr) observer_->OnReceive(options_.group, message);
-  Step(raft_->Step(std::move(message)));
+  // Planted bug M143: whoever sends heartbeats is believed to know the newest commit index.
+  if (mutant::Enabled(mutant::Id::kM143StalenessFromHeartbeat) &&
+      std::holds_alternative<raft::Heartbeat>(message.body)) {
+    reads_.Pretend(environment_.clock.Monotonic(), raft_->commit());
+  }
+  Step(Core().Step(std::move(message)));
 }
 
 void Replica::SnapshotSent(NodeId to, raft::Index index, bool ok) {
   Step(raft_->SnapshotSent(to, index, ok));
+}
+
+void Replica::PeerSilent(NodeId peer) {
+  if (raft_->quiesced()) Step(raft_->PeerSilent(peer));
+}
+
+void Replica::WakeUp() {
+  if (raft_->quiesced()) Step(raft_->Wake());
 }
 
 void Replica::PeerUnreachable(NodeId peer) { Step(raft_->Unreachable(peer)); }
@@ -315,8 +345,8 @@ void Replica::LeaveIfFull() {
   if (full_ticks_++ % (2 * options_.raft.election_ticks) == 0) GiveUpLeadership();
 }
 
-void Replica::Tick() {
-  Step(raft_->Tick());
+void Replica::Tick(uint64_t number) {
+  Step(Core().Tick(number));
   LeaveIfFull();
   ApproachWanted();
   if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
@@ -327,9 +357,15 @@ void Replica::Tick() {
   }
 }
 
+bool Replica::FallAsleep() {
+  is_asleep_ = raft_->quiesced() && proposals_.pending_count() == 0 && !log_.out_of_space();
+  return is_asleep_;
+}
+
 absl::StatusOr<MemberRefusal> Replica::ChangeMembers(Fiber& fiber, const MemberChange& change,
                                                      MonoTime deadline) {
   if (log_.out_of_space()) return absl::ResourceExhaustedError("the disk of this node is full");
+  WakeUp();
   ASSIGN_OR_RETURN(const std::string result, proposals_.Propose(fiber, EncodeMemberChange(change),
                                                                 deadline, EnvelopeKind::kMembers));
   const std::optional<MemberRefusal> refusal = DecodeRefusal(result);
@@ -356,6 +392,7 @@ raft::Payload Replica::WithWhatIsSeen(const raft::Payload& payload) const {
 void Replica::SetWanted(std::shared_ptr<const MemberList> list) {
   wanted_ = std::move(list);
   is_settled_ = false;
+  WakeUp();
 }
 
 bool Replica::IsReady(const Member& member) const {
@@ -405,34 +442,11 @@ bool Replica::AwaitPlace(Fiber& fiber, NodeId node, Place place, MonoTime deadli
   }
 }
 
-absl::Status Replica::TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline) {
-  if (raft_->role() != raft::Role::kLeader) {
-    return absl::FailedPreconditionError("this node does not lead");
-  }
-  if (target == environment_.node) return absl::OkStatus();
-  if (!raft::IsVoter(raft_->configuration(), target)) {
-    return absl::InvalidArgumentError("the target is no voter");
-  }
-  Step(raft_->TransferLeadership(target));
-  while (raft_->leader() != target) {
-    if (!leader_changed_.Wait(fiber, deadline)) {
-      return absl::DeadlineExceededError("leadership was not taken over in time");
-    }
-  }
-  return absl::OkStatus();
-}
-
-void Replica::GiveUpLeadership() {
-  if (raft_->role() != raft::Role::kLeader) return;
-  raft::PeerStatus best;
-  for (const raft::PeerStatus& peer : raft_->Peers()) {
-    if (peer.id == environment_.node || peer.is_learner || !peer.recently_active) continue;
-    if (best.id == NodeId(0) || peer.match > best.match) best = peer;
-  }
-  if (best.id != NodeId(0)) Step(raft_->TransferLeadership(best.id));
-}
-
 absl::Status Replica::CompactLog(Fiber& fiber) {
+  const uint64_t retained = raft_->log_bytes();
+  const bool eager = environment_.fault_points.Fire("replica.eager_compaction");
+  // Before anything is read: there may be thousands of groups.
+  if (retained < options_.log_bytes_retained && !eager) return absl::OkStatus();
   raft::SnapshotMeta flushed;
   if (mutant::Enabled(mutant::Id::kM21SnapshotAndTruncateNotAtomic)) {
     flushed = applier_->applied();
@@ -442,9 +456,6 @@ absl::Status Replica::CompactLog(Fiber& fiber) {
       ASSIGN_OR_RETURN(flushed, wire::DecodeSnapshotMeta(*row));
     }
   }
-  const uint64_t retained = raft_->log_bytes();
-  const bool eager = environment_.fault_points.Fire("replica.eager_compaction");
-  if (retained < options_.log_bytes_retained && !eager) return absl::OkStatus();
   // Followers that are about to catch up from the log should not need a snapshot instead.
   bool needed = false;
   for (const raft::PeerStatus& peer : raft_->Peers()) {
@@ -485,7 +496,10 @@ ReplicaStatus Replica::status() const {
           raft_->configuration(),
           AwaitsState(),
           raft_->hard_state().abstains,
-          log_.out_of_space()};
+          log_.out_of_space(),
+          raft_->quiesced(),
+          raft_->has_lease(),
+          disk_stalls_};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {
@@ -554,6 +568,13 @@ void Replica::OnEvent(const raft::Event& event) {
     is_settled_ = false;
     configuration_changed_.WakeAll();
     peers_.OnConfigurationChanged(options_.group);
+  } else if (const auto* stalled = std::get_if<raft::DiskStalled>(&event)) {
+    ++disk_stalls_;
+    environment_.trace.Emit(
+        runtime::TraceLevel::kWarning, "raft.disk_stalled",
+        {{"group", options_.group.value()},
+         {"term", stalled->term.value()},
+         {"advice", "this node's disk has not answered for an election timeout: look at it"}});
   }
 }
 

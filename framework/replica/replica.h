@@ -41,6 +41,8 @@ class PeerLink : public MessageSink {
   // Replica::members() is another list; Raft's configuration is another one.
   virtual void OnMembersChanged(GroupId group) = 0;
   virtual void OnConfigurationChanged(GroupId group) = 0;
+  // It was idle, and wants to be ticked again.
+  virtual void OnAwake(GroupId group) = 0;
 };
 
 struct ReplicaOptions final {
@@ -66,6 +68,12 @@ struct ReplicaStatus final {
   bool abstains = false;
   // The disk is full: nothing is written here until it is not.
   bool no_space = false;
+  // Idle by agreement: no ticks, no heartbeats.
+  bool quiesced = false;
+  // Reads are answered without a round just now.
+  bool has_lease = false;
+  // How often this replica gave up leadership because its disk did not keep up.
+  uint64_t disk_stalls = 0;
 };
 
 // Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
@@ -99,9 +107,9 @@ class Replica final : private ApplySink, private EffectListener {
   // Executes a command on the replicated state machine, exactly once, and returns its result.
   // RESOURCE_EXHAUSTED: refused, nothing happened. DEADLINE_EXCEEDED, ABORTED: outcome unknown.
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline);
-  // OK: what this replica answers from now on is not older than this call. DEADLINE_EXCEEDED: no
-  // leader confirmed that in time.
-  absl::Status CatchUp(Fiber& fiber, MonoTime deadline);
+  // OK: what this replica answers from now on is not older than this call, or than that long before
+  // it by this node's own clock. DEADLINE_EXCEEDED: no leader confirmed that in time.
+  absl::Status CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness = Duration(0));
   // Asks this replica's state machine, after CatchUp if it is to be linearizable. UNAVAILABLE: its
   // state is being replaced.
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
@@ -135,13 +143,20 @@ class Replica final : private ApplySink, private EffectListener {
   void PeerUnreachable(NodeId peer);
   void PeerConnectionLost(NodeId peer);
 
-  // From the Shard's clock.
-  void Tick();
+  // Nothing at all comes from the peer's node, or it is another process now.
+  void PeerSilent(NodeId peer);
+
+  // From the Shard's clock; the number of the tick, the same for all groups.
+  void Tick(uint64_t number);
+  // True if there is nothing to tick for; PeerLink::OnAwake says when there is again.
+  bool FallAsleep();
   // Lets the log forget what the flushed state covers; asks for a flush if it retains too much.
   absl::Status CompactLog(Fiber& fiber);
 
-  // Leader: hands over to the most caught-up voter, if there is another. For a graceful stop.
+  // Leader: hands over to the most caught-up voter, if there is another.
   void GiveUpLeadership();
+  // The same for a graceful stop: nobody hands it back.
+  void PrepareToStop();
 
   ReplicaStatus status() const;
   const raft::Raft& raft() const { return *raft_; }
@@ -162,6 +177,9 @@ class Replica final : private ApplySink, private EffectListener {
   Replica(Parts parts, const ReplicaOptions& options);
 
   void Step(raft::Effects effects);
+  void WakeUp();
+  // The core, told the time if it wants to know.
+  raft::Raft& Core();
   void Dispatch();
   void StartReadRound();
   void DispatchLocal(std::vector<wire::ForwardItem> items);
@@ -209,6 +227,8 @@ class Replica final : private ApplySink, private EffectListener {
   bool is_settled_ = false;                   // the configuration is what is wanted, for good
   std::function<void(raft::Index, const std::string&)> subscriber_;
   raft::Ticks full_ticks_ = 0;  // for so long the log has been waiting for space
+  bool is_asleep_ = false;      // nobody ticks it
+  uint64_t disk_stalls_ = 0;
 };
 
 }  // namespace lockstep::replica

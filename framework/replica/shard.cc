@@ -29,7 +29,8 @@ Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, Sh
       records_(environment.disk, options_.directory),
       members_({options_.cluster, environment.node, environment.shard, options_.directory_id},
                records_),
-      transport_(environment, *this, PeerTransportOptions{}) {
+      transport_(environment, *this, PeerTransportOptions{}),
+      pulse_(transport_, groups_) {
   members_.SetList(options_.members);
 }
 
@@ -60,8 +61,9 @@ absl::Status Shard::OpenLog(Fiber& fiber) {
     const absl::Status cause =
         ExamineLog(fiber, environment_.disk, options_.log.directory, identity).status();
     if (!absl::IsDataLoss(cause)) return log.status();
-    ASSIGN_OR_RETURN(const LogRepair repair,
-                     RepairLog(fiber, environment_.disk, options_.log.directory, identity));
+    ASSIGN_OR_RETURN(
+        const LogRepair repair,
+        RepairLog(fiber, environment_.disk, options_.log.directory, identity, options_.groups));
     environment_.trace.Emit(
         runtime::TraceLevel::kError, "log.repaired",
         {{"cause", cause.ToString()},
@@ -97,6 +99,7 @@ absl::StatusOr<Replica*> Shard::AddGroup(Fiber& fiber, const ReplicaOptions& opt
   recovered_.erase(options.group);
   Replica* borrowed = replica.get();
   groups_[options.group] = std::move(replica);
+  pulse_.Add(options.group, options.raft.heartbeat_ticks, options.raft.election_ticks);
   OnMembersChanged(options.group);
   FollowMembers();
   return borrowed;
@@ -180,8 +183,20 @@ void Shard::FollowMembers() {
       configured.insert(node);
   }
   members_.SetConfigured(std::move(configured));
-  transport_.SetPeers(members_.Addresses());
+  DialPeers();
   if (absl::Status gone = members_.CheckSelf(); !gone.ok()) Fail(std::move(gone));
+}
+
+void Shard::DialPeers() {
+  const std::map<NodeId, runtime::Address> addresses = members_.Addresses();
+  transport_.SetPeers(addresses);
+  std::vector<NodeId> peers;
+  for (const auto& [id, address] : addresses) peers.push_back(id);
+  pulse_.SetPeers(peers);
+}
+
+void Shard::GiveUpLeaderships() {
+  for (auto& [id, replica] : groups_) replica->PrepareToStop();
 }
 
 void Shard::OnMembersChanged(GroupId id) {
@@ -216,7 +231,7 @@ wire::HelloAnswer Shard::Admit(Fiber& fiber, const wire::Hello& hello) {
   }
   if (!members_.Knows(hello.node)) {
     members_.AddGuest(hello.node, hello.address);
-    transport_.SetPeers(members_.Addresses());
+    DialPeers();
   }
   return {};
 }
@@ -249,7 +264,7 @@ void Shard::TickGroups(Fiber& fiber) {
   // A late tick is not made up for: Raft's timeouts may grow, never shrink.
   for (;;) {
     fiber.SleepFor(options_.tick);
-    for (auto& [id, replica] : groups_) replica->Tick();
+    pulse_.Tick();
   }
 }
 

@@ -16,6 +16,7 @@
 #include "framework/replica/observer.h"
 #include "framework/replica/peer_records.h"
 #include "framework/replica/peer_transport.h"
+#include "framework/replica/pulse.h"
 #include "framework/replica/replica.h"
 #include "framework/replica/snapshot_store.h"
 #include "framework/runtime/environment.h"
@@ -27,8 +28,9 @@ struct ShardOptions final {
   runtime::Address listen;      // for peers
   runtime::Address advertised;  // what they dial to get there
   std::shared_ptr<const MemberList> members;
-  std::string directory;      // of this shard, in the node's data directory
-  uint64_t directory_id = 0;  // Identity::directory
+  std::vector<GroupId> groups;  // that will be added, if a damaged log is to be mended
+  std::string directory;        // of this shard, in the node's data directory
+  uint64_t directory_id = 0;    // Identity::directory
   // A group of this shard has applied a newer list. Null: nobody cares.
   std::function<void(std::shared_ptr<const MemberList>)> on_members;
   Duration tick = Milliseconds(10);
@@ -66,8 +68,12 @@ class Shard final : private PeerHandler, private PeerLink {
   // this node is no member any more, or must not be one with this data.
   absl::Status Run(Fiber& fiber);
 
+  // For a graceful stop.
+  void GiveUpLeaderships();
+
   // Null if it is not here.
   Replica* group(GroupId id);
+  size_t awake_groups() const { return pulse_.awake_count(); }
   const Log& log() const { return *log_; }
   // Run ended because of the log: what the disk holds is not known any more.
   bool log_failed() const { return log_failed_; }
@@ -84,11 +90,14 @@ class Shard final : private PeerHandler, private PeerLink {
   void StartSnapshot(GroupId group, NodeId to) override;
   void OnMembersChanged(GroupId group) override;
   void OnConfigurationChanged(GroupId group) override;
+  void OnAwake(GroupId group) override { pulse_.Awake(group); }
   // PeerHandler
   wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) override;
   bool StillAdmits(const wire::Hello& hello) override;
   wire::Hello MakeHello(NodeId to, wire::Purpose purpose) override;
   void OnRefused(NodeId peer, const wire::HelloAnswer& answer) override;
+  void OnConnected(NodeId peer) override { pulse_.Tell(peer); }
+  void OnHeard(NodeId peer) override { pulse_.Heard(peer); }
   void OnMessage(GroupId group, raft::Message message) override;
   void OnForward(NodeId from, wire::Forward forward) override;
   void OnForwardRefused(const wire::ForwardRefused& refused) override;
@@ -106,6 +115,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.
   void FollowMembers();
+  void DialPeers();
   // The first failure is the shard's.
   void Fail(absl::Status failure);
 
@@ -121,7 +131,8 @@ class Shard final : private PeerHandler, private PeerLink {
   std::unique_ptr<Log> log_;
   bool log_failed_ = false;
   std::map<GroupId, RecoveredGroup> recovered_;
-  std::map<GroupId, std::unique_ptr<Replica>> groups_;
+  Pulse::Groups groups_;
+  Pulse pulse_;
   absl::Status failure_;
   fiber::Event failed_;
   fiber::WaitQueue list_changed_;

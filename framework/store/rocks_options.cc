@@ -114,6 +114,11 @@ rocksdb::Options ProductionOptions(const RocksStoreOptions& from) {
   // Counts everything that is held of a file against the cache's limit.
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (from.embedded) {
+    table.cache_index_and_filter_blocks = false;
+    table.data_block_index_type =
+        rocksdb::BlockBasedTableOptions::DataBlockIndexType::kDataBlockBinaryAndHash;
+  }
   to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return to;
 }
@@ -155,9 +160,9 @@ rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
 }
 
 rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
-                                             machine::Column column, bool packs_history) {
+                                             machine::Column column, bool embedded) {
   rocksdb::ColumnFamilyOptions to(options);
-  if (column == machine::Column::kHistory && packs_history) {
+  if (column == machine::Column::kHistory && embedded) {
     to.compression = IfSupported(rocksdb::kZSTD, options.compression);
     rocksdb::BlockBasedTableOptions table =
         *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();

@@ -14,7 +14,7 @@ namespace lockstep::store {
 rocksdb::Options ToRocksOptions(const RocksStoreOptions& options);
 // Of one column of a database with these options.
 rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
-                                             machine::Column column, bool packs_history);
+                                             machine::Column column, bool embedded);
 
 }  // namespace lockstep::store
 

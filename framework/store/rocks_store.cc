@@ -103,7 +103,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < (exists ? names.size() : 1); ++i) {
     columns.emplace_back(names[i],
-                         ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -113,7 +113,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   if (!exists) {
     for (size_t i = 1; i < names.size(); ++i) {
       columns.emplace_back(names[i],
-                           ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
+                           ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
     }
     std::vector<rocksdb::ColumnFamilyHandle*> created;
     status = db->CreateColumnFamilies({columns.begin() + 1, columns.end()}, &created);
@@ -139,7 +139,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < ColumnNames().size(); ++i) {
     columns.emplace_back(ColumnNames()[i],
-                         ToColumnOptions(rocks, static_cast<Column>(i), options.packs_history));
+                         ToColumnOptions(rocks, static_cast<Column>(i), options.embedded));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;

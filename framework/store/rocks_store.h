@@ -37,8 +37,9 @@ struct RocksStoreOptions final {
   runtime::Trace* trace = nullptr;
   RocksProfile profile = RocksProfile::kProduction;
   SealOptions seal;
-  // Column::kHistory is written to be small rather than to be read fast.
-  bool packs_history = false;
+  // For a store whose programs read single rows and keep much of the past: Column::kHistory is
+  // written to be small, and what finds a row in a file stays in memory.
+  bool embedded = false;
   // Zero: what the profile says.
   size_t cache_bytes = 0;         // blocks read from files
   size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB

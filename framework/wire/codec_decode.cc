@@ -211,12 +211,14 @@ raft::MessageBody BodyReader::ReadBody(schema::Message::Reader r) {
     }
     case schema::Message::HEARTBEAT: {
       const auto b = r.getHeartbeat();
-      return raft::Heartbeat{raft::Index(b.getCommit()), b.getRead(),
-                             raft::Index(b.getLastIndex())};
+      return raft::Heartbeat{raft::Index(b.getCommit()), b.getRead(), raft::Index(b.getLastIndex()),
+                             b.getStampNs(), b.getQuiesce()};
     }
     case schema::Message::HEARTBEAT_REPLY: {
       const auto b = r.getHeartbeatReply();
-      return raft::HeartbeatReply{b.getRead(), raft::Index(b.getWantsSnapshot())};
+      return raft::HeartbeatReply{b.getRead(),     raft::Index(b.getWantsSnapshot()),
+                                  b.getStampNs(),  b.getPromiseNs(),
+                                  b.getPriority(), b.getAwake()};
     }
     case schema::Message::INSTALL_SNAPSHOT:
       return raft::InstallSnapshot{Read(r.getInstallSnapshot())};

@@ -204,11 +204,17 @@ struct FillBody final {
     b.setCommit(m.commit.value());
     b.setRead(m.read);
     b.setLastIndex(m.last_index.value());
+    b.setStampNs(m.stamp_ns);
+    b.setQuiesce(m.quiesce);
   }
   void operator()(const raft::HeartbeatReply& m) {
     auto b = out.initHeartbeatReply();
     b.setRead(m.read);
     b.setWantsSnapshot(m.wants_snapshot.value());
+    b.setStampNs(m.stamp_ns);
+    b.setPromiseNs(m.promise_ns);
+    b.setPriority(m.priority);
+    b.setAwake(m.awake);
   }
   void operator()(const raft::InstallSnapshot& m) { Fill(m.meta, out.initInstallSnapshot()); }
   void operator()(const raft::TimeoutNow&) { out.setTimeoutNow(); }

@@ -84,10 +84,16 @@ struct Message {
     commit @0 :UInt64;
     read @1 :UInt64;
     lastIndex @2 :UInt64;
+    stampNs @3 :Int64;
+    quiesce @4 :Bool;
   }
   struct HeartbeatReply {
     read @0 :UInt64;
     wantsSnapshot @1 :UInt64;
+    stampNs @2 :Int64;
+    promiseNs @3 :Int64;
+    priority @4 :UInt32;
+    awake @5 :Bool;
   }
   struct ReadIndexRequest {
     id @0 :UInt64;

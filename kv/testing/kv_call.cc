@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "kv/proto/rpc.pb.h"
 
@@ -192,9 +193,14 @@ bool MayHaveEffect(const KvRequest& request) {
 }  // namespace
 
 CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& request,
-                  MonoTime deadline) {
+                  MonoTime deadline, Duration max_staleness) {
   const Call call = Encode(request);
-  const edge::GrpcResult answer = channel.Call(fiber, call.method, call.body, {deadline, nullptr});
+  edge::Metadata metadata;
+  if (max_staleness > Duration(0)) {
+    metadata.Add("max-staleness-ms", absl::StrCat(max_staleness / Milliseconds(1)));
+  }
+  const edge::GrpcResult answer =
+      channel.Call(fiber, call.method, call.body, {deadline, &metadata});
   CallResult result;
   result.error = answer.message;
   if (answer.ok()) {

@@ -23,9 +23,10 @@ struct CallResult final {
   std::string error;              // otherwise
 };
 
-// Makes the call. Suspends until it is answered or the deadline has passed.
+// Makes the call; a read's answer may be so old, if that is not 0. Suspends until it is answered or
+// the deadline has passed.
 CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const checkers::KvRequest& request,
-                  MonoTime deadline);
+                  MonoTime deadline, Duration max_staleness = Duration(0));
 
 }  // namespace lockstep::kv
 

@@ -55,6 +55,10 @@ KvOp Put(std::string key, std::string value) {
   return op;
 }
 
+bool OnlyReads(const KvRequest& request) {
+  return request.kind != KvRequest::Kind::kCompact && !checkers::MayWrite(request);
+}
+
 // For people: "k1 = c2-7 at revision 12, now 15".
 std::string DescribeAnswer(const KvRequest& request, const checkers::KvResponse& response) {
   if (response.error == checkers::KvError::kCompacted) return "error: compacted";
@@ -194,14 +198,46 @@ edge::GrpcChannel& KvSimWorkload::ChooseChannel(runtime::Environment& environmen
   return *channel;
 }
 
+Duration KvSimWorkload::DrawStaleness(const Client& client, const KvRequest& request) {
+  base::SequentialRandom dice = client.random;
+  if (!OnlyReads(request) || request.success[0].revision != 0 || dice.Below(5) != 0)
+    return Duration(0);
+  constexpr int64_t kAllowedMs[] = {1, 50, 500, 5000};
+  return Milliseconds(kAllowedMs[dice.Below(4)]);
+}
+
+void KvSimWorkload::CheckStaleness(const Client& client, int64_t called_ns, Duration allowed,
+                                   const KvRequest& request, const CallResult& result) {
+  if (result.outcome != CallOutcome::kAnswered ||
+      result.response.error != checkers::KvError::kNone) {
+    return;
+  }
+  const sim::ClockBudget& clocks = client.plan.clocks;
+  // (By a clock that stands still nothing gets old.)
+  if (allowed > Duration(0) && !clocks.freezes && !certain_) {
+    certain_ = staleness_.Check(called_ns, allowed, clocks.drift_ppm, result.response.revision,
+                                checkers::DescribeRequest(request));
+    is_stale_ = certain_.has_value();
+  }
+  staleness_.OnKnown(client.plan.universe_ns(), result.response.revision);
+}
+
 bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client,
                            const KvRequest& request) {
   ++invoked_;
   const uint64_t began = alarms_.Now();
-  const uint64_t id = recorder_.Call(client.plan.index, client.plan.universe_ns(), request);
-  monitor_.OnCall(id, client.plan.index, recorder_.operations().back().call, request);
+  const int64_t called_ns = client.plan.universe_ns();
+  const Duration allowed = DrawStaleness(client, request);
+  KvRequest judged = request;
+  // Of the past, if that was allowed, or if the clocks are worse than the product was told.
+  if (allowed > Duration(0) || (!client.plan.clocks.leases_hold && OnlyReads(request))) {
+    judged.serializable = true;
+  }
+  const uint64_t id = recorder_.Call(client.plan.index, called_ns, judged);
+  monitor_.OnCall(id, client.plan.index, recorder_.operations().back().call, judged);
   if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
-  CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout);
+  CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout, allowed);
+  CheckStaleness(client, called_ns, allowed, request, result);
   if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
   NoteForAlarms(began, request, result);
   Record(id, client.plan.universe_ns(), result);
@@ -315,6 +351,7 @@ void KvSimWorkload::TellReturned(const Client& client, uint64_t id, const KvRequ
 std::optional<checkers::Violation> KvSimWorkload::Check() {
   const checkers::KvHistory history = recorder_.Take();
   if (alarms_.violation()) return alarms_.violation();
+  if (is_stale_) return certain_;
   if (auto certificate = checkers::CheckRevisions(history); certificate.violation) {
     return certificate.violation;
   }

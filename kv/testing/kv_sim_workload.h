@@ -16,6 +16,7 @@
 #include "framework/edge/grpc_client.h"
 #include "kv/testing/alarm_log.h"
 #include "kv/testing/kv_call.h"
+#include "kv/testing/staleness_monitor.h"
 #include "sim/cluster/workload.h"
 
 namespace etcdserverpb {
@@ -76,6 +77,11 @@ class KvSimWorkload final : public sim::Workload {
   // One operation, recorded. False: try another node.
   bool RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& client,
               const checkers::KvRequest& request);
+  // How old this turn's answer may be, if it only reads. Draws nothing from what the turn draws
+  // otherwise.
+  static Duration DrawStaleness(const Client& client, const checkers::KvRequest& request);
+  void CheckStaleness(const Client& client, int64_t called_ns, Duration allowed,
+                      const checkers::KvRequest& request, const CallResult& result);
   // Whether this turn is one of an alarm. Draws nothing from what the turn draws otherwise.
   static bool IsAlarmTurn(const Client& client);
   void RunAlarm(Fiber& fiber, runtime::Environment& environment, Client& client);
@@ -94,8 +100,10 @@ class KvSimWorkload final : public sim::Workload {
   Options options_;
   checkers::KvRecorder recorder_;
   checkers::RevisionMonitor monitor_;
-  std::optional<checkers::Violation> certain_;  // the first that the monitor found
+  std::optional<checkers::Violation> certain_;  // the first that a monitor found
+  bool is_stale_ = false;                       // it is that of staleness_
   AlarmLog alarms_;
+  StalenessMonitor staleness_;
   uint64_t invoked_ = 0;
   uint64_t completed_ = 0;
 };

@@ -79,6 +79,8 @@ bool Atlas::Damage(size_t target, uint64_t count) {
   const bool hits_last =
       unreadable && offset / kSectorBytes * kSectorBytes + kSectorBytes > site.end;
   if (IsOfLog(site.path) && hits_last) spoiled_[target] = true;
+  // What is behind the damage hardly tells the votes of all groups.
+  if (IsOfLog(site.path) && world_.rates().more_groups > 0) spoiled_[target] = true;
   // The log's first damage leaves at least one batch behind it that tells the node's vote; a second
   // one may hit just that.
   if (IsOfLog(site.path)) ++log_damages_[target];

@@ -40,7 +40,8 @@ void LeaderChurn::OnTrace(size_t target, const TraceEvent& event) {
   const bool exists = world_.rates().churn_percent > 0 || world_.draws().replaying("churn.marked");
   if (stopped_ || !exists) return;
   CHECK_LT(target, marks_.size());
-  const bool elected = event.name == "raft.role" &&
+  // (The group that has clients, if it says which.)
+  const bool elected = event.name == "raft.role" && Number(event, "group") <= 1 &&
                        Number(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
   if (elected) {
     newest_ = std::max(newest_, Number(event, "term"));

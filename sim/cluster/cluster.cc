@@ -70,6 +70,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       }),
       oracle_(log_image_, shape.image_period),
       network_(world) {
+  KeepClockBudget();
   if (shape_.peer_tls) certificates_ = std::make_unique<PeerCertificates>(world);
   std::vector<SimNode*> targets;
   for (uint32_t i = 0; i < shape_.nodes + shape_.spares; ++i) {
@@ -135,7 +136,14 @@ void Cluster::Heal() {
   if (operator_) operator_->Heal();
 }
 
-void Cluster::GoFresh() { nemesis_->PlanAfresh(); }
+void Cluster::GoFresh() {
+  KeepClockBudget();
+  nemesis_->PlanAfresh();
+}
+
+void Cluster::KeepClockBudget() {
+  if (shape_.read_lease && shape_.clocks.leases_hold) world_.rates().clock_freeze_every_ns = 0;
+}
 
 replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   replica::NodeOptions options;
@@ -192,6 +200,18 @@ void Cluster::SetTimers(const SimNode& node, replica::NodeOptions& options) {
   const uint64_t heartbeat = std::clamp<uint64_t>(shortest / 3, 1, 5);
   options.raft.heartbeat_ticks = static_cast<raft::Ticks>(heartbeat);
   options.raft.lost_leader_ticks = static_cast<raft::Ticks>(std::min<uint64_t>(10, own));
+  if (shape_.has_priorities) {
+    options.raft.priority = static_cast<uint32_t>(
+        base::KeyedDraw(world_.seed(), "shape.priority", node.id().value(), 0) % 3);
+  }
+  if (shape_.read_lease) {
+    options.raft.lease_ns = options.raft.election_ticks * options.tick.count();
+    options.raft.lease_drift_ppm = shape_.lease_drift_ppm;
+  }
+  if (shape_.quiesces) options.raft.quiesce_ticks = 2 * options.raft.election_ticks;
+  for (uint32_t i = 0; i < shape_.more_groups; ++i) {
+    options.more_groups.push_back(GroupId(kGroup.value() + 1 + i));
+  }
 }
 
 void Cluster::Boot(SimNode& node) {
@@ -228,6 +248,7 @@ void Cluster::BootClient(uint32_t index) {
   plan.think_time = Nanoseconds(int64_t{1'000'000'000} * shape_.clients /
                                 std::max<int64_t>(1, shape_.operations_per_second));
   plan.universe_ns = [this] { return world_.now().ns; };
+  plan.clocks = shape_.clocks;
   plan.go_on = [this] { return clients_go_on_; };
   plan.turns = turns_[index].get();
   plan.recorder = world_.recorder();
@@ -238,11 +259,11 @@ void Cluster::BootClient(uint32_t index) {
   });
 }
 
-replica::Replica* Cluster::ReplicaOf(SimNode& node) {
+replica::Replica* Cluster::ReplicaOf(SimNode& node, GroupId group) {
   if (!node.running()) return nullptr;
   replica::ShardDirectory& directory = members_[node.id().value() - 1]->shared->directory;
-  replica::Shard* shard = directory.slot(directory.ShardOf(kGroup)).shard;
-  return shard == nullptr ? nullptr : shard->group(kGroup);
+  replica::Shard* shard = directory.slot(directory.ShardOf(group)).shard;
+  return shard == nullptr ? nullptr : shard->group(group);
 }
 
 // A node that is not among the first asks to be let in, as long as it has no data.
@@ -271,7 +292,7 @@ std::shared_ptr<const replica::MemberList> Cluster::Members() {
   std::shared_ptr<const replica::MemberList> newest;
   for (auto& node : nodes_) {
     if (members_[node->id().value() - 1]->is_wiped) continue;
-    replica::Replica* replica = ReplicaOf(*node);
+    replica::Replica* replica = ReplicaOf(*node, kGroup);
     if (replica == nullptr) continue;
     const auto& list = replica->members();
     if (newest == nullptr || list->version > newest->version) newest = list;
@@ -297,7 +318,7 @@ bool Cluster::MayWipe(NodeId id) {
   for (const replica::Member& other : newest->members) {
     if (other.id == id) continue;
     const size_t target = other.id.value() - 1;
-    replica::Replica* replica = ReplicaOf(*nodes_[target]);
+    replica::Replica* replica = ReplicaOf(*nodes_[target], kGroup);
     if (replica == nullptr) return false;
     if (replica->status().applied != replica->status().last_index) return false;
     const replica::Member* known = replica->members()->Find(id);
@@ -346,7 +367,7 @@ bool Cluster::MembersSettled() {
   if (newest == nullptr) return false;
   for (const replica::Member& member : newest->members) {
     if (members_[member.id.value() - 1]->is_wiped) return false;
-    replica::Replica* replica = ReplicaOf(*nodes_[member.id.value() - 1]);
+    replica::Replica* replica = ReplicaOf(*nodes_[member.id.value() - 1], kGroup);
     if (replica == nullptr || !replica::IsFinal(*newest, replica->status().configuration)) {
       return false;
     }
@@ -358,14 +379,39 @@ bool Cluster::Converged() {
   if (!MembersSettled()) return false;
   std::optional<raft::Index> applied;
   for (const size_t target : Core()) {
-    replica::Replica* replica = ReplicaOf(*nodes_[target]);
+    replica::Replica* replica = ReplicaOf(*nodes_[target], kGroup);
     if (replica == nullptr) return false;
     const replica::ReplicaStatus status = replica->status();
     if (status.leader == NodeId(0) || status.applied != status.last_index) return false;
     if (applied && *applied != status.applied) return false;
     applied = status.applied;
   }
+  return MoreGroupsConverged(Core());
+}
+
+bool Cluster::MoreGroupsConverged(const std::vector<size_t>& core) {
+  for (uint32_t i = 0; i < shape_.more_groups; ++i) {
+    if (!HasConverged(GroupId(kGroup.value() + 1 + i), core)) return false;
+  }
   return true;
+}
+
+// (A node that stays broken may go on to lead an idle group, as long as it is alive.)
+bool Cluster::HasConverged(GroupId group, const std::vector<size_t>& core) {
+  NodeId leader;
+  for (auto& node : nodes_) {
+    replica::Replica* replica = ReplicaOf(*node, group);
+    if (replica == nullptr || replica->status().role != raft::Role::kLeader) continue;
+    const bool is_followed = std::all_of(core.begin(), core.end(), [&](size_t target) {
+      replica::Replica* follower = ReplicaOf(*nodes_[target], group);
+      return follower != nullptr && follower->status().leader == node->id();
+    });
+    if (is_followed) leader = node->id();
+  }
+  return leader != NodeId(0) && std::all_of(core.begin(), core.end(), [&](size_t target) {
+           const replica::ReplicaStatus status = ReplicaOf(*nodes_[target], group)->status();
+           return status.applied == status.last_index;
+         });
 }
 
 uint64_t Cluster::AbstractState() {
@@ -373,7 +419,7 @@ uint64_t Cluster::AbstractState() {
   raft::Term newest;
   raft::Index committed;
   for (auto& node : nodes_) {
-    replica::Replica* replica = ReplicaOf(*node);
+    replica::Replica* replica = ReplicaOf(*node, kGroup);
     if (replica == nullptr) continue;
     replicas.push_back(replica->status());
     newest = std::max(newest, replicas.back().term);
@@ -398,7 +444,7 @@ std::string Cluster::DescribeProgress() {
   std::string out;
   for (auto& node : nodes_) {
     absl::StrAppend(&out, out.empty() ? "" : "; ", "n", node->id().value(), " ");
-    replica::Replica* replica = ReplicaOf(*node);
+    replica::Replica* replica = ReplicaOf(*node, kGroup);
     if (replica == nullptr) {
       absl::StrAppend(&out, "is not up (state ", static_cast<int>(node->state()), ")");
       continue;
@@ -416,6 +462,21 @@ std::string Cluster::DescribeProgress() {
                     show(status.configuration.outgoing), " learners ",
                     show(status.configuration.learners), " of list ", replica->members()->version);
   }
+  const std::vector<size_t> core = Core();
+  for (uint32_t i = 0; i < shape_.more_groups; ++i) {
+    const GroupId group(kGroup.value() + 1 + i);
+    if (HasConverged(group, core)) continue;
+    absl::StrAppend(&out, "; group ", group.value(), ":");
+    for (const size_t target : core) {
+      replica::Replica* replica = ReplicaOf(*nodes_[target], group);
+      if (replica == nullptr) continue;
+      const replica::ReplicaStatus status = replica->status();
+      absl::StrAppend(&out, " n", target + 1, " role ", static_cast<int>(status.role), " term ",
+                      status.term.value(), " leader ", status.leader.value(), " last ",
+                      status.last_index.value(), " applied ", status.applied.value(),
+                      status.quiesced ? " quiesced" : "");
+    }
+  }
   if (clients_running_ > 0) absl::StrAppend(&out, "; ", clients_running_, " clients still wait");
   return out;
 }
@@ -431,7 +492,7 @@ std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
   std::vector<std::unique_ptr<fiber::Scope>> scopes;
   for (size_t i = 0; i < core.size(); ++i) {
     SimNode& node = *nodes_[core[i]];
-    replica::Replica* replica = ReplicaOf(node);
+    replica::Replica* replica = ReplicaOf(node, kGroup);
     CHECK(replica != nullptr);
     const ShardId shard = members_[core[i]]->shared->directory.ShardOf(kGroup);
     scopes.push_back(std::make_unique<fiber::Scope>(node.environment(shard).scheduler));

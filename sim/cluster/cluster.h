@@ -36,7 +36,13 @@ struct ClusterShape final {
   uint64_t log_segment_bytes = 256 * 1024;
   uint64_t log_bytes_retained = 128 * 1024;
   bool saves_commit = true;
-  bool peer_tls = false;  // peers encrypt, and prove who they are
+  uint32_t more_groups = 0;  // idle ones, besides the one that has clients
+  bool quiesces = false;     // idle groups fall silent
+  bool has_priorities = false;
+  bool read_lease = false;
+  uint32_t lease_drift_ppm = 0;  // as the product is told
+  ClockBudget clocks;            // of the reads by lease, if there are
+  bool peer_tls = false;         // peers encrypt, and prove who they are
   // What may be uncommitted at a leader, and what its clients may make a node hold.
   uint64_t uncommitted_bytes_max = raft::Options{}.uncommitted_bytes_max;
   uint64_t response_bytes_max = limits::kResponseBytesHeldMax;
@@ -97,7 +103,12 @@ class Cluster final : private OperatedCluster {
   // What was promised is on the node's disk.
   void CheckImage(SimNode& node);
   void BootClient(uint32_t index);
-  replica::Replica* ReplicaOf(SimNode& node);
+  replica::Replica* ReplicaOf(SimNode& node, GroupId group);
+  // The groups without clients have leaders, too.
+  bool MoreGroupsConverged(const std::vector<size_t>& core);
+  bool HasConverged(GroupId group, const std::vector<size_t>& core);
+  // Disasters that the clock budget excludes do not happen.
+  void KeepClockBudget();
   // The nodes that have to be whole in the end; nobody while that cannot be said.
   std::vector<size_t> Core();
   // Who was removed is in no configuration any more, who was wiped was removed.

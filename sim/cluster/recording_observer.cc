@@ -10,6 +10,9 @@
 namespace lockstep::sim {
 namespace {
 
+// The group that has clients.
+constexpr GroupId kShown(1);
+
 std::string_view NameOf(raft::Role role) {
   switch (role) {
     case raft::Role::kFollower:
@@ -100,28 +103,29 @@ void RecordingObserver::TellMessage(const raft::Message& message, bool arrives) 
 }
 
 void RecordingObserver::OnStarted(GroupId group, const raft::Raft& raft) {
-  TellState(raft);
+  if (group == kShown) TellState(raft);
   next_.OnStarted(group, raft);
 }
 
 void RecordingObserver::OnStep(GroupId group, const raft::Raft& raft,
                                const raft::Effects& effects) {
-  TellState(raft);
+  if (group == kShown) TellState(raft);
   next_.OnStep(group, raft, effects);
 }
 
 void RecordingObserver::OnSend(GroupId group, const raft::Message& message) {
-  TellMessage(message, /*arrives=*/false);
+  if (group == kShown) TellMessage(message, /*arrives=*/false);
   next_.OnSend(group, message);
 }
 
 void RecordingObserver::OnReceive(GroupId group, const raft::Message& message) {
-  TellMessage(message, /*arrives=*/true);
+  if (group == kShown) TellMessage(message, /*arrives=*/true);
   next_.OnReceive(group, message);
 }
 
 void RecordingObserver::OnApplied(GroupId group, const raft::Entry& entry,
                                   std::string_view result) {
+  if (group != kShown) return next_.OnApplied(group, entry, result);
   world_.recorder()->OnApplied(world_.now(), node_, entry.index.value(),
                                entry.payload ? std::string_view(*entry.payload) : "");
   next_.OnApplied(group, entry, result);

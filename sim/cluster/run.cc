@@ -11,6 +11,25 @@ namespace {
 
 constexpr Duration kDefaultHorizon = Seconds(60);
 
+// Reads by lease, with clocks that differ in speed by as much as the product was told, or by more.
+void ShapeLeases(World& world, ClusterShape& shape) {
+  Draws& draws = world.draws();
+  FaultRates& rates = world.rates();
+  shape.read_lease = rates.read_lease != 0;
+  shape.clocks.freezes = rates.clock_freeze_every_ns > 0;
+  if (shape.read_lease) {
+    rates.clock_drift_ppm =
+        std::max(rates.clock_drift_ppm, draws.LogUniform("shape.lease_drift", 0, 10, 30'000, 10));
+    const uint64_t drift = rates.clock_drift_ppm;
+    // One fast, one slow, and a little for rounding.
+    const uint64_t needed = 2 * drift + 4 * drift * drift / kMillion + 2;
+    shape.clocks.leases_hold = !draws.Chance("shape.lease_beyond", 0, kMillion / 4);
+    if (shape.clocks.leases_hold) shape.clocks.freezes = false;
+    shape.lease_drift_ppm = static_cast<uint32_t>(shape.clocks.leases_hold ? needed : needed / 10);
+  }
+  shape.clocks.drift_ppm = static_cast<int64_t>(rates.clock_drift_ppm);
+}
+
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
   // (A tape may say that fewer will do.)
@@ -40,6 +59,10 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
     shape.response_bytes_max =
         limits::kResponseRoomBytes * draws.Range("shape.response_rooms", 0, 1, 4, 4);
   }
+  ShapeLeases(world, shape);
+  shape.has_priorities = world.rates().priorities != 0;
+  shape.quiesces = world.rates().quiesce != 0;
+  if (shape.spares == 0) shape.more_groups = static_cast<uint32_t>(world.rates().more_groups);
   // (A tape may ask for more.)
   shape.image_period = draws.Given("shape.image_period", 0, shape.image_period, shape.image_period);
   return shape;

@@ -17,6 +17,15 @@
 
 namespace lockstep::sim {
 
+// What clocks may do in a universe, for services that measure time.
+struct ClockBudget final {
+  // No two nodes' clocks differ in speed by more than the product was told, and none stands still:
+  // reads by lease have to be linearizable. (Without leases: they are anyway.)
+  bool leases_hold = true;
+  int64_t drift_ppm = 0;  // of any clock, at most
+  bool freezes = false;   // monotonic clocks stand still now and then
+};
+
 // One client of a universe.
 struct ClientPlan final {
   uint32_t index = 0;
@@ -25,6 +34,7 @@ struct ClientPlan final {
   Duration think_time;                      // mean pause between two operations
   // The time of the universe, which no clock of a node shows: for histories.
   std::function<int64_t()> universe_ns;
+  ClockBudget clocks;
   // Whether to go on: false once the universe has other plans.
   std::function<bool()> go_on;
   // When to act, for clients whose operations a replay may leave out one by one. Clients that only

@@ -128,6 +128,26 @@ TEST(NodeConfig, ShardsNeedAPeerUrlEach) {
   EXPECT_NE(ErrorOf(settings).find("every member needs 3"), std::string::npos);
 }
 
+TEST(NodeConfig, LeasesAndPrioritiesAreOffUnlessAskedFor) {
+  NodeSettings settings;
+  settings.election_timeout_ms = 1500;
+  raft::Options raft = ToNodeOptions(*ParseNodeConfig(settings)).raft;
+  EXPECT_EQ(raft.lease_ns, 0);
+  EXPECT_EQ(raft.priority, 0u);
+  settings.read_lease = true;
+  settings.read_lease_drift_ppm = 250;
+  settings.leader_priority = 9;
+  raft = ToNodeOptions(*ParseNodeConfig(settings)).raft;
+  EXPECT_EQ(raft.lease_ns, 1'500'000'000);
+  EXPECT_EQ(raft.lease_drift_ppm, 250u);
+  EXPECT_EQ(raft.priority, 9u);
+  settings.read_lease_drift_ppm = 500'001;
+  EXPECT_NE(ErrorOf(settings).find("--read-lease-max-drift-ppm"), std::string::npos);
+  settings.read_lease_drift_ppm = 0;
+  settings.leader_priority = -1;
+  EXPECT_NE(ErrorOf(settings).find("--leader-priority"), std::string::npos);
+}
+
 TEST(NodeConfig, LimitsAreTheOperatorsWithinWhatEveryReplicaApplies) {
   NodeSettings settings;
   settings.max_txn_ops = 1024;

@@ -26,8 +26,9 @@ class LocalBackend final : public Backend {
     MachineOnMap::Context context(kv_.machine.store());
     return kv_.machine.machine().Apply(fiber, command, context);
   }
-  absl::Status CatchUp(Fiber&, MonoTime deadline) override {
+  absl::Status CatchUp(Fiber&, MonoTime deadline, Duration max_staleness) override {
     last_deadline = deadline;
+    last_staleness = max_staleness;
     has_caught_up = true;
     return failure;
   }
@@ -82,6 +83,7 @@ class LocalBackend final : public Backend {
   int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
+  Duration last_staleness{0};
   std::optional<Consistency> last_consistency;
   bool has_caught_up = false;
 
@@ -327,6 +329,25 @@ TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {
   EXPECT_EQ(Call(kRange, RangeOp("a").request_range()), Unavailable("etcdserver: no leader"));
   backend_.status.leader = 1;
   EXPECT_TRUE(Call(kRange, RangeOp("a").request_range()).ok());
+}
+
+TEST_F(KvServiceTest, ReadsMayBeAsOldAsTheirMetadataSays) {
+  auto range = RangeOp("a");
+  Call(kRange, range.request_range());
+  EXPECT_EQ(backend_.last_staleness, Duration(0));
+  metadata_.Add("max-staleness-ms", "1500");
+  for (const bool serializable : {false, true}) {
+    backend_.last_staleness = Duration(0);
+    range.mutable_request_range()->set_serializable(serializable);
+    EXPECT_TRUE(Call(kRange, range.request_range()).ok());
+    EXPECT_EQ(backend_.last_staleness, Milliseconds(1500));
+    EXPECT_TRUE(Call(kTxn, MakeTxn({range})).ok());
+  }
+  for (const char* const nonsense : {"0", "-1", "soon", "1.5", "100000000000"}) {
+    metadata_.Clear();
+    metadata_.Add("max-staleness-ms", nonsense);
+    EXPECT_EQ(Call(kRange, range.request_range()).code, edge::GrpcCode::kInvalidArgument);
+  }
 }
 
 TEST_F(KvServiceTest, MemberListHasNoRevision) {

@@ -181,6 +181,28 @@ TEST(Retention, KeepsAsManyVersionsAsAskedFor) {
   });
 }
 
+TEST(Metrics, CountWhatHappened) {
+  Device device;
+  device.options.audit = true;
+  device.Live([](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.InsertMany(fiber, {Json(R"({"_id": 1})"), Json(R"({"_id": 2})")}).ok());
+    EXPECT_FALSE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    ASSERT_TRUE(c.DeleteOne(fiber, Json(R"({"_id": 2})")).ok());
+    const StoreStatus status = store.status();
+    const std::string text = MetricsText(status);
+    for (const char* line :
+         {"docs_inserted_total 2\n", "docs_deleted_total 1\n", "docs_refused_total 1\n",
+          "docs_audit_records 3\n", "docs_read_only 0\n", "docs_write_latency_us_count 3\n",
+          "docs_write_latency_us_bucket{le=\"+Inf\"} 3\n"}) {
+      EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
+    }
+    EXPECT_NE(text.find("docs_sequence " + std::to_string(status.state.sequence) + "\n"),
+              std::string::npos);
+    EXPECT_GT(status.log_syncs, 0u);
+  });
+}
+
 TEST(Offline, ShowsWhatOnlyTheLogHoldsAndChangesNothing) {
   Device device;
   device.options.audit = true;

@@ -85,6 +85,7 @@ struct EventPrinter final {
       out << e.leader;
     }
   }
+  void operator()(const DiskStalled&) const { out << "leaves for its disk"; }
   void operator()(const ConfigurationChanged& e) const {
     out << Describe(e.configuration) << " from " << e.index;
   }

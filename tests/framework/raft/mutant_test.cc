@@ -135,6 +135,83 @@ TEST(Mutant, M45PreVotesKeepAFollowerFromEverCampaigning) {
   });
 }
 
+// A cluster with leases of 1000 ns, node 1 leading; all clocks show `now`.
+struct Leased final {
+  explicit Leased(int64_t& now)
+      : cluster(3, 1, [](Options& options) {
+          options.lease_ns = 1000;
+          options.lease_drift_ppm = 100'000;
+        }) {
+    cluster.set_clock([&now](uint64_t) { return now; });
+    cluster.Campaign(1);
+    cluster.Settle();
+    cluster.Tick(1, 10);
+    cluster.Settle();
+  }
+  bool ReadsAlone() {
+    cluster.Read(1, 1);
+    return !cluster.node(1).reads.empty();
+  }
+  Cluster cluster;
+};
+
+TEST(Mutant, M140CountsALeaseFromTheAnswer) {
+  ExpectOnlyBugChanges(Id::kM140LeaseFromReceipt, [] {
+    int64_t now = 1;
+    Leased leased(now);
+    now += 1000;
+    leased.cluster.Tick(1, 10);
+    now += 950;
+    leased.cluster.Settle();
+    return leased.ReadsAlone();
+  });
+}
+
+TEST(Mutant, M141KeepsTheLeaseWhileLeadershipMoves) {
+  ExpectOnlyBugChanges(Id::kM141LeaseKeptInTransfer, [] {
+    int64_t now = 1;
+    Leased leased(now);
+    leased.cluster.Isolate(1);
+    leased.cluster.Handle(1, leased.cluster.raft(1).TransferLeadership(N(2)));
+    return leased.ReadsAlone();
+  });
+}
+
+TEST(Mutant, M142BelievesThatClocksAreEquallyFast) {
+  ExpectOnlyBugChanges(Id::kM142LeaseIgnoresDrift, [] {
+    int64_t now = 1;
+    Leased leased(now);
+    now += 950;
+    return leased.ReadsAlone();
+  });
+}
+
+TEST(Mutant, M144SleepsThroughItsLeadersDeath) {
+  ExpectOnlyBugChanges(Id::kM144QuiescedForGood, [] {
+    Cluster cluster(3, 1, [](Options& options) { options.quiesce_ticks = 50; });
+    cluster.Campaign(1);
+    cluster.RunTicks(200);
+    cluster.Crash(1);
+    for (const uint64_t id : {2, 3}) cluster.Handle(id, cluster.raft(id).LostLeader(N(1)));
+    cluster.RunTicks(500);
+    return cluster.leader() == 0;
+  });
+}
+
+TEST(Mutant, M145ForgetsAPromiseWithItsProcess) {
+  ExpectOnlyBugChanges(Id::kM145PromiseForgotten, [] {
+    int64_t now = 1;
+    Leased leased(now);
+    leased.cluster.Crash(2);
+    leased.cluster.Restart(2);
+    VoteRequest request;
+    request.last_index = Index(100);
+    request.last_term = Term(8);
+    leased.cluster.Handle(2, leased.cluster.raft(2).Step(MakeMessage(3, 2, 10, request)));
+    return leased.cluster.raft(2).vote() == N(3);
+  });
+}
+
 // The properties notice: schedules that are clean without the bug break a property with it.
 size_t Violations(Id id, uint64_t seeds) {
   mutant::Plant(id);

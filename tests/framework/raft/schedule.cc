@@ -15,14 +15,34 @@ void SmallLimits(Options& options) {
   options.inflight_messages_max = 3;
   options.inflight_bytes_max = 400;
   options.committed_bytes_max = 120;
+  options.priority = static_cast<uint32_t>(options.self.value() % 3);
+  options.quiesce_ticks = 6;
+}
+
+// An event takes 1 us of true time; no clock is off by more than half of what is declared.
+constexpr int64_t kEventNs = 1000;
+constexpr int64_t kDrift = 100'000;
+
+void Leases(Options& options) {
+  SmallLimits(options);
+  options.lease_ns = 200 * kEventNs;
+  options.lease_drift_ppm = kDrift;
 }
 
 }  // namespace
 
 Schedule::Schedule(uint64_t voters, uint64_t seed, Members members)
-    : cluster_(voters, seed, SmallLimits), safety_(cluster_), members_(members) {}
+    : cluster_(voters, seed, seed % 2 == 0 ? SmallLimits : Leases),
+      safety_(cluster_),
+      members_(members) {
+  cluster_.set_clock([this](uint64_t id) {
+    const int64_t off = id % 2 == 0 ? kDrift / 2 : -kDrift / 2;
+    return static_cast<int64_t>(id) * 1'000'000 + now_ns_ + now_ns_ * off / 1'000'000;
+  });
+}
 
 void Schedule::Play(uint32_t word) {
+  now_ns_ += kEventNs;
   base::SequentialRandom random(word);
   const std::vector<uint64_t> ids = cluster_.ids();
   const uint64_t id = ids[random.Below(ids.size())];
@@ -71,8 +91,11 @@ void Schedule::PlayNode(uint64_t id, base::SequentialRandom& random) {
   } else if (kind < 59) {
     cluster_.node(id).flushed = cluster_.node(id).machine;
     if (kind == 58) cluster_.Compact(id);
-  } else {
+  } else if (random.Below(2) == 0) {
     cluster_.Handle(id, cluster_.raft(id).LostLeader(cluster_.raft(id).leader()));
+  } else {
+    const std::vector<uint64_t> ids = cluster_.ids();
+    cluster_.Handle(id, cluster_.raft(id).PeerSilent(N(ids[random.Below(ids.size())])));
   }
 }
 
@@ -119,6 +142,7 @@ bool Schedule::Recovers() {
     if (!cluster_.is_up(id)) cluster_.Restart(id);
   }
   for (int attempt = 0; attempt < 40; ++attempt) {
+    now_ns_ += 1000 * kEventNs;
     cluster_.RunTicks(20);
     const uint64_t leader = cluster_.leader();
     if (leader == 0) continue;

@@ -12,7 +12,8 @@
 namespace lockstep::raft::testing {
 
 // A cluster under a schedule: messages are lost, repeated and reordered, writes delayed, nodes
-// crash and restart from what is durable, leadership moves, members change.
+// crash and restart from what is durable, leadership moves, members change, groups fall silent.
+// Every other seed has leases, and clocks that differ within what is declared.
 class Schedule final {
  public:
   enum class Members { kFixed, kChanging };
@@ -37,6 +38,7 @@ class Schedule final {
   Cluster cluster_;
   Safety safety_;
   Members members_;
+  int64_t now_ns_ = 0;  // true time
   uint64_t reads_ = 0;
   uint64_t commands_ = 0;
 };

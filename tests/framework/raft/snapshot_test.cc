@@ -66,7 +66,8 @@ TEST(Snapshot, LateOneIsAnsweredWithWhatIsCommitted) {
 
 TEST(Snapshot, NodeDoesNotCampaignWhileItInstalls) {
   auto raft = MakeRaft({Term(1), {}, {}}, {});
-  (void)raft->Step(MakeMessage(2, 1, 3, Snapshot(9, 2, Voters({1, 2, 3}))));
+  const Effects install = raft->Step(MakeMessage(2, 1, 3, Snapshot(9, 2, Voters({1, 2, 3}))));
+  (void)raft->Persisted(install.persist->id);
   for (int i = 0; i < 500; ++i) (void)raft->Tick();
   EXPECT_EQ(raft->role(), Role::kFollower);
   (void)raft->Applied(Index(9));

@@ -120,10 +120,16 @@ void Cluster::Start(Node& node) {
   initial.entries = node.disk.entries;
   initial.applied = node.machine.applied;
   initial.configuration = node.machine.configuration;
+  if (clock_) initial.now_ns = clock_(node.options.self.value());
   node.options.random_seed += 7777;
   node.persisted = WriteId(0);
   node.raft = std::make_unique<Raft>(node.options, std::move(initial));
   node.raft->CheckInvariants();
+}
+
+Raft& Cluster::Timed(uint64_t id) {
+  if (clock_) raft(id).SetTime(clock_(id));
+  return raft(id);
 }
 
 std::vector<uint64_t> Cluster::ids() const {
@@ -216,7 +222,7 @@ void Cluster::Deliver(size_t i) {
   const auto to = nodes_.find(message.to);
   if (to == nodes_.end() || to->second.raft == nullptr) return;
   const uint64_t id = message.to.value();
-  Handle(id, to->second.raft->Step(std::move(message)));
+  Handle(id, Timed(id).Step(std::move(message)));
 }
 
 void Cluster::Settle() {
@@ -241,7 +247,7 @@ void Cluster::Settle() {
 }
 
 void Cluster::Tick(uint64_t id, uint64_t ticks) {
-  for (uint64_t i = 0; i < ticks; ++i) Handle(id, raft(id).Tick());
+  for (uint64_t i = 0; i < ticks; ++i) Handle(id, Timed(id).Tick());
 }
 
 void Cluster::RunTicks(uint64_t ticks) {
@@ -289,7 +295,7 @@ ProposeOutcome Cluster::ProposeConfiguration(uint64_t id, const Configuration& t
   return node(id).proposed;
 }
 
-void Cluster::Read(uint64_t id, uint64_t read) { Handle(id, raft(id).Read(ReadId(read))); }
+void Cluster::Read(uint64_t id, uint64_t read) { Handle(id, Timed(id).Read(ReadId(read))); }
 
 void Cluster::Compact(uint64_t id) {
   Node& node = nodes_.at(N(id));

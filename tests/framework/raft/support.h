@@ -113,6 +113,8 @@ class Cluster final {
   void Read(uint64_t id, uint64_t read);
   void Compact(uint64_t id);
 
+  // What a node's monotonic clock shows. Without: none has one.
+  void set_clock(std::function<int64_t(uint64_t id)> clock) { clock_ = std::move(clock); }
   void set_drop(std::function<bool(const Message&)> drop) { drop_ = std::move(drop); }
   void Isolate(uint64_t id);
   void Heal() { drop_ = nullptr; }
@@ -124,6 +126,8 @@ class Cluster final {
 
  private:
   void Start(Node& node);
+  // The core, told the time.
+  Raft& Timed(uint64_t id);
 
   std::map<NodeId, Node> nodes_;
   std::vector<Message> network_;
@@ -133,6 +137,7 @@ class Cluster final {
   uint64_t seed_;
   std::function<void(Options&)> adjust_;
   std::function<bool(const Message&)> drop_;
+  std::function<int64_t(uint64_t)> clock_;
   std::function<void(Cluster&, uint64_t)> observer_;
 };
 

@@ -84,6 +84,8 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
   wire::Hello MakeHello(NodeId to, wire::Purpose purpose) override {
     return {wire::kProtocolVersion, kCluster, kSelf, ShardId(0), purpose, to, 11, 0, "self:1"};
   }
+  void OnConnected(NodeId) override {}
+  void OnHeard(NodeId) override {}
   void OnRefused(NodeId peer, const wire::HelloAnswer& answer) override {
     heard_.push_back(absl::StrCat("refused by ", peer.value(), ": ", answer.error));
   }

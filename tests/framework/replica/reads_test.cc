@@ -40,9 +40,9 @@ class ReadsTest : public testing::Test {
 TEST_F(ReadsTest, ReadsThatWaitShareARound) {
   const Reader& one = Ask();
   const Reader& two = Ask();
-  const auto round = reads_.StartRound();
+  const auto round = reads_.StartRound(MonoTime{});
   ASSERT_TRUE(round);
-  EXPECT_FALSE(reads_.StartRound()) << "one at a time";
+  EXPECT_FALSE(reads_.StartRound(MonoTime{})) << "one at a time";
   Ready(*round, 9);
   EXPECT_EQ(one.index, raft::Index(9));
   EXPECT_EQ(two.index, raft::Index(9));
@@ -50,11 +50,11 @@ TEST_F(ReadsTest, ReadsThatWaitShareARound) {
 
 TEST_F(ReadsTest, AReadThatArrivesDuringARoundWaitsForTheNext) {
   Ask();
-  const auto first = reads_.StartRound();
+  const auto first = reads_.StartRound(MonoTime{});
   const Reader& late = Ask();
   Ready(*first, 9);
   EXPECT_FALSE(late.done) << "the first round began before it arrived";
-  const auto second = reads_.StartRound();
+  const auto second = reads_.StartRound(MonoTime{});
   ASSERT_TRUE(second);
   Ready(*second, 12);
   EXPECT_EQ(late.index, raft::Index(12));
@@ -62,12 +62,12 @@ TEST_F(ReadsTest, AReadThatArrivesDuringARoundWaitsForTheNext) {
 
 TEST_F(ReadsTest, ReadsOfAFailedRoundGoIntoTheNext) {
   const Reader& reader = Ask();
-  const auto first = reads_.StartRound();
+  const auto first = reads_.StartRound(MonoTime{});
   reads_.OnFailed(*first);
   scheduler_.RunReady();
   EXPECT_FALSE(reader.done);
   EXPECT_TRUE(reads_.last_failed());
-  const auto second = reads_.StartRound();
+  const auto second = reads_.StartRound(MonoTime{});
   ASSERT_TRUE(second);
   EXPECT_NE(*second, *first);
   Ready(*second, 4);
@@ -77,10 +77,10 @@ TEST_F(ReadsTest, ReadsOfAFailedRoundGoIntoTheNext) {
 
 TEST_F(ReadsTest, AnAnswerToAnEarlierRoundIsIgnored) {
   const Reader& reader = Ask();
-  const auto first = reads_.StartRound();
+  const auto first = reads_.StartRound(MonoTime{});
   reads_.OnFailed(*first);
   scheduler_.RunReady();
-  const auto second = reads_.StartRound();
+  const auto second = reads_.StartRound(MonoTime{});
   ASSERT_TRUE(second);
   Ready(*first, 2);
   EXPECT_FALSE(reader.done);
@@ -92,7 +92,7 @@ TEST_F(ReadsTest, AnAnswerToAnEarlierRoundIsIgnored) {
 TEST_F(ReadsTest, AReadGivesUpAtItsDeadlineAndTheOthersGoOn) {
   const Reader& hasty = Ask(scheduler_.now() + Seconds(1));
   const Reader& patient = Ask();
-  const auto round = reads_.StartRound();
+  const auto round = reads_.StartRound(MonoTime{});
   scheduler_.AdvanceTo(scheduler_.now() + Seconds(1));
   scheduler_.RunReady();
   EXPECT_TRUE(hasty.done);
@@ -101,7 +101,28 @@ TEST_F(ReadsTest, AReadGivesUpAtItsDeadlineAndTheOthersGoOn) {
   EXPECT_EQ(patient.index, raft::Index(3));
 }
 
-TEST_F(ReadsTest, NobodyWaitsMeansNoRound) { EXPECT_FALSE(reads_.StartRound()); }
+TEST_F(ReadsTest, NobodyWaitsMeansNoRound) { EXPECT_FALSE(reads_.StartRound(MonoTime{})); }
+
+TEST_F(ReadsTest, TheAgeOfAnAnswerCountsFromWhenItWasAskedFor) {
+  const MonoTime start{1'000'000};
+  EXPECT_FALSE(reads_.ConfirmedWithin(start, Seconds(5)));
+  const auto round = reads_.StartRound(start);
+  ASSERT_TRUE(round) << "asked for by the one who found nothing";
+  EXPECT_FALSE(reads_.ConfirmedWithin(start + Seconds(2), Seconds(5))) << "no answer yet";
+  Ready(*round, 9);
+  EXPECT_EQ(reads_.ConfirmedWithin(start + Seconds(5), Seconds(5)), raft::Index(9));
+  EXPECT_FALSE(reads_.ConfirmedWithin(start + Seconds(5) + Nanoseconds(1), Seconds(5)));
+}
+
+TEST_F(ReadsTest, AnAgeingAnswerIsRenewedBeforeItIsTooOld) {
+  const MonoTime start{1'000'000};
+  Ask();
+  Ready(*reads_.StartRound(start), 9);
+  EXPECT_TRUE(reads_.ConfirmedWithin(start + Seconds(1), Seconds(4)));
+  EXPECT_FALSE(reads_.has_work());
+  EXPECT_TRUE(reads_.ConfirmedWithin(start + Seconds(3), Seconds(4)));
+  EXPECT_TRUE(reads_.has_work());
+}
 
 }  // namespace
 }  // namespace lockstep::replica

@@ -76,9 +76,15 @@ class Arbitrary final {
         return raft::AppendReply{Flag(), raft::Index(Number()), raft::Index(Number()),
                                  raft::Term(Number()), Flag()};
       case 4:
-        return raft::Heartbeat{raft::Index(Number()), Number(), raft::Index(Number())};
+        return raft::Heartbeat{raft::Index(Number()), Number(), raft::Index(Number()),
+                               static_cast<int64_t>(Number()), Number() % 2 == 0};
       case 5:
-        return raft::HeartbeatReply{Number(), raft::Index(Number())};
+        return raft::HeartbeatReply{Number(),
+                                    raft::Index(Number()),
+                                    static_cast<int64_t>(Number()),
+                                    static_cast<int64_t>(Number()),
+                                    static_cast<uint32_t>(Number()),
+                                    Number() % 2 == 0};
       case 6:
         return raft::InstallSnapshot{Meta()};
       case 7:

@@ -163,14 +163,15 @@ TEST(Codec, WritesTheDocumentedBytes) {
                               raft::Heartbeat{raft::Index(9), 4, raft::Index(12)}};
   const std::string bytes = Encoded(RaftMessages{{{GroupId(5), message}}});
   EXPECT_EQ(absl::BytesToHexString(bytes),
-            "68000000504c01000cf620364fda8ca9"
+            "78000000504c010075d54a0022f6c8b8"
             "00000000010001000100000000000000"
             "01000000370000000400000005000100"
             "05000000000000000100000000000000"
             "02000000000000000300000000000000"
-            "04000000000000000000000003000000"
+            "04000000000000000000000005000000"
             "09000000000000000400000000000000"
-            "0c00000000000000");
+            "0c000000000000000000000000000000"
+            "0000000000000000");
 }
 
 TEST(FrameDecoder, RefusesALargeFrameBeforeReadingIt) {

@@ -62,9 +62,12 @@ class FrameText final {
   void operator()(const raft::AppendReply& m) {
     Line("append reply", m.rejected, m.index, m.hint_index, m.hint_term, m.log_lost);
   }
-  void operator()(const raft::Heartbeat& m) { Line("heartbeat", m.commit, m.read, m.last_index); }
+  void operator()(const raft::Heartbeat& m) {
+    Line("heartbeat", m.commit, m.read, m.last_index, m.stamp_ns, m.quiesce);
+  }
   void operator()(const raft::HeartbeatReply& m) {
-    Line("heartbeat reply", m.read, m.wants_snapshot);
+    Line("heartbeat reply", m.read, m.wants_snapshot, m.stamp_ns, m.promise_ns, m.priority,
+         m.awake);
   }
   void operator()(const raft::InstallSnapshot& m) {
     Line("install");
