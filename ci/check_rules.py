@@ -125,6 +125,11 @@ def read_layers(path):
     return rows, only, also
 
 
+def top_row(tree):
+    """Of those who compose: nobody includes them."""
+    return max(tree.rows.values())
+
+
 def read_exceptions(path):
     exceptions = set()
     if os.path.exists(path):
@@ -222,7 +227,7 @@ def parse_cmake(tree):
     home, links = {}, {}
     for path in tree.files:
         folder = tree.folder(path)
-        if not path.endswith(("CMakeLists.txt", ".cmake")) or folder is None or tree.rows[folder] == 8:
+        if not path.endswith(("CMakeLists.txt", ".cmake")) or folder is None or tree.rows[folder] == top_row(tree):
             continue
         text = re.sub(r"#[^\n]*", blank, tree.read(path))
         for match in re.finditer(r"lockstep_library\(\s*(\w+)(.*?)\)", text, re.S):
@@ -238,7 +243,7 @@ def check_cmake(tree, used):
     findings = []
     home, links = parse_cmake(tree)
     for folder, row in sorted(tree.rows.items()):
-        if row == 8 or folder not in home.values():
+        if row == top_row(tree) or folder not in home.values():
             continue
         linked = {home[dep]: place for dep, place in links.get(folder, {}).items() if dep in home}
         for target, (path, number) in sorted(used.get(folder, {}).items()):

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/docs_hub.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
 
@@ -120,6 +121,7 @@ std::vector<Command> AddDocs(CLI::App& root) {
   app->footer(kFooter);
   std::vector<Command> commands = AddDocsReaders(*app);
   for (Command& command : AddDocsWriters(*app)) commands.push_back(std::move(command));
+  for (Command& command : AddDocsHub(*app)) commands.push_back(std::move(command));
   return commands;
 }
 

@@ -96,9 +96,13 @@ net::NodeOptions RuntimeOptions(const ServePlan& plan) {
 
 replica::NodeOptions ReplicaOptions(const ServePlan& plan) {
   replica::NodeOptions options = kv::ToNodeOptions(plan.config);
-  kv::Configure(options, plan.config);
   if (plan.config.peer_tls) options.peer_tls = ToNodeTls(*plan.config.peer_tls);
   if (plan.config.client_tls) options.client_tls = ToNodeTls(*plan.config.client_tls);
+  if (plan.configure) {
+    plan.configure(options);
+  } else {
+    kv::Configure(options, plan.config);
+  }
   options.open_store = [data_dir = plan.data_dir](Fiber& fiber, runtime::Environment& environment,
                                                   const std::string& directory) {
     store::RocksStoreOptions rocks;

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_CLI_SERVE_H_
 #define LOCKSTEP_CLI_SERVE_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct ServePlan final {
   std::string data_dir;
   runtime::TraceLevel log_level = runtime::TraceLevel::kInfo;
   std::vector<std::string> ignored;  // flags that were given and have no effect
+  // What the node serves, if not etcd's API.
+  std::function<void(replica::NodeOptions&)> configure;
 };
 
 // Blocks until SIGINT or SIGTERM (OK: leadership handed over, calls drained) or until the node

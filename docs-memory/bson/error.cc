@@ -50,6 +50,7 @@ constexpr CodeInfo kCodes[] = {
     {ErrorCode::kBatch, "E_BATCH", kBadArgument},
     {ErrorCode::kFeedLagged, "E_FEED_LAGGED", absl::StatusCode::kOutOfRange},
     {ErrorCode::kBadPassphrase, "E_BAD_PASSPHRASE", absl::StatusCode::kPermissionDenied},
+    {ErrorCode::kSynced, "E_SYNCED", kPrecondition},
 };
 
 const CodeInfo& InfoOf(ErrorCode code) {

@@ -43,6 +43,7 @@ enum class ErrorCode {
   kBatch,             // E_BATCH: too many operations, or a bad one
   kFeedLagged,        // E_FEED_LAGGED
   kBadPassphrase,     // E_BAD_PASSPHRASE
+  kSynced,            // E_SYNCED: not of what is synced with others
 };
 
 // "E_TYPE". Stable: programs look at it.

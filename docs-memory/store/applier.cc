@@ -113,6 +113,10 @@ absl::Status Applier::Load(Fiber& fiber, const machine::StoreView& view) {
   if (row) {
     ASSIGN_OR_RETURN(state_, DecodeState(*row));
   }
+  ASSIGN_OR_RETURN(const auto sync, view.Get(fiber, Column::kSystem, kSyncKey));
+  if (sync) {
+    ASSIGN_OR_RETURN(state_.sync, DecodeSyncState(*sync));
+  }
   const auto iterator = view.NewIterator(Column::kSystem);
   for (iterator->Seek(fiber, kCollectionPrefix); iterator->Valid(); iterator->Next(fiber)) {
     if (iterator->key().substr(0, kCollectionPrefix.size()) != kCollectionPrefix) break;
@@ -177,7 +181,7 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
       break;
     }
     default:
-      return absl::DataLossError("documents: a mutation of an unknown kind");
+      RETURN_IF_ERROR(PrepareSync(fiber, view, change));
   }
   return change;
 }
@@ -185,9 +189,16 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
 absl::Status Applier::PrepareDocument(Fiber& fiber, const machine::StoreView& view,
                                       const std::optional<std::string>& old_row,
                                       Change& change) const {
-  const Mutation& mutation = change.mutation;
-  const CollectionInfo* const info = catalog_->Find(mutation.collection);
+  const CollectionInfo* const info = catalog_->Find(change.mutation.collection);
   if (info == nullptr) return absl::DataLossError("documents: a mutation of an unknown collection");
+  RETURN_IF_ERROR(PrepareRows(fiber, view, *info, change.mutation, old_row, change));
+  if (!state_.sync.Covers(info->name)) return absl::OkStatus();
+  return PrepareQueued(fiber, view, *info, old_row, change.mutation, change);
+}
+
+absl::Status Applier::PrepareRows(Fiber& fiber, const machine::StoreView& view,
+                                  const CollectionInfo& info, const Mutation& mutation,
+                                  const std::optional<std::string>& old_row, Change& change) const {
   const std::string id = KeyOf(mutation.id);
   std::string_view before;
   Record old;
@@ -195,10 +206,11 @@ absl::Status Applier::PrepareDocument(Fiber& fiber, const machine::StoreView& vi
     ASSIGN_OR_RETURN(old, DecodeRecord(*old_row));
     before = old.document;
   }
-  RETURN_IF_ERROR(PrepareEntries(fiber, view, *info, id, before, change));
+  RETURN_IF_ERROR(
+      PrepareEntries(fiber, view, info, id, before, mutation.document, mutation.is_remote, change));
   if (old.meta.expires_ms != 0) {
     change.writes.push_back(
-        {Column::kIndex, ExpiryKey(old.meta.expires_ms, info->id, id), std::nullopt});
+        {Column::kIndex, ExpiryKey(old.meta.expires_ms, info.id, id), std::nullopt});
   }
   Meta meta;
   meta.rev = mutation.rev;
@@ -207,18 +219,20 @@ absl::Status Applier::PrepareDocument(Fiber& fiber, const machine::StoreView& vi
   meta.expires_ms = mutation.expires_ms;
   meta.deleted = mutation.op != MutationOp::kPut;
   change.writes.push_back(
-      {Column::kPrimary, DocumentKey(info->id, id), EncodeRecord(meta, mutation.document)});
+      {Column::kPrimary, DocumentKey(info.id, id), EncodeRecord(meta, mutation.document)});
   if (meta.expires_ms != 0) {
-    change.writes.push_back({Column::kIndex, ExpiryKey(meta.expires_ms, info->id, id), ""});
+    change.writes.push_back({Column::kIndex, ExpiryKey(meta.expires_ms, info.id, id), ""});
   }
-  change.writes.push_back({Column::kHistory, VersionKey(info->id, id, meta.sequence), ""});
+  change.writes.push_back({Column::kHistory, VersionKey(info.id, id, meta.sequence), ""});
   return absl::OkStatus();
 }
 
+// What others wrote is what it is, whatever indexes there are here: it may break the uniqueness of
+// a key, and what no index can take is in none.
 absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& view,
                                      const CollectionInfo& info, std::string_view id,
-                                     std::string_view before, Change& change) const {
-  const std::string_view after = change.mutation.document;
+                                     std::string_view before, std::string_view after,
+                                     bool is_remote, Change& change) const {
   std::vector<std::string> became_multikey;
   for (const IndexDefinition& index : info.indexes) {
     if (index.state == IndexState::kFailed) continue;
@@ -232,10 +246,13 @@ absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& vie
     IndexKeys old_keys;
     IndexKeys new_keys;
     if (!before.empty()) {
-      ASSIGN_OR_RETURN(old_keys, KeysOf(index, before));
+      auto keys = KeysOf(index, before);
+      if (keys.ok()) old_keys = *std::move(keys);
     }
     if (!after.empty()) {
-      ASSIGN_OR_RETURN(new_keys, KeysOf(index, after));
+      auto keys = KeysOf(index, after);
+      if (!keys.ok() && !is_remote) return keys.status();
+      if (keys.ok()) new_keys = *std::move(keys);
     }
     if (new_keys.multikey && !index.multikey) became_multikey.push_back(index.options.name);
     const std::string prefix = IndexPrefix(index.id);
@@ -250,7 +267,7 @@ absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& vie
         // A building index may not have it yet.
         if (index.state == IndexState::kReady) continue;
       }
-      if (index.options.unique) {
+      if (index.options.unique && !is_remote) {
         ASSIGN_OR_RETURN(const auto holder, Holder(fiber, view, index, key, id));
         if (holder)
           return Error(ErrorCode::kUnique, index.fields[0].field, index.options.name,
@@ -376,7 +393,7 @@ absl::Status Applier::PreparePurge(Fiber& fiber, const machine::StoreView& view,
   const std::string id = KeyOf(change.mutation.id);
   if (old_row) {
     ASSIGN_OR_RETURN(const Record old, DecodeRecord(*old_row));
-    RETURN_IF_ERROR(PrepareEntries(fiber, view, *info, id, old.document, change));
+    RETURN_IF_ERROR(PrepareEntries(fiber, view, *info, id, old.document, "", false, change));
     if (old.meta.expires_ms != 0) {
       change.writes.push_back(
           {Column::kIndex, ExpiryKey(old.meta.expires_ms, info->id, id), std::nullopt});
@@ -463,7 +480,8 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
     ASSIGN_OR_RETURN(const Record record, DecodeRecord(*current));
     if (record.meta.sequence != sequence) continue;
     drop(sequence);
-    if (record.meta.deleted)
+    // (A synced store would forget that it has seen the delete.)
+    if (record.meta.deleted && state_.sync.scope == nullptr)
       change.writes.push_back({Column::kPrimary, document_key, std::nullopt});
   }
   change.history_from = std::max(before, state_.history_from);
@@ -479,10 +497,13 @@ void Applier::Commit(const Change& change, machine::StoreTransaction& transactio
     }
   }
   ++state_.sequence;
-  CHECK(change.mutation.rev > state_.last_rev ||
+  // (A clock that was far ahead of the hub's goes back.)
+  CHECK(change.mutation.rev > state_.last_rev || change.mutation.op == MutationOp::kSyncRestamp ||
         mutant::Enabled(mutant::Id::kM82RevisionsForgotten));
   state_.last_rev = change.mutation.rev;
   if (change.history_from) state_.history_from = *change.history_from;
+  if (change.sync) state_.sync = *change.sync;
+  if (change.mutation.op == MutationOp::kSyncRejoin) state_.node = change.mutation.rev.node;
   if (change.audit) state_.audit = *change.audit;
   if (change.catalog) {
     catalog_ = change.catalog;
@@ -491,7 +512,8 @@ void Applier::Commit(const Change& change, machine::StoreTransaction& transactio
   // Planted bug M81: whoever commits the batch writes the oplog later.
   if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) return;
   if (change.mutation.op != MutationOp::kAudit) {
-    transaction.Put(Column::kHistory, OplogKey(state_.sequence), EncodeOplogRow(change.mutation));
+    transaction.Put(Column::kHistory, OplogKey(state_.sequence),
+                    EncodeOplogRow(change.told ? *change.told : change.mutation));
     return;
   }
   // What was audited is in the trail alone.
@@ -504,6 +526,8 @@ void Applier::Save(uint64_t applied, machine::StoreTransaction& transaction) {
   CHECK_GT(applied, state_.applied);
   state_.applied = applied;
   transaction.Put(Column::kSystem, kStateKey, EncodeState(state_));
+  if (state_.sync.scope != nullptr)
+    transaction.Put(Column::kSystem, kSyncKey, EncodeSyncState(state_.sync));
 }
 
 }  // namespace lockstep::docs

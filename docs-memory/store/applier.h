@@ -13,6 +13,7 @@
 #include "docs-memory/store/audit.h"
 #include "docs-memory/store/catalog.h"
 #include "docs-memory/store/record.h"
+#include "docs-memory/store/sync_state.h"
 #include "framework/machine/ordered_store.h"
 
 namespace lockstep::docs {
@@ -25,6 +26,7 @@ struct StoreState final {
   uint64_t node = 0;          // of revisions; minted once
   Sequence history_from = 1;  // older versions may be gone
   uint32_t next_id = 1;       // of collections and indexes
+  SyncState sync;             // in a row of its own
   AuditHead audit;            // in a row of its own
 };
 
@@ -39,6 +41,9 @@ struct Change final {
   std::vector<Write> writes;
   CatalogRef catalog;  // if it changes
   std::optional<Sequence> history_from;
+  std::optional<SyncState> sync;
+  // What the oplog tells, if it is not the mutation itself: what became of a document.
+  std::optional<Mutation> told;
   std::optional<AuditHead> audit;
 };
 
@@ -76,9 +81,14 @@ class Applier final {
  private:
   absl::Status PrepareDocument(Fiber& fiber, const machine::StoreView& view,
                                const std::optional<std::string>& old_row, Change& change) const;
+  // The rows of a document that `mutation` puts or deletes.
+  absl::Status PrepareRows(Fiber& fiber, const machine::StoreView& view, const CollectionInfo& info,
+                           const Mutation& mutation, const std::optional<std::string>& old_row,
+                           Change& change) const;
   absl::Status PrepareEntries(Fiber& fiber, const machine::StoreView& view,
                               const CollectionInfo& info, std::string_view id,
-                              std::string_view before, Change& change) const;
+                              std::string_view before, std::string_view after, bool is_remote,
+                              Change& change) const;
   absl::Status PrepareCatalog(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PrepareBuild(Fiber& fiber, const machine::StoreView& view, Change& change) const;
   absl::Status PreparePurge(Fiber& fiber, const machine::StoreView& view,
@@ -86,6 +96,25 @@ class Applier final {
   absl::Status PrepareTrimVersions(Fiber& fiber, const machine::StoreView& view,
                                    Change& change) const;
   absl::Status PrepareTrim(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+
+  // sync_applier.cc
+  absl::Status PrepareSync(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PrepareQueued(Fiber& fiber, const machine::StoreView& view,
+                             const CollectionInfo& info, const std::optional<std::string>& old_row,
+                             const Mutation& mutation, Change& change) const;
+  absl::Status PrepareProgress(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PrepareEnqueue(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PreparePull(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PrepareReject(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PrepareRestamp(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  absl::Status PrepareRejoin(Fiber& fiber, const machine::StoreView& view, Change& change) const;
+  // The document is what the hub says with the queued changes on top, but for those that go.
+  absl::Status Rebase(Fiber& fiber, const machine::StoreView& view, const CollectionInfo& info,
+                      ValueRef id, const Heads& base, const std::vector<uint64_t>& dropped,
+                      Change& change) const;
+  absl::Status RemoveDocument(Fiber& fiber, const machine::StoreView& view,
+                              const CollectionInfo& info, ValueRef id, const std::string& old_row,
+                              Change& change) const;
 
   StoreState state_;
   CatalogRef catalog_ = std::make_shared<const Catalog>();

@@ -78,6 +78,11 @@ void UndoableTransaction::Undo() {
 
 Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
   Outcome outcome;
+  if (operation.options.resolves.size() >= kHeadsMax) {
+    outcome.status =
+        Error(ErrorCode::kBatch, "resolves", "", "a document has at most 10 conflicts");
+    return outcome;
+  }
   switch (operation.kind) {
     case Operation::Kind::kInsert:
       outcome.status = Insert(fiber, operation, outcome.result);
@@ -97,6 +102,13 @@ Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
       break;
     case Operation::Kind::kTrim:
       outcome.status = Trim(fiber, outcome.result);
+      break;
+    case Operation::Kind::kSyncEnable:
+    case Operation::Kind::kSyncEnqueue:
+    case Operation::Kind::kSyncApply:
+    case Operation::Kind::kSyncRestamp:
+    case Operation::Kind::kSyncRejoin:
+      outcome.status = Sync(fiber, operation, outcome.result);
       break;
     default:
       outcome.status = ChangeIndex(fiber, operation, outcome.result);
@@ -140,7 +152,7 @@ Executor::Outcome Executor::ExecuteBatch(Fiber& fiber, const std::vector<Operati
 }
 
 absl::Status Executor::Apply(Fiber& fiber, Mutation mutation, WriteResult& result) {
-  mutation.rev = clock_.Next(now_ms_);
+  mutation.rev = clock_.Next(stamp_ms());
   mutation.time_ms = now_ms_;
   ASSIGN_OR_RETURN(docs::Change change, applier_.Prepare(fiber, transaction_, std::move(mutation)));
   if (undo_ != nullptr) {
@@ -209,6 +221,7 @@ absl::Status Executor::InsertDocument(Fiber& fiber, const Operation& operation,
   put.expires_ms = operation.options.expires_at_ms;
   put.id = *id;
   put.document = stored.bytes();
+  put.resolves = operation.options.resolves;
   const Value inserted = put.id;
   RETURN_IF_ERROR(Apply(fiber, std::move(put), result));
   ++result.inserted;
@@ -267,7 +280,10 @@ absl::Status Executor::ChangeOne(Fiber& fiber, const Operation& operation, const
   ++result.matched;
   const int64_t expires = operation.options.expires_at_ms != 0 ? operation.options.expires_at_ms
                                                                : found.meta.expires_ms;
-  if (changed == found.document && expires == found.meta.expires_ms) return absl::OkStatus();
+  if (changed == found.document && expires == found.meta.expires_ms &&
+      operation.options.resolves.empty()) {
+    return absl::OkStatus();
+  }
   Mutation put;
   // (Not by the pointer of before: an upsert or a multikey index may have changed the catalog.)
   put.collection = applier_.catalog()->Find(operation.collection)->id;
@@ -275,6 +291,7 @@ absl::Status Executor::ChangeOne(Fiber& fiber, const Operation& operation, const
   put.expires_ms = expires;
   put.id = id;
   put.document = changed.bytes();
+  put.resolves = operation.options.resolves;
   RETURN_IF_ERROR(Apply(fiber, std::move(put), result));
   ++result.modified;
   return TrimVersions(fiber, mutations_.back(), result);
@@ -321,6 +338,7 @@ absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteRes
     remove.collection = collection;
     remove.base = found.meta.rev;
     remove.id = *found.document.Find("_id");
+    remove.resolves = operation.options.resolves;
     RETURN_IF_ERROR(Apply(fiber, std::move(remove), result));
     ++result.deleted;
   }
@@ -333,6 +351,10 @@ absl::Status Executor::Purge(Fiber& fiber, const Operation& operation, WriteResu
   RETURN_IF_ERROR(CheckId(*id));
   const CollectionInfo* const info = applier_.catalog()->Find(operation.collection);
   if (info == nullptr) return absl::OkStatus();
+  if (applier_.state().sync.Covers(info->name)) {
+    return Error(ErrorCode::kSynced, "_id", ToText(*id),
+                 "the collection is synced: the others and the hub have the document, too");
+  }
   ASSIGN_OR_RETURN(const auto row,
                    transaction_.Get(fiber, Column::kPrimary, DocumentKey(info->id, KeyOf(*id))));
   if (!row) return absl::OkStatus();
@@ -434,7 +456,9 @@ absl::Status Executor::SweepIndex(Fiber& fiber, const CollectionInfo& info,
   return absl::OkStatus();
 }
 
+// (Of what is synced, expired documents are hidden, and the hub deletes them: by its clock.)
 absl::Status Executor::Sweep(Fiber& fiber, WriteResult& result) {
+  if (applier_.state().sync.scope != nullptr) return absl::OkStatus();
   std::vector<std::pair<uint32_t, std::string>> ids;
   const std::string prefix = BigEndian32(0);
   const std::string end = ExpiryKey(now_ms_ + 1, 0, "");

@@ -90,6 +90,14 @@ class Executor final {
   absl::Status Trim(Fiber& fiber, WriteResult& result);
   absl::Status TrimVersions(Fiber& fiber, const Mutation& changed, WriteResult& result);
 
+  // sync_executor.cc
+  absl::Status Sync(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status SyncEnable(Fiber& fiber, const SyncScope& scope, WriteResult& result);
+  absl::Status SyncApply(Fiber& fiber, const SyncInput& input, WriteResult& result);
+  absl::Status SyncPull(Fiber& fiber, const PulledDocument& pulled, WriteResult& result);
+  absl::Status SyncRestamp(Fiber& fiber, int64_t hub_ms, WriteResult& result);
+  absl::Status SyncRejoin(Fiber& fiber, WriteResult& result);
+
   absl::StatusOr<const CollectionInfo*> CollectionFor(Fiber& fiber, const std::string& name);
   // Documents that the filter matches; at most one unless `many`.
   absl::StatusOr<std::vector<Found>> Targets(Fiber& fiber, const CollectionInfo& info,
@@ -104,6 +112,8 @@ class Executor final {
   machine::StoreTransaction& transaction_;
   UndoableTransaction* undo_ = nullptr;  // in a batch
   const int64_t now_ms_;
+  // By the hub's clock, as far as it is known: for revisions.
+  int64_t stamp_ms() const { return now_ms_ + applier_.state().sync.clock_offset_ms; }
   std::vector<Mutation> mutations_;
 };
 

@@ -3,6 +3,7 @@
 #define LOCKSTEP_DOCS_MEMORY_STORE_OPTIONS_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/bson/value.h"
 #include "docs-memory/store/record.h"
+#include "docs-memory/store/sync_state.h"
 #include "framework/base/ids.h"
 #include "framework/base/time.h"
 #include "framework/runtime/cipher.h"
@@ -48,11 +50,13 @@ enum class Durability {
 
 struct WriteOptions final {
   Durability durability = Durability::kSync;
-  std::optional<Revision>
-      expect_rev;             // E_REV_MISMATCH if the document has another; for one document
+  std::optional<Revision> expect_rev =
+      {};                     // E_REV_MISMATCH if the document has another; for one document
   int64_t expires_at_ms = 0;  // the document vanishes then; 0: never
   bool upsert = false;        // of updates and replacements
-  std::string actor = {};     // for the audit trail
+  // Conflicts of the document that the write takes in, at most ten; of a synced store.
+  std::vector<Revision> resolves = {};
+  std::string actor = {};  // for the audit trail
 };
 
 struct FindOptions final {
@@ -96,7 +100,13 @@ struct Operation final {
     kDropIndex,
     kBuildIndex,
     kSweep,
-    kTrim
+    kTrim,
+    // Of sync, by whoever talks to the hub (docs-memory/sync).
+    kSyncEnable,   // sync_scope
+    kSyncEnqueue,  // the next documents from before
+    kSyncApply,    // sync_input
+    kSyncRestamp,  // queued changes far ahead of `hub_ms` get revisions of about then
+    kSyncRejoin    // as another node
   };
   Kind kind = Kind::kInsert;
   std::string collection;
@@ -106,6 +116,9 @@ struct Operation final {
   bool many = false;
   std::string index;  // its name
   WriteOptions options;
+  std::shared_ptr<const SyncScope> sync_scope = nullptr;
+  std::shared_ptr<const SyncInput> sync_input = nullptr;
+  int64_t hub_ms = 0;
 };
 
 inline constexpr size_t kBatchOperationsMax = 10'000;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "framework/base/check.h"
 #include "framework/base/checksum.h"
 #include "framework/base/status_macros.h"
 
@@ -10,6 +11,9 @@ namespace {
 
 constexpr uint8_t kRecordVersion = 1;
 constexpr uint8_t kBatchVersion = 1;
+// In the byte of the op.
+constexpr uint8_t kRemoteFlag = 0x80;
+constexpr uint8_t kResolvesFlag = 0x40;
 constexpr size_t kRecordHeaderBytes = 2 + kRevisionBytes + 3 * 8;
 
 template <typename T>
@@ -55,7 +59,9 @@ absl::Status Damaged(const char* what) {
 
 Mutation TakeMutation(Taker& taker) {
   Mutation mutation;
-  mutation.op = static_cast<MutationOp>(taker.Take<uint8_t>());
+  const auto op = taker.Take<uint8_t>();
+  mutation.op = static_cast<MutationOp>(op & ~(kRemoteFlag | kResolvesFlag));
+  mutation.is_remote = (op & kRemoteFlag) != 0;
   mutation.collection = taker.Take<uint32_t>();
   const std::string_view rev = taker.Bytes(kRevisionBytes);
   const std::string_view base = taker.Bytes(kRevisionBytes);
@@ -67,6 +73,11 @@ Mutation TakeMutation(Taker& taker) {
   const auto type = static_cast<Type>(taker.Take<uint8_t>());
   mutation.id = Value::Of(type, std::string(taker.Counted()));
   mutation.document = taker.Counted();
+  const uint8_t resolves = (op & kResolvesFlag) != 0 ? taker.Take<uint8_t>() : 0;
+  for (uint8_t i = 0; i < resolves; ++i) {
+    const std::string_view resolved = taker.Bytes(kRevisionBytes);
+    if (taker.ok()) mutation.resolves.push_back(Revision::FromBytes(resolved));
+  }
   return mutation;
 }
 
@@ -103,7 +114,9 @@ absl::StatusOr<Record> DecodeRecord(std::string_view row) {
 }
 
 void EncodeMutation(const Mutation& mutation, std::string& out) {
-  out.push_back(static_cast<char>(mutation.op));
+  const int flags =
+      (mutation.is_remote ? kRemoteFlag : 0) | (mutation.resolves.empty() ? 0 : kResolvesFlag);
+  out.push_back(static_cast<char>(static_cast<int>(mutation.op) | flags));
   Put(mutation.collection, out);
   mutation.rev.AppendTo(out);
   mutation.base.AppendTo(out);
@@ -112,6 +125,17 @@ void EncodeMutation(const Mutation& mutation, std::string& out) {
   out.push_back(static_cast<char>(mutation.id.type()));
   PutBytes(mutation.id.ref().bytes, out);
   PutBytes(mutation.document, out);
+  if (mutation.resolves.empty()) return;
+  CHECK_LE(mutation.resolves.size(), 255u);
+  out.push_back(static_cast<char>(mutation.resolves.size()));
+  for (const Revision& rev : mutation.resolves) rev.AppendTo(out);
+}
+
+absl::StatusOr<Mutation> DecodeMutation(std::string_view bytes) {
+  Taker taker(bytes);
+  Mutation mutation = TakeMutation(taker);
+  if (!taker.ok() || !taker.rest().empty()) return Damaged("a mutation is cut off");
+  return mutation;
 }
 
 std::string EncodeBatch(const std::vector<Mutation>& batch) {

@@ -45,9 +45,17 @@ enum class MutationOp : uint8_t {
   kBuildIndex = 7,        // the next documents go into an index; document: {name, after, count}
   kTrim = 8,              // history before a sequence goes; document: {before}
   kPurge = 9,             // document and all of its versions are erased
-  kAudit = 20,            // a record of the audit trail; document: DescribeWrite
-  kTrimVersions = 21,     // old versions of one document go; document: {keep}
-  kTrimmed = 22,          // an oplog row only: there was a version here
+  // Of sync (sync_state.h).
+  kSyncEnable = 10,    // document: SyncScope::Describe
+  kSyncEnqueue = 11,   // the next documents from before go into the queue
+  kPull = 12,          // what the hub says of a document; document: EncodePulled
+  kSyncProgress = 13,  // document: {epoch, checkpoint, reconciling, offset}
+  kSyncReject = 14,    // a queued change was refused; document: {number, code, detail}
+  kSyncRestamp = 15,   // queued changes get other revisions; document: {numbers, revs}
+  kSyncRejoin = 16,    // the store is another node from now on, that of `rev`
+  kAudit = 20,         // a record of the audit trail; document: DescribeWrite
+  kTrimVersions = 21,  // old versions of one document go; document: {keep}
+  kTrimmed = 22,       // an oplog row only: there was a version here
 };
 
 // One change, as the log and the oplog hold it.
@@ -58,12 +66,15 @@ struct Mutation final {
   Revision base;  // of the version that it replaces
   int64_t time_ms = 0;
   int64_t expires_ms = 0;
-  Value id;              // kPut, kDelete, kExpire
-  std::string document;  // the post-image; see the ops
+  Value id;                        // kPut, kDelete, kExpire
+  std::string document;            // the post-image; see the ops
+  std::vector<Revision> resolves;  // conflicts that it takes in
+  bool is_remote = false;          // an oplog row only: pulled, not written here
   bool of_document() const { return op <= MutationOp::kExpire || op == MutationOp::kPurge; }
 };
 
 void EncodeMutation(const Mutation& mutation, std::string& out);
+absl::StatusOr<Mutation> DecodeMutation(std::string_view bytes);
 // What one entry of the log holds.
 std::string EncodeBatch(const std::vector<Mutation>& batch);
 absl::StatusOr<std::vector<Mutation>> DecodeBatch(std::string_view bytes);

@@ -29,6 +29,8 @@ struct Revision final {
 
 inline constexpr size_t kRevisionBytes = 16;
 inline constexpr uint64_t kRevisionMsMax = (uint64_t{1} << 48) - 1;
+// How far a revision may be ahead of the hub's clock.
+inline constexpr uint64_t kClockSkewMsMax = 120'000;
 
 // [Kulkarni et al., Logical Physical Clocks, fig. 5.] The injected clock says what time it is; this
 // makes sure that no revision is smaller than one that was made or seen before.

@@ -39,6 +39,9 @@ enum class Id : int {
   kM44InflightBytesKept = 44,             // raft: bytes in flight survive a reset of progress
   kM45PreVoteResetsTimer = 45,            // raft: a pre-vote request resets the election timer
   kM46NoPreVote = 46,                     // raft: no pre-vote, no check-quorum
+  kM62MarkedSyncedWhenSent = 62,          // docs: a change counts as synced when it is sent
+  kM64ConflictsNotPulled = 64,            // docs: a pull tells the winner and no conflicts
+  kM66CheckpointAfterFilter = 66,         // docs: a page's checkpoint is beyond what is in it
   kM47ResumedChunkSkipped = 47,           // replica: a resumed snapshot lacks a chunk, unverified
   kM68NemesisIdle = 68,                   // sim: the nemesis never strikes
   kM70RetryWithFreshNumber = 70,          // replica: a retry goes out under a new request number
@@ -68,6 +71,16 @@ enum class Id : int {
   kM144QuiescedForGood = 144,             // raft: an idle group does not care about its leader
   kM145PromiseForgotten = 145,            // raft: a promise dies with its process
   kM98ReloadedCertificateUnused = 98,     // edge: credentials that were replaced are still used
+  kM100DroppedWhenProcessed = 100,        // docs: a change is dropped once the hub has processed it
+  kM101DroppedAtPageCheckpoint = 101,     // docs: a change is dropped once a page ends behind it
+  kM102ConflictDropped = 102,             // docs: of two concurrent versions only one is kept
+  kM103CheckpointBeforeData = 103,        // docs: the checkpoint is written before what it covers
+  kM104TombstoneForgotten = 104,          // docs: the hub forgets that a document was deleted
+  kM105PushAppliedTwice = 105,            // docs: the hub does not remember what it has processed
+  kM106TenantIgnored = 106,               // docs: a token reaches every tenant
+  kM107PushedBeforeDurable = 107,         // docs: a change is pushed that a power loss takes back
+  kM108RejectionForgotten = 108,          // docs: a change that was refused vanishes
+  kM109ClockIgnoresOthers = 109,          // docs: a revision may be smaller than what was seen
   kM120GoneWordStays = 120,               // docs: a word that an update takes away still finds
   kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
   kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed

@@ -88,6 +88,16 @@ absl::Status GroupClient::CatchUp(Fiber& fiber, MonoTime deadline, Duration max_
       .status();
 }
 
+absl::StatusOr<raft::Index> GroupClient::AwaitApplied(Fiber& fiber, raft::Index at_least,
+                                                      MonoTime deadline) {
+  return OnShardOf<raft::Index>(
+      fiber, environment_, directory_, group_, deadline,
+      [at_least, deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<raft::Index> {
+        if (replica.AwaitApplied(serving, at_least, deadline)) return replica.status().applied;
+        return absl::DeadlineExceededError("nothing new was applied");
+      });
+}
+
 absl::StatusOr<ReplicaStatus> GroupClient::Status(Fiber& fiber, MonoTime deadline) {
   return OnShardOf<ReplicaStatus>(fiber, environment_, directory_, group_, deadline,
                                   [](Fiber&, Replica& replica) { return replica.status(); });

@@ -57,6 +57,8 @@ class GroupClient final {
   // See Replica. A linearizable Query in two steps, for whoever has to wait for something else in
   // between: the serializable Query that follows is as good as a linearizable one.
   absl::Status CatchUp(Fiber& fiber, MonoTime deadline, Duration max_staleness = Duration(0));
+  // The last entry that is applied here, once it is `at_least`. DEADLINE_EXCEEDED.
+  absl::StatusOr<raft::Index> AwaitApplied(Fiber& fiber, raft::Index at_least, MonoTime deadline);
   absl::StatusOr<ReplicaStatus> Status(Fiber& fiber, MonoTime deadline);
   // For every answer, so cheaper than Status.
   absl::StatusOr<raft::Term> Term(Fiber& fiber, MonoTime deadline);

@@ -83,9 +83,7 @@ class NodeShard final {
     scope.Spawn("node.shard", [&](Fiber& running) {
       ended = shard_->Run(running);
       // Whoever asked for the removal of this node hears that it is done.
-      if (absl::IsFailedPrecondition(ended) && server_) {
-        server_->Shutdown(running, running.now() + kFarewellTimeout);
-      }
+      if (absl::IsFailedPrecondition(ended)) StopServing(running, kFarewellTimeout);
       over.Set();
     });
     scope.Spawn("node.register", [&](Fiber& telling) { Register(telling); });
@@ -95,8 +93,10 @@ class NodeShard final {
       over.Set();
     });
     for (auto& listener : listeners_) {
-      scope.Spawn("node.serve",
-                  [this, &listener](Fiber& serving) { server_->Serve(serving, *listener); });
+      scope.Spawn("node.serve", [this, &listener](Fiber& serving) {
+        if (http_ != nullptr) return http_->Serve(serving, *listener);
+        server_->Serve(serving, *listener);
+      });
     }
     over.Wait(fiber);
     return ended;
@@ -221,13 +221,13 @@ class NodeShard final {
   }
 
   absl::Status Listen() {
-    AddGroupService(registry_, client_, environment_.random);
-    edge::AddHealthService(registry_, [](absl::string_view service) {
-      return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
-    });
-    if (options_.add_services) options_.add_services(registry_, client_, environment_);
-    server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
-                                                 registry_, options_.client_port);
+    if (options_.make_http) {
+      http_handler_ = options_.make_http(client_, environment_);
+      http_ = std::make_unique<edge::HttpServer>(environment_.scheduler, environment_.trace,
+                                                 *http_handler_, options_.http_port);
+    } else {
+      MakeGrpcServer();
+    }
     for (const runtime::Address& address : options_.client_listen) {
       ASSIGN_OR_RETURN(auto listener, networks_.clients().Listen(address));
       listeners_.push_back(std::move(listener));
@@ -235,9 +235,24 @@ class NodeShard final {
     return absl::OkStatus();
   }
 
+  void MakeGrpcServer() {
+    AddGroupService(registry_, client_, environment_.random);
+    edge::AddHealthService(registry_, [](absl::string_view service) {
+      return service.empty() ? edge::GrpcHealth::kServing : edge::GrpcHealth::kServiceUnknown;
+    });
+    if (options_.add_services) options_.add_services(registry_, client_, environment_);
+    server_ = std::make_unique<edge::GrpcServer>(environment_.scheduler, environment_.trace,
+                                                 registry_, options_.client_port);
+  }
+
+  void StopServing(Fiber& fiber, Duration timeout) {
+    if (server_ != nullptr) server_->Shutdown(fiber, fiber.now() + timeout);
+    if (http_ != nullptr) http_->Shutdown(fiber, fiber.now() + timeout);
+  }
+
   void Drain(Fiber& fiber) {
     shard_->GiveUpLeaderships();
-    if (server_) server_->Shutdown(fiber, fiber.now() + options_.drain_timeout);
+    StopServing(fiber, options_.drain_timeout);
   }
 
   NodeNetworks& networks_;
@@ -254,7 +269,10 @@ class NodeShard final {
   std::unique_ptr<Shard> shard_;
   edge::GrpcRegistry registry_;
   std::vector<std::unique_ptr<runtime::Listener>> listeners_;
-  std::unique_ptr<edge::GrpcServer> server_;  // before what its handlers use
+  std::unique_ptr<edge::HttpHandler> http_handler_;
+  // One of them, before what its handlers use.
+  std::unique_ptr<edge::GrpcServer> server_;
+  std::unique_ptr<edge::HttpServer> http_;
 };
 
 // Until the shard ends; nothing of it is left then. `store_failure`: see NodeShard.

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "framework/edge/grpc_connection.h"
 #include "framework/edge/grpc_service.h"
+#include "framework/edge/http_server.h"
 #include "framework/edge/tls_context.h"
 #include "framework/fiber/sync.h"
 #include "framework/machine/ordered_store.h"
@@ -79,6 +80,10 @@ struct NodeOptions final {
   std::function<std::unique_ptr<machine::StateMachine>()> make_machine;
   // Adds the service's own gRPC methods. The client is good as long as the handlers are.
   std::function<void(edge::GrpcRegistry&, GroupClient&, runtime::Environment&)> add_services;
+  // For services that speak HTTP/1.1: then the client port speaks that, with this handler, and
+  // nothing else: no gRPC, none of the framework's own methods.
+  std::function<std::unique_ptr<edge::HttpHandler>(GroupClient&, runtime::Environment&)> make_http;
+  edge::HttpServerOptions http_port;
   ReplicaObserver* observer = nullptr;
 };
 

@@ -122,6 +122,8 @@ class Replica final : private ApplySink, private EffectListener {
   // state is being replaced.
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request, Consistency consistency,
                                     MonoTime deadline);
+  // Suspends until that entry, or a later one, is applied here: false at the deadline.
+  bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
   // Suspends until some leader is known: false at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 
@@ -194,7 +196,6 @@ class Replica final : private ApplySink, private EffectListener {
   raft::Payload WithWhatIsSeen(const raft::Payload& payload) const;
   void ApproachWanted();
   bool IsReady(const Member& member) const;
-  bool AwaitApplied(Fiber& fiber, raft::Index index, MonoTime deadline);
   absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
   void LeaveIfFull();
   absl::Status CheckState(raft::InitialState& initial);

@@ -96,6 +96,8 @@ class Cluster final : private OperatedCluster {
   std::optional<checkers::Violation> CheckScrubbed();
 
   Oracle& oracle() { return oracle_; }
+  // For machines of others, which talk to the nodes.
+  SimNetwork& network() { return network_; }
   const std::vector<std::unique_ptr<SimNode>>& nodes() const { return nodes_; }
   uint64_t process_failures() const { return process_failures_; }
 

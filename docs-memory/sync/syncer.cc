@@ -1,0 +1,414 @@
+#include "docs-memory/sync/syncer.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "docs-memory/bson/compare.h"
+#include "docs-memory/store/sync_reader.h"
+#include "framework/base/check.h"
+#include "framework/base/mutant.h"
+#include "framework/base/status_macros.h"
+
+namespace lockstep::docs {
+namespace {
+
+// A clock that is off by less is taken for right.
+constexpr int64_t kOffsetMsMin = 10'000;
+constexpr int kBackOffDoublingsMax = 20;
+
+class Held final {
+ public:
+  Held(Fiber& fiber, fiber::Semaphore& semaphore) : semaphore_(semaphore) {
+    CHECK(semaphore_.Acquire(fiber));
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held() { semaphore_.Release(); }
+
+ private:
+  fiber::Semaphore& semaphore_;
+};
+
+PushChange ChangeOf(const ReadState& state, QueuedChange queued) {
+  PushChange change;
+  change.number = queued.number;
+  change.collection = state.catalog->Find(queued.mutation.collection)->name;
+  change.edit = EditOf(queued.mutation);
+  change.id = std::move(queued.mutation.id);
+  return change;
+}
+
+PulledDocument DocumentOf(const PulledChange& change) {
+  PulledDocument document;
+  document.kind = change.kind == PulledChange::Kind::kState ? PulledDocument::Kind::kState
+                                                            : PulledDocument::Kind::kRemove;
+  document.collection = change.collection;
+  document.id = change.id;
+  document.heads = change.heads;
+  return document;
+}
+
+SyncOptions Sorted(SyncOptions options) {
+  std::sort(options.scope.collections.begin(), options.scope.collections.end());
+  return options;
+}
+
+}  // namespace
+
+Syncer::Syncer(Store& store, runtime::Environment& environment, runtime::Network& network,
+               SyncOptions options)
+    : store_(store),
+      environment_(environment),
+      options_(Sorted(std::move(options))),
+      push_client_(network, options_.hub),
+      pull_client_(network, options_.hub) {}
+
+absl::Status Syncer::Write(Fiber& fiber, Operation::Kind kind, int64_t hub_ms) {
+  Operation operation;
+  operation.kind = kind;
+  operation.hub_ms = hub_ms;
+  operation.sync_scope = std::make_shared<const SyncScope>(options_.scope);
+  return store_.Write(fiber, std::move(operation)).status();
+}
+
+absl::Status Syncer::Apply(Fiber& fiber, SyncInput input) {
+  Operation operation;
+  operation.kind = Operation::Kind::kSyncApply;
+  operation.sync_input = std::make_shared<const SyncInput>(std::move(input));
+  return store_.Write(fiber, std::move(operation)).status();
+}
+
+absl::Status Syncer::Prepare(Fiber& fiber) {
+  RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnable));
+  while (!state().enqueued) RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnqueue));
+  return absl::OkStatus();
+}
+
+// Every node is asked twice: an election may be under way.
+absl::Status Syncer::Once(Fiber& fiber) {
+  RETURN_IF_ERROR(Prepare(fiber));
+  const int tries = 2 * static_cast<int>(options_.hub.addresses.size());
+  for (int failures = 0;;) {
+    const absl::Status status = OnceThrough(fiber);
+    const bool is_away = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+    if (!is_away || failures + 1 >= tries) return status;
+    BackOff(fiber, status, &failures);
+  }
+}
+
+absl::Status Syncer::OnceThrough(Fiber& fiber) {
+  RETURN_IF_ERROR(PushAll(fiber));
+  for (bool more = true; more;) {
+    ASSIGN_OR_RETURN(more, PullPage(fiber, PullWait::kLinear));
+  }
+  return absl::OkStatus();
+}
+
+void Syncer::Run(Fiber& fiber) {
+  int failures = 0;
+  for (absl::Status ready = Prepare(fiber); !ready.ok(); ready = Prepare(fiber))
+    BackOff(fiber, ready, &failures);
+  fiber::Scope halves(environment_.scheduler);
+  halves.Spawn("sync.push", [this](Fiber& pushing) {
+    int failed = 0;
+    for (;;) {
+      const Sequence sequence = store_.state()->state.sequence;
+      if (absl::Status pushed = PushAll(pushing); !pushed.ok()) {
+        BackOff(pushing, pushed, &failed);
+        continue;
+      }
+      failed = 0;
+      store_.WaitForChange(pushing, sequence, kNoDeadline);
+      // (A store that has failed has no news.)
+      if (store_.state()->state.sequence == sequence) pushing.SleepFor(options_.retry_max);
+    }
+  });
+  int failed = 0;
+  for (;;) {
+    if (const auto pulled = PullPage(fiber, PullWait::kForNews); pulled.ok()) {
+      failed = 0;
+    } else {
+      BackOff(fiber, pulled.status(), &failed);
+    }
+  }
+}
+
+// [AWS, Exponential Backoff and Jitter: "full jitter".]
+void Syncer::BackOff(Fiber& fiber, const absl::Status& failure, int* failures) {
+  status_.last_failure = failure;
+  environment_.trace.Emit(runtime::TraceLevel::kInfo, "docs.sync.failed",
+                          {{"error", std::string(failure.message())}});
+  Duration bound = options_.retry_min;
+  for (int i = 0; i < std::min(*failures, kBackOffDoublingsMax); ++i)
+    bound = std::min(2 * bound, options_.retry_max);
+  ++*failures;
+  const uint64_t drawn =
+      environment_.random.Below("docs.sync.retry", static_cast<uint64_t>(bound.count()) + 1);
+  fiber.SleepFor(std::max<Duration>(Nanoseconds(static_cast<int64_t>(drawn)),
+                                    Milliseconds(std::exchange(retry_after_ms_, 0))));
+}
+
+absl::Status Syncer::Refused(const WireError& refusal) {
+  ++status_.failures;
+  retry_after_ms_ = refusal.retry_after_ms;
+  const std::string text = absl::StrCat(refusal.code, ": ", refusal.message);
+  if (refusal.retryable || refusal.status >= 500) return absl::UnavailableError(text);
+  if (refusal.status == 401 || refusal.status == 403) return absl::PermissionDeniedError(text);
+  return absl::FailedPreconditionError(text);
+}
+
+// A clock that was wrong, for revisions, may be right by now, or the other way round.
+absl::Status Syncer::FollowClock(Fiber& fiber, int64_t server_ms) {
+  const Held held(fiber, applying_);
+  const SyncState& sync = state();
+  const int64_t offset = server_ms - store_.now_ms();
+  if (std::abs(offset - sync.clock_offset_ms) < kOffsetMsMin) return absl::OkStatus();
+  SyncInput input;
+  input.progress = SyncProgress{sync.epoch, sync.checkpoint, sync.reconciling, offset};
+  return Apply(fiber, std::move(input));
+}
+
+absl::Status Syncer::PushAll(Fiber& fiber) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, PushSome(fiber));
+    if (!more) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
+  const ReadStateRef read = store_.state();
+  if (read->state.sync.queued == 0) return false;
+  ASSIGN_OR_RETURN(const uint64_t first, FirstQueued(fiber, *read));
+  const uint64_t next = verdicts_.empty() ? first : std::max(first, verdicts_.rbegin()->first + 1);
+  ASSIGN_OR_RETURN(auto queued,
+                   ReadQueue(fiber, *read, next, options_.push_count, options_.push_bytes));
+  if (queued.empty()) return false;
+  // Some of it may have been acknowledged before it was durable.
+  // Planted bug M107: it is pushed all the same.
+  if (!mutant::Enabled(mutant::Id::kM107PushedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
+  PushRequest request;
+  request.tenant = options_.scope.tenant;
+  request.space = options_.scope.space;
+  request.node = read->state.node;
+  request.confirmed = first - 1;
+  request.checkpoint = read->state.sync.checkpoint;
+  for (QueuedChange& change : queued) request.changes.push_back(ChangeOf(*read, std::move(change)));
+  ++status_.requests;
+  const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
+  // Planted bug M62: what was sent has arrived.
+  if (mutant::Enabled(mutant::Id::kM62MarkedSyncedWhenSent) && !answer.ok()) {
+    for (const PushChange& change : request.changes)
+      verdicts_[change.number].number = change.number;
+    RETURN_IF_ERROR(Settle(fiber));
+  }
+  if (!answer.ok()) ++status_.failures;
+  RETURN_IF_ERROR(answer.status());
+  if (!answer->refusal.code.empty()) {
+    RETURN_IF_ERROR(OnPushRefused(fiber, answer->refusal));
+    return true;
+  }
+  // (Verdicts of another epoch would be compared with sequences of this one.)
+  const uint64_t epoch = state().epoch;
+  if (epoch != 0 && epoch != answer->value.epoch) RETURN_IF_ERROR(StartReconciling(fiber));
+  TakeVerdicts(answer->value.verdicts);
+  status_.pushed += answer->value.verdicts.size();
+  RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
+  RETURN_IF_ERROR(Settle(fiber));
+  if (answer->value.verdicts.empty())
+    return absl::UnavailableError("the hub has processed nothing of a push");
+  return true;
+}
+
+absl::Status Syncer::OnPushRefused(Fiber& fiber, const WireError& refusal) {
+  if (refusal.code == "E_CLOCK_SKEW") return MendClock(fiber, refusal.server_ms);
+  // The hub knows less of this node than the node does, or something else: the hub was restored
+  // from a backup, or the store was, or there are two of it.
+  if (refusal.code == "E_GAP" || refusal.code == "E_NODE_REGRESSED") return Rejoin(fiber);
+  if (refusal.retryable) push_client_.TryNextNode();
+  return Refused(refusal);
+}
+
+// Nobody has seen the changes whose revisions are ahead of time, so they may get others.
+absl::Status Syncer::MendClock(Fiber& fiber, int64_t server_ms) {
+  const Held held(fiber, applying_);
+  const SyncState& sync = state();
+  SyncInput input;
+  input.progress =
+      SyncProgress{sync.epoch, sync.checkpoint, sync.reconciling, server_ms - store_.now_ms()};
+  RETURN_IF_ERROR(Apply(fiber, std::move(input)));
+  return Write(fiber, Operation::Kind::kSyncRestamp, server_ms);
+}
+
+absl::Status Syncer::Rejoin(Fiber& fiber) {
+  const Held held(fiber, applying_);
+  environment_.trace.Emit(runtime::TraceLevel::kWarning, "docs.sync.rejoin",
+                          {{"node", store_.state()->state.node}});
+  verdicts_.clear();
+  return Write(fiber, Operation::Kind::kSyncRejoin);
+}
+
+void Syncer::TakeVerdicts(const std::vector<ChangeVerdict>& verdicts) {
+  for (const ChangeVerdict& verdict : verdicts) verdicts_[verdict.number] = verdict;
+}
+
+absl::Status Syncer::Settle(Fiber& fiber) {
+  if (verdicts_.empty()) return absl::OkStatus();
+  const Held held(fiber, applying_);
+  const ReadStateRef read = store_.state();
+  ASSIGN_OR_RETURN(const auto queued,
+                   ReadQueue(fiber, *read, verdicts_.begin()->first, verdicts_.size(), SIZE_MAX));
+  SyncInput input;
+  std::map<std::pair<uint32_t, std::string>, PulledDocument> dropped;
+  std::map<uint64_t, ChangeVerdict> open;
+  for (const QueuedChange& change : queued) {
+    const auto found = verdicts_.find(change.number);
+    if (found == verdicts_.end()) continue;
+    const ChangeVerdict& verdict = found->second;
+    const bool forgets = mutant::Enabled(mutant::Id::kM108RejectionForgotten);
+    if (verdict.verdict == Verdict::kRejected && !forgets) {
+      input.rejections.push_back({change.number, verdict.code, verdict.detail});
+      continue;
+    }
+    const std::string& name = read->catalog->Find(change.mutation.collection)->name;
+    ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, change.mutation.id));
+    const SyncState& sync = read->state.sync;
+    const bool covered = document.base && document.base->sequence >= verdict.sequence;
+    // Planted bugs M100 and M101: the two rules that look right and are not.
+    const bool drops = covered || mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed) ||
+                       (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint) &&
+                        verdict.sequence <= sync.checkpoint);
+    if (!drops || !document.base) {
+      open.insert(*found);
+      continue;
+    }
+    PulledDocument& same = dropped[{change.mutation.collection, KeyOf(change.mutation.id)}];
+    same.collection = name;
+    same.id = change.mutation.id;
+    same.heads = *std::move(document.base);
+    same.dropped.push_back(change.number);
+  }
+  for (auto& [key, document] : dropped) input.documents.push_back(std::move(document));
+  status_.rejected += input.rejections.size();
+  // What is no longer queued has been dropped with a page; what was pushed meanwhile stays.
+  const uint64_t last = queued.empty() ? 0 : queued.back().number;
+  std::erase_if(verdicts_, [&](const auto& one) {
+    return one.first <= last ? open.count(one.first) == 0 : queued.empty();
+  });
+  if (input.documents.empty() && input.rejections.empty()) return absl::OkStatus();
+  return Apply(fiber, std::move(input));
+}
+
+absl::Status Syncer::StartReconciling(Fiber& fiber) {
+  const Held held(fiber, applying_);
+  environment_.trace.Emit(runtime::TraceLevel::kWarning, "docs.sync.reconcile",
+                          {{"epoch", state().epoch}, {"checkpoint", state().checkpoint}});
+  verdicts_.clear();
+  reconciled_epoch_ = reconciled_ = 0;
+  ++reconcilings_;
+  met_.clear();
+  SyncInput input;
+  input.progress = SyncProgress{0, 0, true, state().clock_offset_ms, true};
+  return Apply(fiber, std::move(input));
+}
+
+absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
+  const ReadStateRef read = store_.state();
+  const SyncState& sync = read->state.sync;
+  const uint64_t reconcilings = reconcilings_;
+  PullRequest request;
+  request.tenant = options_.scope.tenant;
+  request.space = options_.scope.space;
+  request.collections = options_.scope.collections;
+  request.filter = options_.scope.filter;
+  request.node = read->state.node;
+  request.epoch = sync.reconciling ? reconciled_epoch_ : sync.epoch;
+  request.since = sync.reconciling ? reconciled_ : sync.checkpoint;
+  request.count_max = options_.pull_count;
+  request.is_linear = wait == PullWait::kLinear;
+  if (wait == PullWait::kForNews) request.wait_ms = options_.live_wait / Milliseconds(1);
+  ASSIGN_OR_RETURN(request.own_from, FirstQueued(fiber, *read));
+  ++status_.requests;
+  const MonoTime deadline = fiber.now() + options_.timeout + Milliseconds(request.wait_ms);
+  const auto answer = pull_client_.Pull(fiber, request, deadline);
+  if (!answer.ok()) {
+    ++status_.failures;
+    status_.is_caught_up = false;
+    return answer.status();
+  }
+  const WireError& refusal = answer->refusal;
+  if (refusal.code == "E_EPOCH" || refusal.code == "E_CHECKPOINT_TOO_OLD") {
+    RETURN_IF_ERROR(StartReconciling(fiber));
+    return true;
+  }
+  if (!refusal.code.empty()) {
+    // Another node may have applied more.
+    if (refusal.retryable) pull_client_.TryNextNode();
+    return Refused(refusal);
+  }
+  // (A store that has become another node, or begun again, meanwhile has asked something else.)
+  if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
+  TakeVerdicts(answer->value.own);
+  RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
+  RETURN_IF_ERROR(Settle(fiber));
+  status_.pulled += answer->value.changes.size();
+  status_.is_caught_up = !answer->value.more;
+  return answer->value.more;
+}
+
+absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
+  const Held held(fiber, applying_);
+  const ReadStateRef read = store_.state();
+  const SyncState& sync = read->state.sync;
+  SyncInput input;
+  for (const PulledChange& change : answer.changes) {
+    PulledDocument& document = input.documents.emplace_back(DocumentOf(change));
+    if (sync.reconciling) met_.insert({change.collection, KeyOf(change.id)});
+    if (sync.queued == 0) continue;
+    ASSIGN_OR_RETURN(const auto queued,
+                     ReadQueuedDocument(fiber, *read, change.collection, change.id));
+    for (const uint64_t number : queued.numbers) {
+      const auto verdict = verdicts_.find(number);
+      if (verdict == verdicts_.end() || verdict->second.verdict == Verdict::kRejected) continue;
+      if (verdict->second.sequence <= change.heads.sequence) document.dropped.push_back(number);
+    }
+  }
+  SyncProgress progress{answer.epoch, answer.checkpoint, false, sync.clock_offset_ms};
+  if (sync.reconciling) {
+    reconciled_epoch_ = answer.epoch;
+    reconciled_ = answer.checkpoint;
+    progress.reconciling = answer.more;
+    if (answer.more) progress.epoch = progress.checkpoint = 0;
+    if (!answer.more) RETURN_IF_ERROR(FindAbsent(fiber, *read, input));
+  }
+  const bool moves = progress.epoch != sync.epoch || progress.checkpoint != sync.checkpoint ||
+                     progress.reconciling != sync.reconciling;
+  if (moves) input.progress = progress;
+  if (!moves && input.documents.empty()) return absl::OkStatus();
+  // Planted bug M103: the checkpoint first, then what it covers.
+  if (mutant::Enabled(mutant::Id::kM103CheckpointBeforeData) && input.progress) {
+    SyncInput early;
+    early.progress = std::exchange(input.progress, std::nullopt);
+    RETURN_IF_ERROR(Apply(fiber, std::move(early)));
+  }
+  return Apply(fiber, std::move(input));
+}
+
+absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input) {
+  for (const auto& [name, info] : state.catalog->collections) {
+    if (!options_.scope.Covers(name)) continue;
+    const std::string& collection = name;
+    RETURN_IF_ERROR(VisitRows(fiber, state, *info, [&](std::string_view id, const Record& record) {
+      if (met_.count({collection, std::string(id)}) != 0 || record.meta.deleted) return;
+      PulledDocument& absent = input.documents.emplace_back();
+      absent.kind = PulledDocument::Kind::kRemove;
+      absent.collection = collection;
+      absent.id = Value(*FindField(record.document, "_id"));
+    }));
+  }
+  met_.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace lockstep::docs

@@ -1,0 +1,116 @@
+// Syncer: brings a store and the hub together.
+#ifndef LOCKSTEP_DOCS_MEMORY_SYNC_SYNCER_H_
+#define LOCKSTEP_DOCS_MEMORY_SYNC_SYNCER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "docs-memory/store/store.h"
+#include "docs-memory/store/sync_state.h"
+#include "docs-memory/sync/hub_client.h"
+#include "framework/fiber/sync.h"
+#include "framework/runtime/environment.h"
+
+namespace lockstep::docs {
+
+struct SyncOptions final {
+  HubOptions hub;
+  SyncScope scope;
+  size_t push_count = 500;
+  size_t push_bytes = size_t{768} << 10;
+  int64_t pull_count = kPullCountDefault;
+  Duration timeout = Seconds(15);    // of a request that does not wait
+  Duration live_wait = Seconds(20);  // how long the hub may keep a pull until there is news
+  Duration retry_min = Milliseconds(100);
+  Duration retry_max = Seconds(30);
+};
+
+struct SyncStatus final {
+  uint64_t requests = 0;
+  uint64_t pushed = 0;    // changes with a verdict
+  uint64_t pulled = 0;    // states of documents
+  uint64_t rejected = 0;  // changes that went to the dead letters
+  uint64_t failures = 0;  // requests without an answer, or refused
+  absl::Status last_failure;
+  bool is_caught_up = false;  // with the hub, as of the last pull
+};
+
+// Pushes the store's queue in its order, and pulls what is new in the hub's order.
+//
+// Invariants:
+//   1. What is pushed is durable here: no power loss takes back what the hub has seen.
+//   2. The checkpoint is written with the documents that it covers, in one batch.
+//   3. A queued change is dropped only with a state of its document that the hub made at or after
+//      it applied the change, or when the hub has refused it: then it is a dead letter.
+// Borrows the store and the environment. Whatever takes a Fiber& suspends; either Once or Run is
+// under way, not both.
+class Syncer final {
+ public:
+  // `network`: the environment's, or one with TLS; where the hub is.
+  Syncer(Store& store, runtime::Environment& environment, runtime::Network& network,
+         SyncOptions options);
+  Syncer(const Syncer&) = delete;
+  Syncer& operator=(const Syncer&) = delete;
+
+  // Makes the store a synced one, if it is not, pushes all that is queued and pulls all there is.
+  // UNAVAILABLE: no node of the hub answered. E_SYNCED: the store is synced in another scope.
+  absl::Status Once(Fiber& fiber);
+  // Goes on for ever: pushes what is queued as it comes, waits for news, tries again after failures
+  // with growing pauses.
+  void Run(Fiber& fiber);
+
+  const SyncStatus& status() const { return status_; }
+
+ private:
+  enum class PullWait { kNo, kForNews, kLinear };
+
+  absl::Status Prepare(Fiber& fiber);
+  absl::Status OnceThrough(Fiber& fiber);
+  absl::Status PushAll(Fiber& fiber);
+  // Whether there may be more to push.
+  absl::StatusOr<bool> PushSome(Fiber& fiber);
+  absl::Status OnPushRefused(Fiber& fiber, const WireError& refusal);
+  absl::Status MendClock(Fiber& fiber, int64_t server_ms);
+  absl::Status Rejoin(Fiber& fiber);
+  // Whether there is more.
+  absl::StatusOr<bool> PullPage(Fiber& fiber, PullWait wait);
+  absl::Status StartReconciling(Fiber& fiber);
+  absl::Status ApplyPage(Fiber& fiber, const PullAnswer& answer);
+  // Documents that the hub does not have, at the end of reconciling.
+  absl::Status FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input);
+  // Refused changes become dead letters; others go if what the hub says of the document has them.
+  absl::Status Settle(Fiber& fiber);
+  void TakeVerdicts(const std::vector<ChangeVerdict>& verdicts);
+  absl::Status Apply(Fiber& fiber, SyncInput input);
+  absl::Status Write(Fiber& fiber, Operation::Kind kind, int64_t hub_ms = 0);
+  absl::Status FollowClock(Fiber& fiber, int64_t server_ms);
+  absl::Status Refused(const WireError& refusal);
+  void BackOff(Fiber& fiber, const absl::Status& failure, int* failures);
+  const SyncState& state() const { return store_.state()->state.sync; }
+
+  Store& store_;
+  runtime::Environment& environment_;
+  const SyncOptions options_;
+  HubClient push_client_;
+  HubClient pull_client_;
+  // Of changes that are still queued: by number.
+  std::map<uint64_t, ChangeVerdict> verdicts_;
+  // Held while verdicts are turned into changes of the store.
+  fiber::Semaphore applying_{1};
+  // While everything is pulled once more: how far, and what was met (collection, key of the id).
+  uint64_t reconcilings_ = 0;  // that were begun
+  uint64_t reconciled_epoch_ = 0;
+  uint64_t reconciled_ = 0;
+  std::set<std::pair<std::string, std::string>> met_;
+  int64_t retry_after_ms_ = 0;
+  SyncStatus status_;
+};
+
+}  // namespace lockstep::docs
+
+#endif  // LOCKSTEP_DOCS_MEMORY_SYNC_SYNCER_H_

@@ -1,0 +1,155 @@
+#include "docs-memory/testing/sync_edge.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "docs-memory/bson/error.h"
+#include "docs-memory/store/sync_reader.h"
+#include "docs-memory/testing/simulated_rows.h"
+#include "framework/base/check.h"
+
+namespace lockstep::docs {
+namespace {
+
+constexpr char kCollection[] = "facts";
+constexpr int kDeeper = 103;  // than the hub takes
+
+}  // namespace
+
+// What a dead process says does not count.
+void SyncEdge::Fail(const std::string& text) {
+  if (node_.state() != sim::SimNode::State::kOff && !node_.process().alive()) return;
+  if (failure_.empty()) failure_ = absl::StrCat(plan_.name, ": ", text);
+}
+
+void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::string& token) {
+  is_quiet_ = false;
+  auto rows = OpenSimulatedRows(fiber, environment, node_, "rows");
+  if (!rows.ok()) return Fail(rows.status().ToString());
+  StoreOptions options;
+  options.maintenance_interval = Milliseconds(50);
+  options.eager_flush = true;
+  options.log_segment_bytes = 64 * 1024;
+  options.rules.depth_max = 120;
+  auto store = Store::Open(fiber, environment, **rows, options);
+  if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
+  const std::string wrong = oracle_.CheckStore(fiber, *(*store)->state(), plan_.tenant);
+  if (!wrong.empty()) return Fail(wrong);
+  SyncOptions sync;
+  sync.hub = {plan_.hub, "", plan_.speaks_json};
+  sync.scope.tenant = plan_.tenant;
+  sync.scope.space = "agents";
+  sync.pull_count = plan_.pull_count;
+  sync.push_count = plan_.push_count;
+  sync.timeout = Seconds(3);
+  sync.live_wait = Seconds(2);
+  sync.retry_max = Seconds(2);
+  fiber::Scope writing(environment.scheduler);
+  writing.Spawn("edge.client", [&](Fiber& acting) { Act(acting, **store); });
+  // (Without a token there is nobody to talk to.)
+  while (token.empty()) fiber.SleepFor(Milliseconds(20));
+  sync.hub.token = token;
+  Syncer syncer(**store, environment, environment.network, sync);
+  fiber::Scope syncing(environment.scheduler);
+  syncing.Spawn("edge.sync", [&](Fiber& running) { syncer.Run(running); });
+  Watch(fiber, **store, syncer);
+}
+
+void SyncEdge::Watch(Fiber& fiber, Store& store, const Syncer& syncer) {
+  uint64_t counted = 0;
+  for (;;) {
+    fiber.SleepFor(Milliseconds(50));
+    requests_ += syncer.status().requests - std::exchange(counted, syncer.status().requests);
+    if (!store.status().health.ok()) return Fail(store.status().health.ToString());
+    is_quiet_ = is_calm_ && store.state()->state.sync.scope != nullptr &&
+                store.state()->state.sync.queued == 0 && syncer.status().is_caught_up;
+    if (truth_ == nullptr || is_compared_) continue;
+    std::string wrong = oracle_.CheckStore(fiber, *store.state(), plan_.tenant);
+    if (wrong.empty()) wrong = SyncOracle::CheckConverged(fiber, *store.state(), *truth_);
+    if (!wrong.empty()) return Fail(wrong);
+    if (store.state()->state.sync.clock_offset_ms != 0) ++restamped_;
+    is_compared_ = true;
+  }
+}
+
+void SyncEdge::Act(Fiber& fiber, Store& store) {
+  while (!is_calm_ && failure_.empty()) {
+    fiber.SleepFor(Milliseconds(static_cast<int64_t>(1 + random_.Below(200))));
+    if (!is_calm_) TakeTurn(fiber, store);
+  }
+}
+
+Document SyncEdge::Draw(const std::string& id, bool deep) {
+  Document inner{{"n", Value(static_cast<int64_t>(random_.Below(1000)))}};
+  for (int i = 0; deep && i < kDeeper; ++i) inner = Document{{"d", Value(inner)}};
+  Document document{{"_id", Value(id)},
+                    {"w", Value(absl::StrCat(plan_.name, "-", ++writes_))},
+                    {"body", Value(inner)}};
+  oracle_.WillWrite(plan_.tenant, document);
+  return document;
+}
+
+// One write takes in every conflict that this store knows of.
+absl::Status SyncEdge::Resolve(Fiber& fiber, Store& store, const std::string& id) {
+  const auto heads = ReadHeads(fiber, *store.state(), kCollection, Value(id));
+  if (!heads.ok() || heads->all.size() < 2) return heads.status();
+  WriteOptions options;
+  options.expect_rev = heads->winner()->rev;
+  options.upsert = heads->winner()->deleted;
+  for (size_t i = 1; i < heads->all.size(); ++i) options.resolves.push_back(heads->all[i].rev);
+  if (heads->winner()->deleted) options.expect_rev.reset();
+  const Document document = Draw(id, false);
+  Operation replace = ReplaceOp(kCollection, Document{{"_id", Value(id)}}, document, options);
+  const bool counts = store.state()->state.sync.enqueued;
+  const auto done = store.Write(fiber, std::move(replace));
+  if (counts && done.ok() && done->sequence != 0) oracle_.Acknowledged(document);
+  return Is(done.status(), ErrorCode::kRevMismatch) ? absl::OkStatus() : done.status();
+}
+
+void SyncEdge::TakeTurn(Fiber& fiber, Store& store) {
+  const std::string id = absl::StrCat("d", random_.Below(static_cast<uint64_t>(plan_.documents)));
+  const Document by_id{{"_id", Value(id)}};
+  const bool deep = plan_.goes_deep && random_.Below(12) == 0;
+  const Durability durability = random_.Below(4) == 0 ? Durability::kAsync : Durability::kSync;
+  // (Of what was written before the store was synced, only the last version is anybody's.)
+  const bool counts = durability == Durability::kSync && store.state()->state.sync.enqueued;
+  absl::Status status;
+  switch (random_.Below(8)) {
+    case 0: {
+      Operation remove = DeleteOp(kCollection, by_id, false);
+      remove.options.durability = durability;
+      status = store.Write(fiber, std::move(remove)).status();
+      break;
+    }
+    case 1:
+      status = Resolve(fiber, store, id);
+      break;
+    case 2: {
+      const Document one = Draw(id, false);
+      const Document two = Draw(absl::StrCat(plan_.name, random_.Below(3)), false);
+      std::vector<Operation> operations;
+      WriteOptions upsert;
+      upsert.upsert = true;
+      operations.push_back(ReplaceOp(kCollection, by_id, one, upsert));
+      operations.push_back(
+          ReplaceOp(kCollection, Document{{"_id", Value(*two.Find("_id"))}}, two, upsert));
+      status = store.WriteBatch(fiber, std::move(operations), durability).status();
+      if (status.ok() && counts) {
+        oracle_.Acknowledged(one);
+        oracle_.Acknowledged(two);
+      }
+      break;
+    }
+    default: {
+      const Document document = Draw(id, deep);
+      WriteOptions upsert;
+      upsert.upsert = true;
+      upsert.durability = durability;
+      status = store.Write(fiber, ReplaceOp(kCollection, by_id, document, upsert)).status();
+      if (status.ok() && counts) oracle_.Acknowledged(document);
+    }
+  }
+  if (!status.ok()) Fail(absl::StrCat("a write failed: ", status.ToString()));
+}
+
+}  // namespace lockstep::docs

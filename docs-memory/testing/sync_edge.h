@@ -1,0 +1,79 @@
+// SyncEdge: one device of a universe: its store, its syncer, and a client that writes.
+#ifndef LOCKSTEP_DOCS_MEMORY_TESTING_SYNC_EDGE_H_
+#define LOCKSTEP_DOCS_MEMORY_TESTING_SYNC_EDGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "docs-memory/store/collection.h"
+#include "docs-memory/sync/syncer.h"
+#include "docs-memory/testing/sync_oracle.h"
+#include "framework/base/random.h"
+#include "sim/sim_node.h"
+
+namespace lockstep::docs {
+
+struct EdgePlan final {
+  std::string name;
+  std::string tenant;
+  std::vector<runtime::Address> hub;
+  bool speaks_json = false;
+  int64_t pull_count = 5;
+  size_t push_count = 5;
+  int documents = 6;       // hot ones, shared by all
+  bool goes_deep = false;  // writes documents that the hub refuses
+};
+
+// Lives through its process's deaths; what must survive them is in the oracle.
+class SyncEdge final {
+ public:
+  SyncEdge(EdgePlan plan, uint64_t seed, sim::SimNode& node, SyncOracle& oracle)
+      : plan_(std::move(plan)), node_(node), oracle_(oracle), random_(seed) {}
+  SyncEdge(const SyncEdge&) = delete;
+  SyncEdge& operator=(const SyncEdge&) = delete;
+
+  // The process: until the power fails, or the universe says that it is over. `token` is filled in
+  // some time.
+  void Live(Fiber& fiber, runtime::Environment& environment, const std::string& token);
+
+  // No more writes.
+  void Calm() { is_calm_ = true; }
+  // Then: compare with the truth, once everything is pulled.
+  void Compare(const HubTruth* truth) { truth_ = truth; }
+
+  // Nothing is queued, and the last pull found nothing new.
+  bool is_quiet() const { return is_quiet_; }
+  bool is_compared() const { return is_compared_; }
+  const std::string& failure() const { return failure_; }
+  const EdgePlan& plan() const { return plan_; }
+  uint64_t restamped() const { return restamped_; }
+  uint64_t requests() const { return requests_; }
+  sim::SimNode& node() { return node_; }
+
+ private:
+  void Fail(const std::string& text);
+  void Act(Fiber& fiber, Store& store);
+  void TakeTurn(Fiber& fiber, Store& store);
+  Document Draw(const std::string& id, bool deep);
+  absl::Status Resolve(Fiber& fiber, Store& store, const std::string& id);
+  void Watch(Fiber& fiber, Store& store, const Syncer& syncer);
+
+  const EdgePlan plan_;
+  sim::SimNode& node_;
+  SyncOracle& oracle_;
+  base::SequentialRandom random_;
+  uint64_t writes_ = 0;
+  uint64_t restamped_ = 0;
+  uint64_t requests_ = 0;
+  bool is_calm_ = false;
+  bool is_quiet_ = false;
+  bool is_compared_ = false;
+  const HubTruth* truth_ = nullptr;
+  std::string failure_;
+};
+
+}  // namespace lockstep::docs
+
+#endif  // LOCKSTEP_DOCS_MEMORY_TESTING_SYNC_EDGE_H_

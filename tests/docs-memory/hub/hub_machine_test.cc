@@ -1,0 +1,285 @@
+// The hub's state machine: pushes again and out of order, pages, tokens.
+#include "docs-memory/hub/hub_machine.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "docs-memory/bson/parse.h"
+#include "framework/base/check.h"
+#include "framework/fiber/scheduler.h"
+#include "framework/store/memory_store.h"
+
+namespace lockstep::docs {
+namespace {
+
+constexpr int64_t kNowMs = 1'000'000;
+
+class Context final : public machine::ApplyContext {
+ public:
+  explicit Context(machine::StoreTransaction& store) : store_(store) {}
+  machine::StoreTransaction& store() override { return store_; }
+  uint64_t index() const override { return 1; }
+  uint64_t term() const override { return 1; }
+  WallTime time() const override { return {kNowMs * 1'000'000}; }
+  void Publish(std::string) override {}
+
+ private:
+  machine::StoreTransaction& store_;
+};
+
+class HubMachineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    scope_.Spawn("set up", [this](Fiber& fiber) { MakeTokens(fiber); });
+  }
+  void Run(const std::function<void(Fiber&)>& body) {
+    bool done = false;
+    scope_.Spawn("test", [&](Fiber& fiber) {
+      body(fiber);
+      done = true;
+    });
+    scheduler_.RunReady();
+    ASSERT_TRUE(done);
+  }
+
+  HubReply Apply(Fiber& fiber, const HubCall& call) {
+    auto transaction = group_->Begin();
+    Context context(*transaction);
+    const auto result = hub_.Apply(fiber, Encode(call), context);
+    CHECK_OK(result.status());
+    CHECK_OK(group_->Commit(fiber, std::move(transaction)));
+    EXPECT_TRUE(hub_.CheckInvariants(fiber, *group_->Snapshot()).ok());
+    return *DecodeReply(*result);
+  }
+  HubReply Push(Fiber& fiber, const PushRequest& request, const std::string& token = "ann's") {
+    HubCall call;
+    call.what = "push";
+    call.token_hash = TokenHash(token);
+    call.salt = 77;
+    call.body = Encode(request);
+    return Apply(fiber, call);
+  }
+  HubReply Pull(Fiber& fiber, const PullRequest& request, const std::string& token = "ann's") {
+    HubCall call;
+    call.what = "pull";
+    call.token_hash = TokenHash(token);
+    call.body = Encode(request);
+    const auto result = hub_.Query(fiber, Encode(call), *group_->Snapshot());
+    CHECK_OK(result.status());
+    return *DecodeReply(*result);
+  }
+  static std::string CodeOf(const HubReply& reply) {
+    const auto error = reply.body.Find("error");
+    return error ? std::string(FindField(*error, "code")->string()) : "none";
+  }
+  // "1:applied@1 2:rejected@0".
+  static std::string VerdictsOf(const HubReply& reply) {
+    if (reply.status != 200) return CodeOf(reply);
+    std::string text;
+    const auto answer = DecodePushAnswer(reply.body.view());
+    CHECK_OK(answer.status());
+    for (const ChangeVerdict& verdict : answer->verdicts) {
+      const char* const names[] = {"applied", "duplicate", "rejected"};
+      if (!text.empty()) text += ' ';
+      text += std::to_string(verdict.number) + ":" +
+              names[static_cast<size_t>(verdict.verdict) - 1] + "@" +
+              std::to_string(verdict.sequence);
+    }
+    return text;
+  }
+
+  fiber::Scheduler scheduler_;
+  store::MemoryStore store_;
+  const std::unique_ptr<machine::GroupStore> group_ = store_.Group(GroupId(1));
+  HubMachine hub_;
+  fiber::Scope scope_{scheduler_};
+
+ private:
+  void MakeTokens(Fiber& fiber) {
+    for (const char* name : {"ann", "bob"}) {
+      HubCall call;
+      call.what = "token";
+      Claims claims;
+      claims.tenant = name;
+      claims.spaces = {"notes"};
+      claims.permissions = kMayPush | kMayPull;
+      call.body = Document{{"hash", Value::Binary(0, TokenHash(std::string(name) + "'s"))},
+                           {"claims", Value(Encode(claims))}};
+      EXPECT_EQ(Apply(fiber, call).status, 200);
+    }
+  }
+};
+
+PushChange Put(uint64_t number, const std::string& id, uint64_t ms, Revision base = {}) {
+  PushChange change;
+  change.number = number;
+  change.collection = "c";
+  change.id = Value(id);
+  change.edit.head.rev = {ms, 0, 5};
+  change.edit.base = base;
+  change.edit.head.document =
+      Document{{"_id", Value(id)}, {"ms", Value(static_cast<int64_t>(ms))}}.bytes();
+  return change;
+}
+
+PushRequest RequestOf(std::vector<PushChange> changes, uint64_t confirmed = 0) {
+  PushRequest request;
+  request.tenant = "ann";
+  request.space = "notes";
+  request.node = 5;
+  request.confirmed = confirmed;
+  request.changes = std::move(changes);
+  return request;
+}
+
+PullRequest All() {
+  PullRequest request;
+  request.tenant = "ann";
+  request.space = "notes";
+  request.node = 5;
+  return request;
+}
+
+TEST_F(HubMachineTest, AnswersTheSameNumberWithTheSameVerdict) {
+  Run([this](Fiber& fiber) {
+    PushChange deep = Put(2, "deep", 20);
+    deep.collection = "__internal";
+    const PushRequest request = RequestOf({Put(1, "a", 10), deep, Put(3, "b", 30)});
+    const std::string verdicts = VerdictsOf(Push(fiber, request));
+    EXPECT_EQ(verdicts, "1:applied@1 2:rejected@0 3:applied@2");
+    EXPECT_EQ(VerdictsOf(Push(fiber, request)), verdicts);
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(3, "b", 30), Put(4, "a", 40, {10, 0, 5})}))),
+              "3:applied@2 4:applied@3");
+  });
+}
+
+TEST_F(HubMachineTest, TellsGapsAndCopiesOfANode) {
+  Run([this](Fiber& fiber) {
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(2, "a", 10)}))), "E_GAP");
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", 10)}))), "1:applied@1");
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "b", 11)}))), "E_NODE_REGRESSED");
+    // What was confirmed is not known any more.
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(2, "b", 12)}, 1))), "2:applied@2");
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", 10)}))), "E_NODE_REGRESSED");
+  });
+}
+
+TEST_F(HubMachineTest, KnowsARevisionUnderAnotherNumber) {
+  Run([this](Fiber& fiber) {
+    Push(fiber, RequestOf({Put(1, "a", 10), Put(2, "a", 20, {10, 0, 5})}));
+    PushRequest again = RequestOf({Put(1, "a", 10)});
+    again.node = 6;
+    EXPECT_EQ(VerdictsOf(Push(fiber, again)), "1:duplicate@1");
+    PushChange forged = Put(2, "a", 20);
+    forged.edit.head.document = Document{{"_id", Value("a")}, {"forged", Value(1)}}.bytes();
+    again.changes = {forged};
+    EXPECT_EQ(VerdictsOf(Push(fiber, again)), "2:rejected@0");
+  });
+}
+
+TEST_F(HubMachineTest, RefusesWhatDependsOnWhatWasRefused) {
+  Run([this](Fiber& fiber) {
+    PushChange bad = Put(1, "a", 10);
+    bad.edit.head.document = Document{{"_id", Value("other")}}.bytes();
+    const HubReply reply = Push(fiber, RequestOf({bad, Put(2, "a", 20, {10, 0, 5})}, 0));
+    EXPECT_EQ(VerdictsOf(reply), "1:rejected@0 2:rejected@0");
+    EXPECT_EQ(DecodePushAnswer(reply.body.view())->verdicts[1].code, "E_DEPENDS_ON_REJECTED");
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(3, "a", 30)}))), "3:applied@1");
+  });
+}
+
+TEST_F(HubMachineTest, TakesRevisionsUpToTwoMinutesAheadAndUsesUpNoNumberForOthers) {
+  Run([this](Fiber& fiber) {
+    const uint64_t limit = kNowMs + 120'000;
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", 5), Put(2, "b", limit + 1)}))),
+              "E_CLOCK_SKEW");
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", limit)}))), "1:applied@1");
+  });
+}
+
+TEST_F(HubMachineTest, TellsEachDocumentOnceAtItsLatestSequence) {
+  Run([this](Fiber& fiber) {
+    Push(fiber, RequestOf({Put(1, "a", 10), Put(2, "b", 20), Put(3, "a", 30, {10, 0, 5})}));
+    PullRequest request = All();
+    request.count_max = 1;
+    std::string met;
+    for (bool more = true; more;) {
+      const auto page = DecodePullAnswer(Pull(fiber, request).body.view());
+      ASSERT_TRUE(page.ok()) << page.status();
+      EXPECT_EQ(page->epoch, 77u);
+      EXPECT_EQ(page->own.size(), 3u);
+      for (const PulledChange& change : page->changes)
+        met += std::string(change.id.ref().string()) + std::to_string(change.heads.sequence) + " ";
+      request.epoch = page->epoch;
+      request.since = page->checkpoint;
+      more = page->more;
+    }
+    EXPECT_EQ(met, "b2 a3 ");
+    request.epoch = 78;
+    EXPECT_EQ(CodeOf(Pull(fiber, request)), "E_EPOCH");
+    request.epoch = 77;
+    request.since = 4;
+    EXPECT_EQ(CodeOf(Pull(fiber, request)), "E_BEHIND");
+  });
+}
+
+TEST_F(HubMachineTest, TakesDocumentsBackFromThoseWhoseFilterTheyHaveLeft) {
+  Run([this](Fiber& fiber) {
+    Push(fiber, RequestOf({Put(1, "a", 10), Put(2, "b", 50)}));
+    PullRequest request = All();
+    request.filter = *FromJson(R"({"ms": {"$lt": 40}})");
+    const auto page = DecodePullAnswer(Pull(fiber, request).body.view());
+    ASSERT_EQ(page->changes.size(), 2u);
+    EXPECT_EQ(page->changes[0].kind, PulledChange::Kind::kState);
+    EXPECT_EQ(page->changes[1].kind, PulledChange::Kind::kRemove);
+    request.filter = {};
+    request.collections = {"d"};
+    const auto nothing = DecodePullAnswer(Pull(fiber, request).body.view());
+    EXPECT_EQ(nothing->changes.size(), 0u);
+    EXPECT_EQ(nothing->checkpoint, 2u);
+  });
+}
+
+TEST_F(HubMachineTest, ATokenOpensItsTenantsNamespacesOnly) {
+  Run([this](Fiber& fiber) {
+    Push(fiber, RequestOf({Put(1, "a", 10)}));
+    EXPECT_EQ(CodeOf(Pull(fiber, All(), "nobody's")), "E_AUTH");
+    EXPECT_EQ(CodeOf(Pull(fiber, All(), "bob's")), "E_TENANT");
+    EXPECT_EQ(CodeOf(Push(fiber, RequestOf({Put(2, "a", 20)}), "bob's")), "E_TENANT");
+    PullRequest other = All();
+    other.space = "private";
+    EXPECT_EQ(CodeOf(Pull(fiber, other)), "E_FORBIDDEN");
+    // Of the same names in another tenant there is nothing.
+    other.tenant = "bob";
+    other.space = "notes";
+    const auto page = DecodePullAnswer(Pull(fiber, other, "bob's").body.view());
+    EXPECT_EQ(page->changes.size(), 0u);
+    EXPECT_EQ(page->checkpoint, 0u);
+    HubCall revoke;
+    revoke.what = "revoke";
+    revoke.body = Document{{"hash", Value::Binary(0, TokenHash("ann's"))}};
+    EXPECT_EQ(Apply(fiber, revoke).status, 200);
+    EXPECT_EQ(CodeOf(Pull(fiber, All())), "E_AUTH");
+  });
+}
+
+TEST_F(HubMachineTest, AnswersBadCommandsInWords) {
+  Run([this](Fiber& fiber) {
+    PushRequest request = RequestOf({Put(1, "a", 10)});
+    request.space = std::string("no\0tes", 6);
+    EXPECT_EQ(CodeOf(Push(fiber, request)), "E_PARSE");
+    auto transaction = group_->Begin();
+    Context context(*transaction);
+    for (const std::string& bytes :
+         {std::string("nonsense"), Document().bytes(), Document{{"c", Value("push")}}.bytes()}) {
+      const auto reply = hub_.Apply(fiber, bytes, context);
+      ASSERT_TRUE(reply.ok());
+      EXPECT_EQ(CodeOf(*DecodeReply(*reply)), "E_PARSE");
+    }
+  });
+}
+
+}  // namespace
+}  // namespace lockstep::docs

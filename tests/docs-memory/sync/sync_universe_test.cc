@@ -1,0 +1,68 @@
+// Synced stores and their hub in universes, and bugs that these must find.
+#include "docs-memory/testing/sync_universe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/base/mutant_on.h"
+
+namespace lockstep::docs {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+TEST(SyncUniverse, ConvergesAndLosesNothing) {
+  SyncUniverseReport all;
+  for (uint64_t seed = 1; seed <= 9; ++seed) {
+    const SyncUniverseReport report = RunSyncUniverse({.seed = seed});
+    ASSERT_EQ(report.failure, "");
+    all.acknowledged += report.acknowledged;
+    all.conflicts += report.conflicts;
+    all.power_losses += report.power_losses;
+  }
+  EXPECT_GT(all.acknowledged, 400u);
+  EXPECT_GT(all.conflicts, 5u);
+  EXPECT_GT(all.power_losses, 5u);
+}
+
+TEST(SyncUniverse, IsTheSameForTheSameSeed) {
+  EXPECT_EQ(RunSyncUniverse({.seed = 5}).hash, RunSyncUniverse({.seed = 5}).hash);
+}
+
+// The first failure that universes of a planted bug show.
+std::string FirstFailure(mutant::Id id, uint64_t seeds) {
+  mutant::Plant(id);
+  std::string failure;
+  for (uint64_t seed = 1; seed <= seeds && failure.empty(); ++seed) {
+    failure = RunSyncUniverse({.seed = seed}).failure;
+  }
+  mutant::Plant(mutant::Id::kNone);
+  return failure;
+}
+
+TEST(SyncUniverse, FindsChangesThatAreDroppedOnceTheyAreProcessed) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM100DroppedWhenProcessed, 5), HasSubstr("went back"));
+}
+TEST(SyncUniverse, FindsChangesThatAreDroppedAtTheCheckpoint) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM101DroppedAtPageCheckpoint, 5), HasSubstr("went back"));
+}
+TEST(SyncUniverse, FindsConflictsThatAreNotTold) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM64ConflictsNotPulled, 5), HasSubstr("heads"));
+}
+TEST(SyncUniverse, FindsChangesThatAreAppliedTwice) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("heads"));
+}
+TEST(SyncUniverse, FindsATenantWhereItMustNotBe) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM106TenantIgnored, 5), HasSubstr("was answered with"));
+}
+TEST(SyncUniverse, FindsRefusalsThatNobodyHearsOf) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM108RejectionForgotten, 5), Not(IsEmpty()));
+}
+TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM109ClockIgnoresOthers, 5), Not(IsEmpty()));
+}
+
+}  // namespace
+}  // namespace lockstep::docs

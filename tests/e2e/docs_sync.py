@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Stores of documents and their hub as processes: two laptops, tokens, bad requests."""
+
+import http.client
+import json
+import os
+
+from support import Cluster, check, free_ports, main, run, wait_until
+
+TENANT = ["--tenant", "acme"]
+
+
+class Hub(Cluster):
+    """Nodes of a hub, and the tokens that open it."""
+
+    def __init__(self, tools, count, directory):
+        self.admin = os.path.join(directory, "admin.token")
+        with open(self.admin, "w") as file:
+            file.write("an administrator's token\n")
+        super().__init__([tools.lockstep, "docs", "serve"], count, directory,
+                         extra=["--admin-token-file", self.admin])
+        self.tools = tools
+
+    def urls(self):
+        return ",".join("http://" + node.client for node in self.nodes)
+
+    def get(self, node, path, headers=None, method="GET", body=None):
+        """Status and body of one request; None if nobody answers."""
+        host, port = node.client.split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=5)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def leader(self):
+        for node in self.nodes:
+            answer = self.get(node, "/metrics") if node.alive() else None
+            if answer and "docs_hub_is_leader 1" in answer[1]:
+                return node
+        return None
+
+    def start(self):
+        super().start()
+        wait_until("a hub that is ready", lambda: all(
+            (self.get(node, "/ready") or (0, ""))[0] == 200 for node in self.nodes))
+
+    def token(self, name, *flags):
+        path = os.path.join(os.path.dirname(self.admin), name)
+        done = run([self.tools.lockstep, "docs", "token", "--hub", self.urls(), "--token-file", self.admin]
+                   + TENANT + list(flags))
+        check(done.returncode == 0, done.stderr)
+        with open(path, "w") as file:
+            file.write(done.stdout)
+        return path
+
+
+class Laptop:
+    """A store and the program that writes it."""
+
+    def __init__(self, tools, hub, directory, name):
+        self.tools, self.hub = tools, hub
+        self.path = os.path.join(directory, name)
+        self.token = hub.token(name + ".token")
+
+    def agent(self, *arguments):
+        done = run([os.path.join(self.tools.build, "bin", "agent-memory"), self.path] + list(arguments))
+        check(done.returncode == 0, done.stderr)
+        return done.stdout
+
+    def facts(self):
+        """Ids and texts."""
+        facts = [json.loads(line) for line in self.agent("recall", "ann").splitlines()]
+        return {json.dumps(fact["_id"]): fact["text"] for fact in facts}
+
+    def docs(self, *arguments):
+        return run([self.tools.lockstep, "docs", arguments[0], self.path] + list(arguments[1:]))
+
+    def sync(self, *flags):
+        return self.docs("sync", "--hub", self.hub.urls(), "--token-file", self.token, *TENANT, *flags)
+
+    def must_sync(self, *flags):
+        def synced():
+            done = self.sync(*flags)
+            # 3: nobody answered; until there is a new leader, that is how it is.
+            check(done.returncode in (0, 3), done.stderr)
+            return done.returncode == 0
+        wait_until("a sync", synced)
+
+
+def two_laptops_change_one_fact_while_the_leader_dies(tools, directory):
+    with Hub(tools, 3, directory) as hub:
+        hub.start()
+        one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
+        one.agent("remember", "ann", "tea", "ann drinks green tea")
+        one.must_sync()
+        two.must_sync("--json")
+        check(two.facts() == one.facts() and len(one.facts()) == 1, "%s, %s" % (one.facts(), two.facts()))
+        fact = list(one.facts())[0]
+        # Both offline.
+        one.agent("correct", fact, "ann drinks black tea")
+        one.agent("remember", "ann", "cup", "ann has a red cup")
+        two.agent("correct", fact, "ann drinks white tea")
+        two.agent("remember", "ann", "pot", "ann has a blue pot")
+        one.must_sync()
+        victim = wait_until("a leader", hub.leader)
+        victim.kill()
+        two.must_sync()
+        one.must_sync()
+        check(one.facts() == two.facts(), "%s is not %s" % (one.facts(), two.facts()))
+        check(len(one.facts()) == 3, "three facts, not %s" % one.facts())
+        check(one.facts()[fact] == "ann drinks white tea", "the later change wins: " + one.facts()[fact])
+        # The loser is visible on both, and comes back by one command.
+        for laptop in (one, two):
+            listed = laptop.docs("conflicts", "-w", "json")
+            check(listed.returncode == 0, listed.stderr)
+            heads = json.loads(listed.stdout)["heads"]
+            check([head["doc"]["text"] for head in heads] == ["ann drinks white tea", "ann drinks black tea"],
+                  listed.stdout)
+        taken = one.docs("resolve", "facts", fact, "--take", heads[1]["rev"])
+        check(taken.returncode == 0, taken.stderr)
+        victim.start()
+        one.must_sync()
+        two.must_sync()
+        for laptop in (one, two):
+            check(laptop.facts()[fact] == "ann drinks black tea", laptop.facts()[fact])
+            check(laptop.docs("conflicts").stdout == "", "the conflict is settled")
+
+
+def a_hub_of_one_node_keeps_what_it_has_over_sigkill(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        one = Laptop(tools, hub, directory, "one")
+        for i in range(20):
+            one.agent("remember", "ann", "t%d" % i, "fact %d" % i)
+        one.must_sync()
+        hub.nodes[0].kill()
+        check(one.sync().returncode == 3, "nobody is there")
+        hub.start()
+        two = Laptop(tools, hub, directory, "two")
+        two.must_sync()
+        check(len(two.facts()) == 20, "%d facts" % len(two.facts()))
+        again = two.sync("-w", "json")
+        check(json.loads(again.stdout)["pulled"] == 0, "what is there is not pulled again: " + again.stdout)
+
+
+def nobody_gets_in_without_the_right_token(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        node = hub.nodes[0]
+        one = Laptop(tools, hub, directory, "one")
+        one.agent("remember", "ann", "tea", "ann drinks green tea")
+        one.must_sync()
+        with open(one.token) as file:
+            token = file.readline().strip()
+        version = {"X-Docs-Protocol": "1"}
+        mine = dict(version, Authorization="Bearer " + token)
+        pull = "/v1/pull?tenant=acme&ns=default"
+
+        def expect(status, code, path, headers, method="GET", body=None):
+            answer = hub.get(node, path, headers, method, body)
+            check(answer is not None and answer[0] == status, "%s: %s" % (path, answer))
+            check(code in answer[1], answer[1])
+            if status != 200:
+                check("green" not in answer[1], "a refusal tells nothing")
+
+        expect(200, "green tea", pull, mine)
+        expect(400, "E_PROTOCOL", pull, {})
+        expect(401, "E_AUTH", pull, version)
+        expect(403, "E_TENANT", "/v1/pull?tenant=other&ns=default", mine)
+        expect(400, "E_PARSE", pull + "&since=x", mine)
+        expect(400, "E_PARSE", "/v1/push", mine, "POST", "{")
+        expect(401, "E_AUTH", "/v1/tokens", mine, "POST", "{}")
+        expect(404, "E_NOT_FOUND", "/v1/nothing", mine)
+        expect(413, "E_TOO_LARGE", "/v1/push", dict(mine, **{"Content-Length": str(1 << 24)}), "POST", "")
+        done = run([tools.lockstep, "docs", "token", "--hub", hub.urls(), "--token-file", hub.admin,
+                    "--revoke", one.token])
+        check(done.returncode == 0, done.stderr)
+        expect(401, "E_AUTH", pull, mine)
+        refused = one.sync()
+        check(refused.returncode == 1 and "E_AUTH" in refused.stderr, refused.stderr)
+
+
+def bad_flags_are_refused(tools, directory):
+    port = free_ports(1)[0]
+    for flags, text in (
+            (["serve", "--listen-client-urls", "http://0.0.0.0:%d" % port,
+              "--advertise-client-urls", "http://127.0.0.1:%d" % port], "--insecure"),
+            (["serve", "--admin-token-file", os.path.join(directory, "none")], "cannot be read"),
+            (["sync", directory, "--token-file", "/dev/null"] + TENANT, "first line is empty"),
+            (["sync", directory, "--token-file", "x"], "--tenant")):
+        done = run([tools.lockstep, "docs"] + flags)
+        check(done.returncode == 2 and text in done.stderr, "%s: %s" % (flags, done.stderr))
+
+
+if __name__ == "__main__":
+    main([two_laptops_change_one_fact_while_the_leader_dies, a_hub_of_one_node_keeps_what_it_has_over_sigkill,
+          nobody_gets_in_without_the_right_token, bad_flags_are_refused])
