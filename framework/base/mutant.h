@@ -33,6 +33,10 @@ enum class Id : int {
   kM25ReplayPastGap = 25,                 // replica: log recovery goes on past a bad record
   kM26BodyChecksumIgnored = 26,           // replica: a batch is read past its body's checksum
   kM27TermBackwardAfterSnapshot = 27,     // replica: term forgotten when the log is empty
+  kM31ChangeBeforeOwnTerm = 31,           // raft: members change before the own term's commit
+  kM32OutgoingHalfLost = 32,              // raft: a restart forgets the outgoing half
+  kM33PendingChangeIgnored = 33,          // raft: a change does not wait for the one before
+  kM35OlderConfiguration = 35,            // raft: a late snapshot brings back its configuration
   kM37LearnerRefusesVote = 37,            // raft: who believes to be a learner does not vote
   kM39SnapshotNotLoaded = 39,             // replica: snapshot installed in Raft, not in the machine
   kM42WipedNodeLetIn = 42,                // replica: a wiped node under its old id is a member

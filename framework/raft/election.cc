@@ -239,6 +239,7 @@ void Raft::Core::BecomeLeader() {
   // Anything before may be a change of configuration. And with the no-op applied, an entry of the
   // own term is committed, without which a change would be unsafe [Ongaro, raft-dev 2015].
   fresh.pending_configuration = fresh.noop;
+  if (mutant::Enabled(mutant::Id::kM31ChangeBeforeOwnTerm)) fresh.pending_configuration = Index(0);
   fresh.yield_patience = kYieldPatience;
   fresh.uncommitted_bytes = log_.BytesBetween(log_.commit(), log_.last_index());
   role_ = std::move(fresh);

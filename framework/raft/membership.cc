@@ -44,7 +44,9 @@ void Raft::Core::AppendConfiguration(Leader& leader, Configuration configuration
   entries[0].timestamp_ns = timestamp_ns;
   entries[0].configuration = std::make_shared<const Configuration>(std::move(configuration));
   AppendAsLeader(leader, std::move(entries));
-  leader.pending_configuration = log_.last_index();
+  if (!mutant::Enabled(mutant::Id::kM33PendingChangeIgnored)) {
+    leader.pending_configuration = log_.last_index();
+  }
   if (mutant::Enabled(mutant::Id::kM90ConfigurationAtOnce)) {
     const Configuration early = *log_.At(log_.last_index()).configuration;
     if (IsVoter(early, options_.self)) {

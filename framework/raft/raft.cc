@@ -52,6 +52,7 @@ Raft::Core::Core(const Options& options, InitialState initial)
   CHECK_GT(options_.append_bytes_max, 0u);
   CHECK_GE(hard_.term, log_.last_term());
   CheckConfiguration(configuration_);
+  if (mutant::Enabled(mutant::Id::kM32OutgoingHalfLost)) configuration_.outgoing.clear();
   vitals_.now_ns = initial.now_ns;
   vitals_.priority = options_.priority;
   // Whatever the process before this one promised. Planted bug M145: forgotten.

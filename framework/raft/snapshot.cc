@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
@@ -27,6 +28,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
     reply.index = meta.index;
   } else if (meta.index <= log_.commit()) {
     marks::Reach(kMarkLateSnapshot);
+    if (mutant::Enabled(mutant::Id::kM35OlderConfiguration)) configuration_ = meta.configuration;
     reply.index = log_.commit();  // late: we have all that and more
   } else if (log_.Matches(meta.index, meta.term)) {
     // [Raft 7] The log already leads up to it; what follows it stays.
