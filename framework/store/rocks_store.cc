@@ -367,6 +367,8 @@ absl::Status OpenStore::StartFlush() {
   options.allow_write_stall = true;
   const RocksReader::Handles& handles = database_->handles;
   const rocksdb::Status status = database_->db->Flush(options, {handles.begin(), handles.end()});
+  // Flushes are behind, as after writes that were refused: whoever asks now asks again later.
+  if (status.IsTryAgain()) return absl::OkStatus();
   if (!status.ok()) {
     Fail(FromRocks(status));
     return RefusalToWrite();
@@ -376,7 +378,12 @@ absl::Status OpenStore::StartFlush() {
 }
 
 absl::Status OpenStore::Flush(Fiber& fiber) {
-  RETURN_IF_ERROR(StartFlush());
+  const rocksdb::SequenceNumber wanted = database_->db->GetLatestSequenceNumber();
+  for (;;) {
+    RETURN_IF_ERROR(StartFlush());
+    if (flush_asked_ >= wanted) break;
+    fiber.SleepFor(kFlushPollMax);
+  }
   // A memtable stops counting once its file is in the synced manifest. Later flushes may make this
   // wait longer, never shorter.
   Duration pause = kFlushPollMin;
