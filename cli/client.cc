@@ -38,7 +38,6 @@ namespace {
 
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
-constexpr char kSystemTrust[] = "/etc/ssl/certs/ca-certificates.crt";
 
 bool HasScheme(const std::string& endpoint, std::string_view scheme) {
   return endpoint.compare(0, scheme.size(), scheme) == 0;

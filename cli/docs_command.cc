@@ -14,6 +14,7 @@
 #include "cli/docs_hub.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
@@ -56,7 +57,7 @@ void AddDocsFormat(CLI::App& app, DocsFlags& flags, std::vector<std::string> for
       ->capture_default_str();
 }
 
-absl::StatusOr<std::string> ReadPassphrase(const std::string& file) {
+absl::StatusOr<std::string> ReadFirstLine(const std::string& file) {
   std::string line;
   if (file == "-") {
     std::getline(std::cin, line);
@@ -66,6 +67,11 @@ absl::StatusOr<std::string> ReadPassphrase(const std::string& file) {
     std::getline(in, line);
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
+  return line;
+}
+
+absl::StatusOr<std::string> ReadPassphrase(const std::string& file) {
+  ASSIGN_OR_RETURN(std::string line, ReadFirstLine(file));
   if (line.empty()) return absl::InvalidArgumentError(file + ": no passphrase in its first line");
   return line;
 }

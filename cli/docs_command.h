@@ -27,7 +27,9 @@ struct DocsFlags final {
 
 void AddDocsDirectory(CLI::App& app, DocsFlags& flags);
 void AddDocsFormat(CLI::App& app, DocsFlags& flags, std::vector<std::string> formats);
-// The first line of a file; "-" is standard input.
+// The first line of a file, without its end; "-" is standard input. INVALID_ARGUMENT.
+absl::StatusOr<std::string> ReadFirstLine(const std::string& file);
+// The same; INVALID_ARGUMENT also if it is empty.
 absl::StatusOr<std::string> ReadPassphrase(const std::string& file);
 absl::StatusOr<docs::BlockingOptions> DocsOptionsOf(const DocsFlags& flags);
 

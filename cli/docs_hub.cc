@@ -1,18 +1,17 @@
 #include "cli/docs_hub.h"
 
 #include <CLI/CLI.hpp>
-#include <fstream>
-#include <iostream>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cli/docs_command.h"
 #include "cli/tls_files.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
 
-constexpr char kSystemTrust[] = "/etc/ssl/certs/ca-certificates.crt";
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
 
@@ -70,14 +69,7 @@ edge::TlsOptions HubTls(const HubFlags& flags) {
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& file) {
-  std::string line;
-  if (file == "-") {
-    std::getline(std::cin, line);
-  } else {
-    std::ifstream in(file);
-    if (!in) return absl::InvalidArgumentError(file + ": cannot be read");
-    std::getline(in, line);
-  }
+  ASSIGN_OR_RETURN(std::string line, ReadFirstLine(file));
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
   if (line.empty()) return absl::InvalidArgumentError(file + ": its first line is empty");
   return line;

@@ -11,6 +11,9 @@
 
 namespace lockstep::cli {
 
+// Whom Debian trusts: for clients that name nobody.
+inline constexpr char kSystemTrust[] = "/etc/ssl/certs/ca-certificates.crt";
+
 // Empty names stand for nothing. Fails with the name of the file that cannot be read. Blocks.
 absl::StatusOr<edge::TlsCredentials> ReadCredentialsBlocking(const std::string& certificate_file,
                                                              const std::string& key_file,
