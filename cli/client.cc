@@ -9,16 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
+#include "cli/command_loop.h"
 #include "cli/tls_files.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/tls_network.h"
-#include "net/json_trace.h"
-#include "net/loop.h"
-#include "net/signals.h"
-#include "net/system_devices.h"
-#include "net/tcp_network.h"
-#include "net/thread_offload.h"
 
 namespace lockstep::cli {
 
@@ -184,32 +179,20 @@ int RunClient(const std::string& what, const ClientOptions& options,
     PrintError(what, absl::StrCat("--endpoints '", endpoint, "' is not host:port"));
     return kExitUsage;
   }
-  net::IgnoreBrokenPipes();
-  net::Loop loop;
-  net::ThreadOffload offload(loop, {.general_threads = 1});
-  net::TcpNetwork network(loop, offload);
-  net::SystemClock clock;
-  net::JsonTrace silent({.level_min = runtime::TraceLevel::kError}, NodeId(), ShardId());
-  const edge::TlsDevices devices{loop.scheduler(), network, clock, silent};
-  int exit_code = kExitFailed;
-  {
-    std::unique_ptr<edge::TlsNetwork> tls;
-    std::unique_ptr<Client> client;
-    fiber::Scope scope(loop.scheduler());
-    scope.Spawn("command", [&](Fiber& fiber) {
-      const auto networks = NetworksOf(fiber, options, devices, tls);
-      if (networks.ok()) {
-        client = std::make_unique<Client>(loop.scheduler(), *networks, options.endpoints, *dial,
-                                          *command);
-        exit_code = work(fiber, *client);
-      } else {
-        PrintError(what, std::string(networks.status().message()));
-        exit_code = kExitUsage;
-      }
-      loop.Stop();
-    });
-    loop.Run();
-  }
+  CommandLoop loop;
+  std::unique_ptr<edge::TlsNetwork> tls;
+  std::unique_ptr<Client> client;
+  int exit_code = kExitUsage;
+  loop.Run("command", [&](Fiber& fiber) {
+    const auto networks = NetworksOf(fiber, options, loop.devices(), tls);
+    if (!networks.ok()) {
+      PrintError(what, std::string(networks.status().message()));
+      return;
+    }
+    client = std::make_unique<Client>(loop.devices().scheduler, *networks, options.endpoints, *dial,
+                                      *command);
+    exit_code = work(fiber, *client);
+  });
   return exit_code;
 }
 

@@ -2,13 +2,10 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "disk/text_file.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::cli {
@@ -82,14 +79,12 @@ absl::StatusOr<std::vector<FlagValue>> ParseConfig(const std::string& yaml,
 }
 
 absl::StatusOr<std::vector<FlagValue>> ReadConfig(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || !text) {
+  const auto text = disk::ReadTextFileBlocking(path);
+  if (!text.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("cannot read --config-file ", path, ": ", std::strerror(errno)));
+        absl::StrCat("--config-file cannot be used: ", text.status().message()));
   }
-  return ParseConfig(text.str(), path);
+  return ParseConfig(*text, path);
 }
 
 }  // namespace lockstep::cli

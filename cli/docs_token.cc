@@ -5,17 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/command_loop.h"
 #include "cli/docs_hub.h"
 #include "docs-memory/hub/token.h"
 #include "docs-memory/sync/protocol.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/http_client.h"
-#include "net/json_trace.h"
-#include "net/loop.h"
-#include "net/signals.h"
-#include "net/system_devices.h"
-#include "net/tcp_network.h"
-#include "net/thread_offload.h"
 
 namespace lockstep::cli {
 namespace {
@@ -87,30 +82,21 @@ int Run(const Flags& flags) {
   request.headers.Add("Authorization", absl::StrCat("Bearer ", *admin));
   request.headers.Add("Content-Type", docs::kBsonType);
   request.body = RequestOf(flags, *revoked).bytes();
-  net::IgnoreBrokenPipes();
-  net::Loop loop;
-  net::ThreadOffload offload(loop, {.general_threads = 1});
-  net::TcpNetwork network(loop, offload);
-  net::SystemClock clock;
-  net::JsonTrace silent({.level_min = runtime::TraceLevel::kError}, NodeId(), ShardId());
-  const edge::TlsDevices devices{loop.scheduler(), network, clock, silent};
-  absl::StatusOr<std::string> token = absl::UnknownError("not asked");
-  {
-    std::unique_ptr<edge::TlsNetwork> tls;
-    fiber::Scope scope(loop.scheduler());
-    scope.Spawn("token", [&](Fiber& fiber) {
-      absl::Status ready;
-      if (is_tls) {
-        auto opened = edge::TlsNetwork::Open(fiber, devices, HubTls(flags.hub));
-        ready = opened.status();
-        if (ready.ok()) tls = *std::move(opened);
+  CommandLoop loop;
+  std::unique_ptr<edge::TlsNetwork> tls;
+  absl::StatusOr<std::string> token;
+  loop.Run("token", [&](Fiber& fiber) {
+    if (is_tls) {
+      auto opened = edge::TlsNetwork::Open(fiber, loop.devices(), HubTls(flags.hub));
+      if (!opened.ok()) {
+        token = opened.status();
+        return;
       }
-      runtime::Network& used = tls != nullptr ? static_cast<runtime::Network&>(*tls) : network;
-      token = ready.ok() ? Ask(fiber, used, *hub, request) : absl::StatusOr<std::string>(ready);
-      loop.Stop();
-    });
-    loop.Run();
-  }
+      tls = *std::move(opened);
+    }
+    runtime::Network& plain = loop.devices().network;
+    token = Ask(fiber, tls != nullptr ? *tls : plain, *hub, request);
+  });
   if (!token.ok()) return FailDocs("token", token.status());
   if (!token->empty()) std::printf("%s\n", token->c_str());
   return kExitOk;

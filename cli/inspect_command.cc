@@ -16,6 +16,7 @@
 #include "disk/posix_disk.h"
 #include "framework/base/status_macros.h"
 #include "framework/fiber/scheduler.h"
+#include "framework/replica/identity.h"
 #include "framework/replica/inspect.h"
 #include "framework/store/real_env.h"
 #include "framework/store/rocks_store.h"
@@ -75,7 +76,7 @@ absl::StatusOr<std::vector<uint32_t>> ShardsIn(const std::string& directory) {
 
 Shard InspectOne(const std::string& directory, uint32_t number, runtime::Disk& disk) {
   Shard shard;
-  const std::string name = absl::StrCat("shard-", number);
+  const std::string name = replica::ShardPath(ShardId(number));
   store::RocksStoreOptions rocks;
   rocks.env = store::RealEnv();
   rocks.path = absl::StrCat(directory, "/", name, "/state");

@@ -14,6 +14,7 @@
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
+#include "framework/replica/identity.h"
 #include "framework/replica/node.h"
 #include "framework/store/real_env.h"
 #include "framework/store/rocks_store.h"
@@ -23,8 +24,6 @@
 
 namespace lockstep::cli {
 namespace {
-
-std::string ShardDirectory(ShardId shard) { return absl::StrCat("shard-", shard.value()); }
 
 // The shards of a node and how they end together. All but Stopper::stop belongs to shard 0's
 // thread.
@@ -141,7 +140,7 @@ absl::Status Serve(const ServePlan& given) {
       [&](ShardId shard,
           runtime::Offload& offload) -> absl::StatusOr<std::unique_ptr<runtime::Disk>> {
     return disk::PosixDisk::OpenBlocking(offload, directory->path(),
-                                         absl::StrCat(ShardDirectory(shard), "/log"));
+                                         absl::StrCat(replica::ShardPath(shard), "/log"));
   };
   ASSIGN_OR_RETURN(const auto runtime, net::NodeRuntime::Create(RuntimeOptions(plan), open_disk));
   LogConfiguration(plan);

@@ -1,26 +1,20 @@
 #include "cli/serve_identity.h"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/command_loop.h"
 #include "cli/tls_files.h"
+#include "disk/text_file.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/tls_network.h"
 #include "framework/fiber/scheduler.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/join.h"
-#include "net/json_trace.h"
-#include "net/loop.h"
-#include "net/signals.h"
-#include "net/system_devices.h"
-#include "net/tcp_network.h"
-#include "net/thread_offload.h"
 
 namespace lockstep::cli {
 namespace {
@@ -31,12 +25,12 @@ constexpr Duration kJoinTimeout = Seconds(10);
 absl::StatusOr<std::optional<replica::Identity>> ReadIdentity(const std::string& data_dir) {
   absl::Status failure;
   for (const char* name : {"IDENTITY", "IDENTITY.copy"}) {
-    std::ifstream file(absl::StrCat(data_dir, "/shard-0/", name), std::ios::binary);
-    if (!file && failure.ok()) return std::nullopt;
-    std::ostringstream text;
-    text << file.rdbuf();
+    const auto text = disk::ReadTextFileBlocking(
+        absl::StrCat(data_dir, "/", replica::ShardPath(ShardId(0)), "/", name));
+    if (absl::IsNotFound(text.status()) && failure.ok()) return std::nullopt;
     replica::Identity identity;
-    const absl::Status decoded = replica::DecodeIdentity(text.str(), &identity);
+    const absl::Status decoded =
+        text.ok() ? replica::DecodeIdentity(*text, &identity) : text.status();
     if (decoded.ok()) return identity;
     if (failure.ok()) failure = decoded;
   }
@@ -124,25 +118,20 @@ absl::StatusOr<replica::JoinInfo> Ask(const kv::NodeConfig& config) {
         "--initial-cluster-state existing, but --initial-cluster names nobody else: name the "
         "members of the running cluster, too");
   }
-  net::IgnoreBrokenPipes();
-  net::Loop loop;
-  net::ThreadOffload offload(loop, {.general_threads = 1});
-  net::TcpNetwork network(loop, offload);
-  net::SystemClock clock;
-  net::JsonTrace trace({}, config.self, ShardId(0));
-  const edge::TlsDevices devices{loop.scheduler(), network, clock, trace};
+  CommandLoop loop(runtime::TraceLevel::kInfo, config.self);
   std::unique_ptr<edge::TlsNetwork> tls;
-  absl::StatusOr<replica::JoinInfo> info = absl::UnknownError("not asked");
-  fiber::Scope scope(loop.scheduler());
-  scope.Spawn("join", [&](Fiber& fiber) {
+  absl::StatusOr<replica::JoinInfo> info;
+  loop.Run("join", [&](Fiber& fiber) {
+    const absl::Status opened = OpenTls(fiber, loop.devices(), config, tls);
+    if (!opened.ok()) {
+      info = opened;
+      return;
+    }
+    runtime::Network& plain = loop.devices().network;
     const auto is_good = [&](const replica::JoinInfo& said) { return CheckJoins(said, config); };
-    const absl::Status opened = OpenTls(fiber, devices, config, tls);
-    runtime::Network& peers = tls != nullptr ? static_cast<runtime::Network&>(*tls) : network;
-    const MonoTime deadline = fiber.now() + kJoinTimeout;
-    info = opened.ok() ? replica::AskToJoin(fiber, peers, others, is_good, deadline) : opened;
-    loop.Stop();
+    info = replica::AskToJoin(fiber, tls != nullptr ? *tls : plain, others, is_good,
+                              fiber.now() + kJoinTimeout);
   });
-  loop.Run();
   if (absl::IsUnavailable(info.status())) {
     return absl::UnavailableError(absl::StrCat(
         "cannot fetch cluster info from peer urls: could not retrieve cluster information from "

@@ -7,9 +7,9 @@ arguments=()
 for argument in "$@"; do
   case $argument in
     /*/lib*.so | /*/lib*.so.*)
-      # libkj-0.9.2.so stands beside libkj.a.
+      # libkj-0.9.2.so stands beside libkj.a, libbson-1.0.so beside libbson-static-1.0.a.
       name=${argument%%.so*}
-      for archive in "$name.a" "${name%-[0-9]*}.a" "${name%%-[0-9]*}.a"; do
+      for archive in "$name.a" "${name%-[0-9]*}.a" "${name%%-[0-9]*}.a" "${name%-*}-static-${name##*-}.a"; do
         if [ -f "$archive" ]; then argument=$archive; break; fi
       done
       [ "$(basename "$argument")" = librocksdb.a ] && rocksdb=yes

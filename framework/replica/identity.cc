@@ -77,6 +77,8 @@ absl::Status WriteBoth(Fiber& fiber, runtime::Disk& disk, const std::string& dir
 
 }  // namespace
 
+std::string ShardPath(ShardId shard) { return absl::StrCat("shard-", shard.value()); }
+
 absl::Status ReplaceFile(Fiber& fiber, runtime::Disk& disk, const std::string& path,
                          const std::string& content) {
   const std::string temporary = path + ".tmp";

@@ -16,6 +16,9 @@
 
 namespace lockstep::replica {
 
+// Where the data of a shard is, below the node's: identity, log and state.
+std::string ShardPath(ShardId shard);
+
 struct Identity final {
   // Of everything in a shard's directory. 2: results of sessions per batch, values by revision
   // (kv). 3: the directory's id and the initial members.

@@ -34,8 +34,6 @@ MonoTime DeadlineOf(Fiber& fiber, const edge::GrpcRequest& request) {
   return std::min(request.deadline, fiber.now() + kRequestTimeout);
 }
 
-std::string DirectoryOf(ShardId shard) { return absl::StrCat("shard-", shard.value()); }
-
 // One shard of a running node; RunNode's locals, with names.
 class NodeShard final {
  public:
@@ -50,7 +48,7 @@ class NodeShard final {
         home_(shared.directory.ShardOf(options.group)) {}
 
   absl::Status Open(Fiber& fiber) {
-    const std::string directory = DirectoryOf(environment_.shard);
+    const std::string directory = ShardPath(environment_.shard);
     // 0 is "unknown".
     const uint64_t drawn = std::max<uint64_t>(1, environment_.random.Draw("directory.id"));
     ASSIGN_OR_RETURN(identity_, ClaimDirectory(fiber, environment_.disk, directory,
@@ -296,7 +294,7 @@ absl::Status RunOnce(Fiber& fiber, NodeNetworks& networks, const NodeOptions& op
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop) {
   ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
-  StoreCare care(environment, {.directory = DirectoryOf(environment.shard),
+  StoreCare care(environment, {.directory = ShardPath(environment.shard),
                                .store_name = options.store_name,
                                .has_peers = options.members.size() > 1});
   for (;;) {

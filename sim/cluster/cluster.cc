@@ -67,7 +67,7 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       log_image_([this](NodeId node, GroupId group) {
         const auto shard = static_cast<uint32_t>(group.value() % shape_.shards);
         return LogImage::Place{&nodes_.at(node.value() - 1)->disk(), kCluster, ShardId(shard),
-                               absl::StrCat("shard-", shard, "/log")};
+                               replica::ShardPath(ShardId(shard)) + "/log"};
       }),
       oracle_(log_image_, shape.image_period),
       network_(world) {
@@ -282,7 +282,7 @@ replica::Replica* Cluster::ReplicaOf(SimNode& node, GroupId group) {
 // A node that is not among the first asks to be let in, as long as it has no data.
 absl::Status Cluster::AwaitAdmission(Fiber& fiber, runtime::Environment& environment) {
   if (environment.node.value() <= shape_.nodes) return absl::OkStatus();
-  const std::string directory = absl::StrCat("shard-", environment.shard.value());
+  const std::string directory = replica::ShardPath(environment.shard);
   const auto claimed = replica::IsClaimed(fiber, environment.disk, directory);
   if (!claimed.ok() || *claimed) return claimed.status();
   std::vector<runtime::Address> addresses;
@@ -594,7 +594,7 @@ std::optional<checkers::Violation> Cluster::CheckScrubbed() {
 absl::Status Cluster::ExamineLogOf(SimNode& node) {
   const ShardId shard = ShardOf(node, kGroup)->environment().shard;
   runtime::Environment& environment = node.environment(shard);
-  const std::string directory = absl::StrCat("shard-", shard.value(), "/log");
+  const std::string directory = replica::ShardPath(shard) + "/log";
   absl::Status found;
   bool is_done = false;
   fiber::Scope scope(environment.scheduler);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "framework/replica/identity.h"
 
 namespace lockstep::sim {
 
@@ -357,7 +358,7 @@ namespace {
 // Whether every shard's data has its owner's name on the medium.
 bool IsClaimed(SimNode& node) {
   for (uint32_t shard = 0; shard < node.shard_count(); ++shard) {
-    const std::string identity = absl::StrCat("shard-", shard, "/IDENTITY");
+    const std::string identity = replica::ShardPath(ShardId(shard)) + "/IDENTITY";
     if (!node.disk().SyncedImage(identity).has_value()) return false;
   }
   return true;

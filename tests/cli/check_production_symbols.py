@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""check_production_symbols.py LOCKSTEP OBJECT...: LOCKSTEP is free of the simulator.
+"""check_production_symbols.py LOCKSTEP OBJECT...: LOCKSTEP is free of the simulator, and one file.
 
 It holds no code of lockstep::sim, cannot choose a planted bug, and defines none of the symbols by
-which the objects (the interposer's) take the system's place.
+which the objects (the interposer's) take the system's place. Of shared libraries it needs libc and
+libm alone (docs/decisions/0009), unless it is built with sanitizers.
 """
 
 import re
@@ -16,6 +17,12 @@ def defined(path, *flags):
                           text=True, check=True)
     words = [line.split() for line in done.stdout.split("\n")]
     return {(line[0], line[1]) for line in words if len(line) > 2}
+
+
+def needed(path):
+    """The shared libraries that a file names."""
+    done = subprocess.run(["readelf", "--dynamic", "--wide", path], capture_output=True, text=True, check=True)
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", done.stdout))
 
 
 def main():
@@ -35,6 +42,9 @@ def main():
         if not replaced:
             sys.exit("%s replaces nothing: this check would be blind" % path)
         problems += replaced & inside
+    libraries = needed(binary)
+    if not any(re.match(r"lib(asan|tsan|ubsan)\.so", name) for name in libraries):
+        problems += [name for name in libraries if not re.match(r"(libc|libm|ld-linux-x86-64)\.so", name)]
     for problem in sorted(problems):
         print("in %s: %s" % (binary, problem))
     sys.exit(1 if problems else 0)
