@@ -16,17 +16,16 @@ namespace {
 
 // A request that is not answered waits no longer than so many times the first patience.
 constexpr uint32_t kDoublingsMax = 3;
+// How often it is decided anew how many are let in: by a quarter fewer, or by a few more.
+constexpr Duration kAdaptPause = Milliseconds(250);
+constexpr size_t kShareStep = 8;
 
 }  // namespace
 
 absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command, MonoTime deadline,
                                                EnvelopeKind kind) {
-  const bool is_full = pending_.size() >= limits_.count_max ||
-                       next_ - acked_below() >= ClientSessions::kWindowMax ||
-                       pending_bytes_ + command.size() > limits_.bytes_max;
-  // A single large request is let through when nothing else is pending.
   const bool is_refused =
-      is_full && !pending_.empty() && !mutant::Enabled(mutant::Id::kM182PendingUncounted);
+      IsFull(command.size()) && !mutant::Enabled(mutant::Id::kM182PendingUncounted);
   marks::Sometimes(is_refused, kMarkTooManyPending);
   if (is_refused) {
     return absl::ResourceExhaustedError("too many requests are pending");
@@ -35,6 +34,7 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   ++next_;
   auto owned = std::make_unique<Pending>();
   Pending& pending = *owned;
+  pending.since = fiber.now();
   Envelope envelope{kind, session_, number, {}, {}, command};
   pending_[number] = std::move(owned);
   envelope.acked_below = acked_below();
@@ -53,10 +53,33 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   } forget{*this, number};
   unsent_.push_back(number);
   work_.WakeOne();
-  if (!pending.done.Wait(fiber, deadline)) {
+  const bool is_answered = pending.done.Wait(fiber, deadline);
+  // (A refusal says nothing of how long answers take.)
+  if (!absl::IsResourceExhausted(pending.result.status())) {
+    Adapt(fiber.now(), fiber.now() - pending.since);
+  }
+  if (!is_answered) {
     return absl::DeadlineExceededError("the outcome is not known yet");
   }
   return std::move(pending.result);
+}
+
+// A single large request is let through when nothing else is pending.
+bool Proposals::IsFull(size_t bytes) const {
+  if (pending_.empty()) return false;
+  return pending_.size() * kShareWhole >= limits_.count_max * share_ ||
+         next_ - acked_below() >= ClientSessions::kWindowMax ||
+         pending_bytes_ + bytes > limits_.bytes_max / kShareWhole * share_;
+}
+
+void Proposals::Adapt(MonoTime now, Duration waited) {
+  if (now - adapted_ < kAdaptPause) return;
+  adapted_ = now;
+  if (waited > limits_.wait_max) {
+    share_ = std::max(kShareMin, share_ * 3 / 4);
+  } else if (waited < limits_.wait_max / 2) {
+    share_ = std::min(kShareWhole, share_ + kShareStep);
+  }
 }
 
 RequestNumber Proposals::acked_below() const {

@@ -29,10 +29,14 @@ namespace lockstep::replica {
 struct ProposalLimits final {
   size_t count_max = limits::kPendingProposalsMax;
   size_t bytes_max = limits::kPendingProposalBytesMax;
+  // As long as answers take longer than that, fewer and fewer are let in: who would wait until its
+  // deadline is told at once.
+  Duration wait_max = Seconds(2);
 };
 
 // Invariants:
 //   1. pending_bytes() is the sum over pending_, and within the limit.
+//   2. kShareMin <= share_ <= kShareWhole: the part of the limits that is in use now.
 // Owned by the Replica. Only Propose suspends.
 class Proposals final {
  public:
@@ -71,16 +75,23 @@ class Proposals final {
   size_t pending_count() const { return pending_.size(); }
   size_t pending_bytes() const { return pending_bytes_; }
   const ProposalLimits& limits() const { return limits_; }
+  size_t share() const { return share_; }
+  static constexpr size_t kShareWhole = 256;
+  static constexpr size_t kShareMin = 4;
 
  private:
   struct Pending {
     raft::Payload payload;
+    MonoTime since;                  // somebody waits for it
     MonoTime sent_at = kNoDeadline;  // kNoDeadline: is in unsent_
     uint32_t times_sent = 0;
     fiber::Event done;
     absl::StatusOr<std::string> result{absl::UnknownError("pending")};
   };
 
+  bool IsFull(size_t bytes) const;
+  // An answer took so long, or there was none: lets more or fewer in, now and then.
+  void Adapt(MonoTime now, Duration waited);
   void Finish(Pending& pending, Admission admission, std::string result);
   // The session was superseded: whatever is pending may have been applied under it.
   void AbortAll();
@@ -91,6 +102,8 @@ class Proposals final {
   SessionId session_;
   NodeId owner_;
   ProposalLimits limits_;
+  size_t share_ = kShareWhole;
+  MonoTime adapted_;
   bool registered_ = false;
   RequestNumber next_{1};
   size_t pending_bytes_ = 0;

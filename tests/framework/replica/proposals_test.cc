@@ -215,6 +215,40 @@ TEST_F(ProposalsTest, NoMoreIsHeldThanTheLimitsSay) {
   EXPECT_EQ(proposals.pending_bytes(), 0u);
 }
 
+// Two hundred requests a second come, half of them can be answered: those that are let in are answered in
+// time, the others refused at once.
+TEST_F(ProposalsTest, WhereAnswersTakeTooLongFewAreLetIn) {
+  Registered();
+  size_t late = 0;
+  size_t refused = 0;
+  for (int i = 0; i < 200 * 60; ++i) {
+    scope_.Spawn("caller", [&, i](Fiber& fiber) {
+      const auto result = proposals_.Propose(fiber, "c", fiber.now() + Seconds(5));
+      if (i < 200 * 40) return;
+      late += absl::IsDeadlineExceeded(result.status()) ? 1 : 0;
+      refused += absl::IsResourceExhausted(result.status()) ? 1 : 0;
+    });
+    scheduler_.RunReady();
+    Take();
+    if (i % 2 == 0) Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(5));
+    scheduler_.RunReady();
+  }
+  EXPECT_LT(proposals_.share(), Proposals::kShareWhole / 8);
+  EXPECT_EQ(late, 0u);
+  EXPECT_GT(refused, 100u * 15);
+  // Then the leader is quick again.
+  for (int i = 0; i < 400; ++i) {
+    Propose("c", scheduler_.now() + Seconds(5));
+    Take();
+    while (proposals_.pending_count() > 0) {
+      Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    }
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(50));
+  }
+  EXPECT_EQ(proposals_.share(), Proposals::kShareWhole);
+}
+
 TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
   Proposals proposals(kSession, kOwner, {.count_max = 100, .bytes_max = 10});
   fiber::Scope scope(scheduler_);
