@@ -215,8 +215,8 @@ TEST_F(ProposalsTest, NoMoreIsHeldThanTheLimitsSay) {
   EXPECT_EQ(proposals.pending_bytes(), 0u);
 }
 
-// Two hundred requests a second come, half of them can be answered: those that are let in are answered in
-// time, the others refused at once.
+// Two hundred requests a second come, half of them can be answered: those that are let in are
+// answered in time, the others refused at once.
 TEST_F(ProposalsTest, WhereAnswersTakeTooLongFewAreLetIn) {
   Registered();
   size_t late = 0;
