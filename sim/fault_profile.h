@@ -121,6 +121,10 @@ struct FaultTable final {
   T more_groups;  // so many groups besides the one that has clients
   // --- More of damage (nemesis) ---
   T damage_kills_percent;  // of the damages, those after which the node has to start from them
+
+  // --- What operators do (sim/cluster) ---
+  T upgrades;  // 1: nodes are replaced by another version and back, one by one, and no request may
+               // fail: for universes where nothing else is broken
 };
 
 using FaultProfile = FaultTable<Knob>;

@@ -73,6 +73,8 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
       {Id::kM160ScrubberSkipsChecksums, "M160", "the scrubber compares no checksums", "decay"},
       {Id::kM161NewerThanThePeer, "M161", "a peer is told what its version lacks"},
+      {Id::kM185StopsWithoutHandingOver, "M185", "who stops hands over and drains nothing",
+       "upgrade"},
   };
   return all;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
@@ -27,6 +28,8 @@ constexpr Duration kChangeTimeout = Seconds(3);
 // them: it may hear of that from a peer's refusal only, and applies nothing any more.
 constexpr Duration kFarewellTimeout = kChangeTimeout + Seconds(1);
 constexpr int64_t kMaxStalenessMs = 24 * 3600 * 1000;
+// How long a node that stops waits for somebody else to lead.
+constexpr Duration kHandOverTimeout = Seconds(2);
 constexpr Duration kRegisterTimeout = Seconds(5);
 constexpr Duration kRegisterPause = Milliseconds(50);
 
@@ -43,6 +46,7 @@ class NodeShard final {
       : networks_(networks),
         environment_(networks.environment()),
         options_(options),
+        shared_(shared),
         directory_(shared.directory),
         slot_(shared.directory.slot(environment_.shard)),
         client_(environment_, shared.directory, options.group),
@@ -92,8 +96,10 @@ class NodeShard final {
       Drain(waiting);
       over.Set();
     });
+    fiber::Scope accepting(environment_.scheduler);
+    accepting_ = &accepting;
     for (auto& listener : listeners_) {
-      scope.Spawn("node.serve", [this, &listener](Fiber& serving) {
+      accepting.Spawn("node.serve", [this, &listener](Fiber& serving) {
         if (http_ != nullptr) return http_->Serve(serving, *listener);
         server_->Serve(serving, *listener);
       });
@@ -246,18 +252,30 @@ class NodeShard final {
   }
 
   void StopServing(Fiber& fiber, Duration timeout) {
+    // Who comes now is refused at once and goes to another node.
+    accepting_->Cancel();
+    listeners_.clear();
     if (server_ != nullptr) server_->Shutdown(fiber, fiber.now() + timeout);
     if (http_ != nullptr) http_->Shutdown(fiber, fiber.now() + timeout);
   }
 
+  // First the leaderships, while everybody is served as ever; then the clients. The other shards
+  // are there as long as shard 0 has clients.
   void Drain(Fiber& fiber) {
-    shard_->GiveUpLeaderships();
-    StopServing(fiber, options_.drain_timeout);
+    if (mutant::Enabled(mutant::Id::kM185StopsWithoutHandingOver)) return;
+    const MonoTime until = fiber.now() + options_.drain_timeout;
+    shard_->HandOver(fiber, fiber.now() + std::min(kHandOverTimeout, options_.drain_timeout / 2));
+    if (environment_.shard == ShardId(0)) {
+      StopServing(fiber, until - fiber.now());
+    } else {
+      shared_.drained[environment_.shard.value()].Wait(fiber, until);
+    }
   }
 
   NodeNetworks& networks_;
   runtime::Environment& environment_;
   const NodeOptions& options_;
+  NodeShared& shared_;
   ShardDirectory& directory_;
   ShardDirectory::Slot& slot_;
   GroupClient client_;
@@ -269,6 +287,7 @@ class NodeShard final {
   std::unique_ptr<Shard> shard_;
   edge::GrpcRegistry registry_;
   std::vector<std::unique_ptr<runtime::Listener>> listeners_;
+  fiber::Scope* accepting_ = nullptr;  // on the stack of Run
   std::unique_ptr<edge::HttpHandler> http_handler_;
   // One of them, before what its handlers use.
   std::unique_ptr<edge::GrpcServer> server_;
@@ -293,8 +312,10 @@ absl::Status RunOnce(Fiber& fiber, NodeNetworks& networks, const NodeOptions& op
 
 }  // namespace
 
-absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
-                     NodeShared& shared, fiber::Event& stop) {
+namespace {
+
+absl::Status RunShard(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+                      NodeShared& shared, fiber::Event& stop) {
   ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
   StoreCare care(environment, {.directory = DirectoryOf(environment.shard),
                                .store_name = options.store_name,
@@ -306,6 +327,18 @@ absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const Node
     ASSIGN_OR_RETURN(const bool again, care.Mend(fiber, ended, store_failure));
     if (!again) return ended;
   }
+}
+
+}  // namespace
+
+absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+                     NodeShared& shared, fiber::Event& stop) {
+  absl::Status ended = RunShard(fiber, environment, options, shared, stop);
+  if (environment.shard != ShardId(0)) return ended;
+  for (uint32_t i = 1; i < shared.directory.shard_count(); ++i) {
+    environment.mailbox.Post(ShardId(i), [&shared, i] { shared.drained[i].Set(); });
+  }
+  return ended;
 }
 
 namespace {

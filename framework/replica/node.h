@@ -89,13 +89,15 @@ struct NodeOptions final {
 
 // What the shards of one node share. Owned by the composer, outlives them.
 struct NodeShared final {
-  explicit NodeShared(uint32_t shard_count) : directory(shard_count) {}
+  explicit NodeShared(uint32_t shard_count) : directory(shard_count), drained(shard_count) {}
   ShardDirectory directory;
+  // By shard, each its own: shard 0 has no client any more, who might need the others.
+  std::vector<fiber::Event> drained;
 };
 
-// Runs this shard until `stop` is set (OK: leadership given up, calls drained) or until something
-// fails that the node must not survive; FAILED_PRECONDITION says that it must not come back as it
-// is, and what to do (it was removed, say). Suspends.
+// Runs this shard until `stop` is set (OK: leadership handed over, calls drained) or until
+// something fails that the node must not survive; FAILED_PRECONDITION says that it must not come
+// back as it is, and what to do (it was removed, say). Suspends.
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop);
 

@@ -165,6 +165,8 @@ class Replica final : private ApplySink, private EffectListener {
   void GiveUpLeadership();
   // The same for a graceful stop: nobody hands it back.
   void PrepareToStop();
+  // Suspends until somebody else leads, nobody else can, or the deadline.
+  void AwaitHeir(Fiber& fiber, MonoTime deadline);
 
   ReplicaStatus status() const;
   const raft::Raft& raft() const { return *raft_; }
@@ -196,6 +198,8 @@ class Replica final : private ApplySink, private EffectListener {
   raft::Payload WithWhatIsSeen(const raft::Payload& payload) const;
   void ApproachWanted();
   bool IsReady(const Member& member) const;
+  // Who is alive and has most of the log; 0: nobody.
+  NodeId BestHeir() const;
   absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
   void LeaveIfFull();
   absl::Status CheckState(raft::InitialState& initial);

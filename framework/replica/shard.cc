@@ -209,8 +209,9 @@ void Shard::DialPeers() {
   pulse_.SetPeers(peers);
 }
 
-void Shard::GiveUpLeaderships() {
+void Shard::HandOver(Fiber& fiber, MonoTime deadline) {
   for (auto& [id, replica] : groups_) replica->PrepareToStop();
+  for (auto& [id, replica] : groups_) replica->AwaitHeir(fiber, deadline);
 }
 
 void Shard::OnMembersChanged(GroupId id) {

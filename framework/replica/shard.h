@@ -75,7 +75,7 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::Status Run(Fiber& fiber);
 
   // For a graceful stop.
-  void GiveUpLeaderships();
+  void HandOver(Fiber& fiber, MonoTime deadline);
 
   // Null if it is not here.
   Replica* group(GroupId id);

@@ -55,7 +55,9 @@ struct Cluster::Member final {
   int64_t failures_in_a_row = 0;
   std::unique_ptr<replica::NodeOptions> options;
   std::unique_ptr<replica::NodeShared> shared;
-  std::unique_ptr<fiber::Event> never;
+  // By shard; set when the process is to stop in good order.
+  std::unique_ptr<std::vector<fiber::Event>> stops;
+  bool is_stopping = false;
 };
 
 Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
@@ -116,6 +118,11 @@ void Cluster::Start() {
   }
   for (uint32_t i = 0; i < shape_.clients; ++i) BootClient(i);
   nemesis_->Start();
+  if (shape_.upgrades) {
+    upgrade_ = std::make_unique<RollingUpgrade>(world_, static_cast<UpgradedCluster&>(*this),
+                                                nodes_.size());
+    upgrade_->Start();
+  }
   if (shape_.spares == 0) return;
   operator_ = std::make_unique<MemberOperator>(world_, static_cast<OperatedCluster&>(*this),
                                                shape_.nodes, shape_.spares);
@@ -135,6 +142,7 @@ void Cluster::Heal() {
   nemesis_->Heal();
   if (certificates_ != nullptr) certificates_->Heal();
   if (operator_) operator_->Heal();
+  if (upgrade_) upgrade_->Heal();
 }
 
 void Cluster::GoFresh() {
@@ -174,6 +182,9 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.snapshots = shape_.snapshots;
   const uint64_t boot = KeyOf(node.id().value(), node.incarnation());
   if (shape_.mixes_versions && base::KeyedDraw(world_.seed(), "shape.version", boot, 0) % 2 == 0) {
+    options.protocol_version_max = wire::kProtocolVersionMin;
+  }
+  if (shape_.upgrades && (!upgrade_ || !upgrade_->IsNew(node.id().value() - 1))) {
     options.protocol_version_max = wire::kProtocolVersionMin;
   }
   options.open_store = open_stores_(node);
@@ -227,7 +238,8 @@ void Cluster::Boot(SimNode& node) {
   if (!member.may_boot) return;
   member.options = std::make_unique<replica::NodeOptions>(OptionsFor(node));
   member.shared = std::make_unique<replica::NodeShared>(shape_.shards);
-  member.never = std::make_unique<fiber::Event>();
+  member.stops = std::make_unique<std::vector<fiber::Event>>(shape_.shards);
+  member.is_stopping = false;
   member.booted = world_.now();
   Member* borrowed = &member;
   SimNode* self = &node;
@@ -235,8 +247,9 @@ void Cluster::Boot(SimNode& node) {
     absl::Status status = AwaitAdmission(fiber, environment);
     if (status.ok()) {
       status = replica::RunNode(fiber, environment, *borrowed->options, *borrowed->shared,
-                                *borrowed->never);
+                                borrowed->stops->at(environment.shard.value()));
     }
+    if (status.ok() && borrowed->is_stopping) return;
     ++process_failures_;
     environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
                            {{"status", status.ToString()}});
@@ -257,6 +270,7 @@ void Cluster::BootClient(uint32_t index) {
                                 std::max<int64_t>(1, shape_.operations_per_second));
   plan.universe_ns = [this] { return world_.now().ns; };
   plan.clocks = shape_.clocks;
+  plan.nothing_fails = shape_.upgrades;
   plan.go_on = [this] { return clients_go_on_; };
   plan.turns = turns_[index].get();
   plan.recorder = world_.recorder();
@@ -265,6 +279,19 @@ void Cluster::BootClient(uint32_t index) {
     workload_.RunClient(fiber, environment, plan);
     --clients_running_;
   });
+}
+
+bool Cluster::IsLed() {
+  return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& node) {
+    replica::Replica* replica = ReplicaOf(*node, kGroup);
+    return replica != nullptr && replica->status().leader != NodeId(0);
+  });
+}
+
+void Cluster::Replace(size_t target) {
+  Member& member = *members_[target];
+  member.is_stopping = true;
+  for (fiber::Event& stop : *member.stops) stop.Set();
 }
 
 // Where the group is.
