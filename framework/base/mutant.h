@@ -92,10 +92,7 @@ enum class Id : int {
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM185StopsWithoutHandingOver = 185,     // replica: who stops hands nothing over, drains nobody
-  kM186ProposedBeforeAgreed = 186,        // replica: new entries before all members know them
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
-  kM188LostTailVotes = 188,               // replica: a log without its last batch votes at once
-  kM189CorruptionNotRaised = 189,         // kv: a state that rotted raises no alarm
 };
 
 // Whether the given bug is planted in this run.

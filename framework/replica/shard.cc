@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/log_recovery.h"
@@ -16,6 +17,8 @@ namespace lockstep::replica {
 namespace {
 
 constexpr Duration kRecordRetryPause = Milliseconds(500);
+// How often a store is asked whether a read has failed, and to read that again.
+constexpr Duration kReadAgainPause = Seconds(1);
 
 }  // namespace
 
@@ -128,6 +131,7 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_->Spawn("shard.record", [&](Fiber& recording) { RecordDirectories(recording); });
   work_->Spawn("shard.scrub", [&](Fiber& scrubbing) { fail(scrubber_->Run(scrubbing)); });
   work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
+  work_->Spawn("shard.reread", [&](Fiber& reading) { fail(AwaitUnreadable(reading)); });
   work_->Spawn("shard.compact", [&](Fiber& compacting) {
     for (;;) {
       compacting.SleepFor(options_.compaction_interval);
@@ -146,6 +150,20 @@ absl::Status Shard::Run(Fiber& fiber) {
   failed_.Wait(fiber);
   work_.reset();
   return failure_;
+}
+
+absl::Status Shard::AwaitUnreadable(Fiber& fiber) {
+  for (;;) {
+    fiber.SleepFor(kReadAgainPause);
+    if (!absl::IsUnavailable(store_.health())) continue;
+    // Planted bug M187: until somebody else comes by, what cannot be read stays so.
+    if (mutant::Enabled(mutant::Id::kM187UnreadableStaysUnread)) continue;
+    const absl::Status status = store_.ReadAgain(fiber);
+    if (status.ok()) continue;
+    environment_.trace.Emit(runtime::TraceLevel::kError, "store.unreadable",
+                            {{"cause", status.ToString()}});
+    if (absl::IsDataLoss(status)) return status;
+  }
 }
 
 // Each group by itself stays within its own bound; a thousand of them would not fit.

@@ -120,6 +120,8 @@ class Shard final : private PeerHandler, private PeerLink {
                              runtime::Stream& stream, wire::FrameDecoder& decoder);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
+  // Until something in the store turns out to be unreadable for good, and says what.
+  absl::Status AwaitUnreadable(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
   void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.

@@ -558,18 +558,17 @@ std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
                               faults.of(FaultClass::kMisdirectedRead) +
                               faults.of(FaultClass::kMisdirectedWrite) >
                           0;
-  met_damage =
-      is_damaged && std::any_of(digests.begin(), digests.end(), [](const Digest& digest) {
-        return absl::IsDataLoss(digest.invariants) || absl::IsDataLoss(digest.hash.status());
-      });
-  if (met_damage) return std::nullopt;
-  // Whoever cannot read a sector says so, which is not wrong. Only a scrubber would mend it.
+  // A sector that cannot be read is damage, too.
   const bool is_unreadable = faults.of(FaultClass::kLatentSector) > 0;
+  const auto tells_damage = [&](const absl::Status& status) {
+    return absl::IsDataLoss(status) || (is_unreadable && absl::IsUnavailable(status));
+  };
+  met_damage = is_damaged && std::any_of(digests.begin(), digests.end(), [&](const Digest& digest) {
+                 return tells_damage(digest.invariants) || tells_damage(digest.hash.status());
+               });
+  if (met_damage) return std::nullopt;
   std::optional<uint64_t> hash;
   for (size_t i = 0; i < core.size(); ++i) {
-    const bool is_refusal =
-        absl::IsUnavailable(digests[i].invariants) || absl::IsUnavailable(digests[i].hash.status());
-    if (is_unreadable && is_refusal) continue;
     const std::string where = absl::StrCat("node ", nodes_[core[i]]->id().value());
     if (!digests[i].invariants.ok()) {
       return checkers::Violation{"state invariants", digests[i].invariants.ToString(), where};
