@@ -13,8 +13,10 @@
 #include "framework/edge/grpc_server.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/member_change.h"
+#include "framework/replica/node_metrics.h"
 #include "framework/replica/node_networks.h"
 #include "framework/replica/shard.h"
+#include "framework/replica/storage_watch.h"
 #include "framework/replica/store_care.h"
 
 namespace lockstep::replica {
@@ -67,7 +69,9 @@ class NodeShard final {
     ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
                                          options_.observer));
     RETURN_IF_ERROR(OpenGroups(fiber));
-    return environment_.shard == ShardId(0) ? Listen() : absl::OkStatus();
+    if (environment_.shard != ShardId(0)) return absl::OkStatus();
+    RETURN_IF_ERROR(ListenForMetrics());
+    return Listen();
   }
 
   absl::Status Run(Fiber& fiber, fiber::Event& stop) {
@@ -90,6 +94,10 @@ class NodeShard final {
       if (absl::IsFailedPrecondition(ended)) StopServing(running, kFarewellTimeout);
       over.Set();
     });
+    for (auto& listener : metrics_listeners_) {
+      scope.Spawn("node.metrics",
+                  [this, &listener](Fiber& serving) { metrics_http_->Serve(serving, *listener); });
+    }
     scope.Spawn("node.register", [&](Fiber& telling) { Register(telling); });
     scope.Spawn("node.stop", [&](Fiber& waiting) {
       stop.Wait(waiting);
@@ -241,6 +249,18 @@ class NodeShard final {
     return absl::OkStatus();
   }
 
+  absl::Status ListenForMetrics() {
+    if (options_.metrics_listen.empty()) return absl::OkStatus();
+    metrics_ = std::make_unique<NodeMetrics>(client_, environment_);
+    metrics_http_ =
+        std::make_unique<edge::HttpServer>(environment_.scheduler, environment_.trace, *metrics_);
+    for (const runtime::Address& address : options_.metrics_listen) {
+      ASSIGN_OR_RETURN(auto listener, networks_.plain().Listen(address));
+      metrics_listeners_.push_back(std::move(listener));
+    }
+    return absl::OkStatus();
+  }
+
   void MakeGrpcServer() {
     AddGroupService(registry_, client_, environment_.random);
     edge::AddHealthService(registry_, [](absl::string_view service) {
@@ -292,6 +312,9 @@ class NodeShard final {
   // One of them, before what its handlers use.
   std::unique_ptr<edge::GrpcServer> server_;
   std::unique_ptr<edge::HttpServer> http_;
+  std::vector<std::unique_ptr<runtime::Listener>> metrics_listeners_;
+  std::unique_ptr<NodeMetrics> metrics_;
+  std::unique_ptr<edge::HttpServer> metrics_http_;
 };
 
 // Until the shard ends; nothing of it is left then. `store_failure`: see NodeShard.
@@ -314,8 +337,12 @@ absl::Status RunOnce(Fiber& fiber, NodeNetworks& networks, const NodeOptions& op
 
 namespace {
 
-absl::Status RunShard(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+absl::Status RunShard(Fiber& fiber, runtime::Environment& given, const NodeOptions& options,
                       NodeShared& shared, fiber::Event& stop) {
+  StorageWatch watch(given.trace, shared.directory.storage(given.shard));
+  runtime::Environment environment{
+      given.node, given.shard,   given.scheduler, given.clock,        given.random, given.network,
+      given.disk, given.offload, given.mailbox,   given.fault_points, watch};
   ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
   StoreCare care(environment, {.directory = DirectoryOf(environment.shard),
                                .store_name = options.store_name,

@@ -57,6 +57,8 @@ struct NodeOptions final {
   // Where clients connect; served by shard 0. (No address: no client port.)
   std::vector<runtime::Address> client_listen;
   edge::GrpcServerOptions client_port;
+  // Where node_metrics.h is served, in the clear, by shard 0. (No address: nowhere.)
+  std::vector<runtime::Address> metrics_listen;
   // Without: connections are neither encrypted nor proven. Peers dial and accept with `peer_tls`.
   std::optional<NodeTls> peer_tls;
   std::optional<NodeTls> client_tls;
