@@ -75,6 +75,8 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM161NewerThanThePeer, "M161", "a peer is told what its version lacks"},
       {Id::kM185StopsWithoutHandingOver, "M185", "who stops hands over and drains nothing",
        "upgrade"},
+      {Id::kM186AgreedWithoutAll, "M186", "a version is agreed on that a member does not speak",
+       "upgrade"},
       {Id::kM187UnreadableStaysUnread, "M187", "a sector that cannot be read is left alone",
        "decay"},
   };

@@ -92,6 +92,7 @@ enum class Id : int {
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM185StopsWithoutHandingOver = 185,     // replica: who stops hands nothing over, drains nobody
+  kM186AgreedWithoutAll = 186,            // replica: a version is agreed on without asking all
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
 };
 

@@ -159,6 +159,16 @@ void GroupClient::AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime
   }
 }
 
+absl::Status GroupClient::AgreeOn(Fiber& fiber, uint32_t version, MonoTime deadline) {
+  return OnShardOf<bool>(
+             fiber, environment_, directory_, group_, deadline,
+             [version, deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+               RETURN_IF_ERROR(replica.AgreeOn(serving, version, deadline));
+               return true;
+             })
+      .status();
+}
+
 absl::Status GroupClient::TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline) {
   return OnShardOf<bool>(
              fiber, environment_, directory_, group_, deadline,

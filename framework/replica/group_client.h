@@ -76,6 +76,7 @@ class GroupClient final {
   // Suspends until a granted change is carried out, as far as that does not wait for somebody to
   // start or to catch up, or until the deadline.
   void AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime deadline);
+  absl::Status AgreeOn(Fiber& fiber, uint32_t version, MonoTime deadline);
   absl::Status TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline);
   // The list as applied here; never null.
   absl::StatusOr<std::shared_ptr<const MemberList>> Members(Fiber& fiber, MonoTime deadline);

@@ -11,6 +11,7 @@
 #include "framework/base/status_macros.h"
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/member_change.h"
 #include "framework/replica/node_metrics.h"
@@ -229,6 +230,7 @@ class NodeShard final {
     replica.group = group;
     replica.raft = options_.raft;
     replica.log_bytes_retained = options_.log_bytes_retained;
+    replica.protocol_version_max = options_.protocol_version_max;
     replica.members = InitialList(identity_.initial);
     for (const Member& member : identity_.initial) replica.bootstrap.voters.push_back(member.id);
     return shard_->AddGroup(fiber, replica, options_.make_machine()).status();
@@ -409,6 +411,17 @@ void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime:
       "/lockstep.Group/ChangeMembers",
       [&client, &random](Fiber& fiber, const edge::GrpcRequest& request, std::string* response) {
         return ServeChange(fiber, request, client, random, response);
+      });
+  registry.AddUnary(
+      "/lockstep.Group/Agree",
+      [&client](Fiber& fiber, const edge::GrpcRequest& request, std::string*) -> edge::GrpcStatus {
+        const std::string_view text(request.message.data(), request.message.size());
+        const std::optional<uint32_t> version = DecodeVersion(text);
+        if (!version) {
+          return {edge::GrpcCode::kInvalidArgument, "malformed protocol version"};
+        }
+        const absl::Status agreed = client.AgreeOn(fiber, *version, DeadlineOf(fiber, request));
+        return agreed.ok() ? edge::GrpcStatus() : edge::GrpcStatus::Of(agreed);
       });
   registry.AddUnary("/lockstep.Group/Propose",
                     [&client](Fiber& fiber, const edge::GrpcRequest& request,

@@ -110,6 +110,7 @@ absl::StatusOr<Duration> MaxStaleness(const edge::GrpcRequest& request);
 // "/lockstep.Group/Propose" and "/lockstep.Group/Query" (linearizable, or serializable with the
 // metadata "consistency: serializable", or at most so old with "max-staleness-ms: 5000"): any state
 // machine, as bytes.
+// "/lockstep.Group/Agree": a protocol version in digits, at the leader; see Replica::AgreeOn.
 // "/lockstep.Group/ChangeMembers": an encoded MemberChange, in which who is added without an id
 // gets one; the answer is an encoded MemberRefusal and, if it is none, the new list.
 void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random);

@@ -48,6 +48,8 @@ void AddReplica(const ReplicaStatus& status, NodeId self, std::string* out) {
   AddGauge("abstains", "1 while the log that lost a part has no vote", status.abstains ? 1 : 0,
            out);
   AddGauge("log_out_of_space", "1 while the log waits for space", status.no_space ? 1 : 0, out);
+  AddGauge("agreed_protocol_version", "What the members have agreed on", status.agreed_version,
+           out);
   Describe("leader_disk_stalls_total", "counter", "Leaderships given up for a slow disk", out);
   absl::StrAppend(out, "lockstep_leader_disk_stalls_total ", status.disk_stalls, "\n");
 }

@@ -11,6 +11,7 @@
 #include "framework/base/random.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
@@ -73,7 +74,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
-                     *replica, replica->environment_.fault_points, replica->observer_},
+                     *replica, replica->environment_.fault_points, replica->observer_,
+                     replica->options_.protocol_version_max},
       options.bootstrap, options.members);
   RETURN_IF_ERROR(replica->Recover(fiber, initial));
   initial.now_ns = replica->environment_.clock.Monotonic().ns;
@@ -90,6 +92,9 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
 
 absl::Status Replica::Recover(Fiber& fiber, raft::InitialState& initial) {
   RETURN_IF_ERROR(applier_->Recover(fiber, initial.snapshot));
+  if (agreed_version() > options_.protocol_version_max) {
+    return TooOldFor(agreed_version(), options_.protocol_version_max);
+  }
   RETURN_IF_ERROR(CheckState(initial));
   initial.applied = applier_->applied().index;
   initial.configuration = applier_->applied().configuration;
@@ -269,8 +274,10 @@ void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
   proposals.reserve(items.size());
   const int64_t now = environment_.clock.Wall().ns;
   for (wire::ForwardItem& item : items) {
+    if (!MayPropose(item.payload)) continue;
     proposals.push_back({WithWhatIsSeen(item.payload), now});
   }
+  if (proposals.empty()) return;
   raft::Effects effects = raft_->Propose(std::move(proposals));
   // A refusal (a transfer, too much uncommitted) passes: what is overdue is sent again.
   Step(std::move(effects));
@@ -281,6 +288,7 @@ void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
   std::vector<raft::Proposal> proposals;
   const int64_t now = environment_.clock.Wall().ns;
   for (wire::ForwardItem& item : forward.items) {
+    if (!MayPropose(item.payload)) continue;
     numbers.push_back(item.number);
     proposals.push_back({WithWhatIsSeen(item.payload), now});
   }
@@ -507,7 +515,8 @@ ReplicaStatus Replica::status() const {
           log_.out_of_space(),
           raft_->quiesced(),
           raft_->has_lease(),
-          disk_stalls_};
+          disk_stalls_,
+          agreed_version()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {

@@ -10,6 +10,7 @@
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
 
@@ -242,7 +243,17 @@ void Shard::OnMembersChanged(GroupId id) {
 
 void Shard::OnConfigurationChanged(GroupId) { FollowMembers(); }
 
+uint32_t Shard::AgreedVersion() const {
+  uint32_t agreed = wire::kProtocolVersionMin;
+  for (const auto& [id, replica] : groups_) agreed = std::max(agreed, replica->agreed_version());
+  return agreed;
+}
+
 wire::HelloAnswer Shard::Admit(Fiber& fiber, const wire::Hello& hello) {
+  if (hello.newest() < AgreedVersion()) {
+    const absl::Status refusal = TooOldFor(AgreedVersion(), hello.newest());
+    return {wire::HelloRefusal::kUnreadable, std::string(refusal.message()), {}};
+  }
   if (hello.purpose == wire::Purpose::kJoin) {
     if (members_.list() == nullptr) {
       return {wire::HelloRefusal::kNotMeant, "this node knows no members yet", {}};

@@ -97,6 +97,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void StartSnapshot(GroupId group, NodeId to) override;
   void OnMembersChanged(GroupId group) override;
   void OnConfigurationChanged(GroupId group) override;
+  uint32_t VersionOf(NodeId peer) const override { return transport_.VersionOf(peer); }
   void OnAwake(GroupId group) override { pulse_.Awake(group); }
   // PeerHandler
   wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) override;
@@ -124,6 +125,8 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::Status AwaitUnreadable(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
   void RecordDirectories(Fiber& fiber);
+  // Of any of its groups.
+  uint32_t AgreedVersion() const;
   // The peers that are dialed follow what is known.
   void FollowMembers();
   LogPressure PressureOfLogs() const;

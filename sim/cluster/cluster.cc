@@ -121,7 +121,11 @@ void Cluster::Start() {
   if (shape_.upgrades) {
     upgrade_ = std::make_unique<RollingUpgrade>(world_, static_cast<UpgradedCluster&>(*this),
                                                 nodes_.size());
-    upgrade_->Start();
+    operator_node_ =
+        std::make_unique<SimNode>(world_, network_, SimNode::Options{NodeId(201), "operator", 1});
+    operator_node_->Boot([this](Fiber& fiber, runtime::Environment& environment) {
+      upgrade_->Run(fiber, environment);
+    });
   }
   if (shape_.spares == 0) return;
   operator_ = std::make_unique<MemberOperator>(world_, static_cast<OperatedCluster&>(*this),
@@ -251,6 +255,13 @@ void Cluster::Boot(SimNode& node) {
     }
     if (status.ok() && borrowed->is_stopping) return;
     ++process_failures_;
+    if (shape_.upgrades) {
+      oracle_.Report(
+          checkers::Violation{"process failure",
+                              absl::StrCat("a node ended by itself, although nothing is broken: ",
+                                           std::string(status.message())),
+                              absl::StrCat("node ", self->id().value())});
+    }
     environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
                            {{"status", status.ToString()}});
     // As abort() would: all shards of the process end with the one that failed.
@@ -283,6 +294,7 @@ void Cluster::BootClient(uint32_t index) {
 
 bool Cluster::IsLed() {
   return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& node) {
+    if (members_[node->id().value() - 1]->is_stopping) return false;
     replica::Replica* replica = ReplicaOf(*node, kGroup);
     return replica != nullptr && replica->status().leader != NodeId(0);
   });

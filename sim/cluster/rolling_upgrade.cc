@@ -1,31 +1,48 @@
 #include "sim/cluster/rolling_upgrade.h"
 
+#include "framework/edge/grpc_client.h"
+#include "framework/replica/agreement.h"
+
 namespace lockstep::sim {
 namespace {
 
 constexpr Duration kLookInterval = Milliseconds(20);
-constexpr Stream kPause = "nemesis.upgrade_pause";
-constexpr EventOrigin kOrigin{NodeId(0), EventKind::kNemesis, kPause.id()};
+constexpr Duration kAskTimeout = Seconds(3);
 
 }  // namespace
 
-void RollingUpgrade::LookLater() {
-  // (A replay without this entry rolls as well.)
-  const Duration pause = world_.draws().Exponential(kPause, replaced_, Milliseconds(200));
-  world_.After(pause + kLookInterval, kOrigin, [this] { Look(); });
+void RollingUpgrade::Run(Fiber& fiber, runtime::Environment& environment) {
+  Draws& draws = world_.draws();
+  for (uint64_t turn = 0; !healed_; ++turn) {
+    // (A replay without this entry goes on as well.)
+    fiber.SleepFor(kLookInterval +
+                   draws.Exponential("nemesis.upgrade_pause", turn, Milliseconds(200)));
+    while (!cluster_.IsLed() && !healed_) fiber.SleepFor(kLookInterval);
+    if (healed_) return;
+    if (draws.Chance("nemesis.upgrade_ask", turn, kMillion / 8)) Ask(fiber, environment);
+    const size_t target = replaced_ % nodes_;
+    ++replaced_;
+    world_.CountFault(FaultClass::kUpgrade);
+    cluster_.Replace(target);
+  }
 }
 
-void RollingUpgrade::Look() {
-  if (healed_) return;
-  if (!cluster_.IsLed()) {
-    world_.After(kLookInterval, kOrigin, [this] { Look(); });
-    return;
+void RollingUpgrade::Ask(Fiber& fiber, runtime::Environment& environment) {
+  for (uint64_t id = 1; id <= nodes_; ++id) {
+    edge::GrpcChannel channel(environment.scheduler, environment.network,
+                              cluster_.ClientAddressOf(NodeId(id)));
+    edge::GrpcCallOptions options;
+    options.deadline = fiber.now() + kAskTimeout;
+    const edge::GrpcResult result = channel.Call(
+        fiber, "/lockstep.Group/Agree", replica::EncodeVersion(wire::kAgreeingVersion), options);
+    if (result.code == edge::GrpcCode::kFailedPrecondition ||
+        result.code == edge::GrpcCode::kInvalidArgument) {
+      continue;
+    }
+    // Also if nobody knows.
+    is_agreed_ = is_agreed_ || result.outcome != edge::GrpcOutcome::kNeverSent;
+    if (result.ok()) return;
   }
-  const size_t target = replaced_ % nodes_;
-  ++replaced_;
-  world_.CountFault(FaultClass::kUpgrade);
-  cluster_.Replace(target);
-  LookLater();
 }
 
 }  // namespace lockstep::sim

@@ -81,6 +81,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ShapeLeases(world, shape);
   if (world.rates().upgrades != 0) {
     shape.upgrades = true;
+    shape.spares = 0;
     // Which would break something, or refuse somebody.
     shape.mixes_versions = shape.peer_tls = false;
     shape.uncommitted_bytes_max = ClusterShape{}.uncommitted_bytes_max;
