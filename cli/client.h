@@ -72,13 +72,12 @@ class Client final {
   // Asks this endpoint alone. Suspends.
   edge::GrpcResult CallOne(Fiber& fiber, size_t endpoint, std::string_view method,
                            const google::protobuf::MessageLite& request);
+  edge::GrpcResult AskOne(Fiber& fiber, size_t endpoint, std::string_view method,
+                          const std::string& request);
   fiber::Scheduler& scheduler() { return scheduler_; }
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
  private:
-  edge::GrpcResult AskOne(Fiber& fiber, size_t endpoint, std::string_view method,
-                          const std::string& request);
-
   fiber::Scheduler& scheduler_;
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<edge::GrpcChannel>> channels_;

@@ -33,6 +33,7 @@ Command AddStatus(CLI::App& root);
 Command AddInspect(CLI::App& root);
 std::vector<Command> AddMember(CLI::App& root);
 Command AddLeader(CLI::App& root);
+Command AddUpgrade(CLI::App& root);
 Command AddVersion(CLI::App& root);
 Command AddSim(CLI::App& root);
 Command AddCheck(CLI::App& root);

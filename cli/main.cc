@@ -36,6 +36,7 @@ int Main(std::vector<std::string> arguments, const std::vector<std::string>& env
   commands.push_back(AddInspect(app));
   for (Command& command : AddMember(app)) commands.push_back(std::move(command));
   commands.push_back(AddLeader(app));
+  commands.push_back(AddUpgrade(app));
   commands.push_back(AddSim(app));
   commands.push_back(AddCheck(app));
   for (Command& command : AddCert(app)) commands.push_back(std::move(command));

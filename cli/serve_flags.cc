@@ -38,7 +38,6 @@ constexpr const char* kIgnoredValues[] = {"wal-dir",
                                           "grpc-keepalive-min-time",
                                           "grpc-keepalive-interval",
                                           "grpc-keepalive-timeout",
-                                          "listen-metrics-urls",
                                           "listen-client-http-urls",
                                           "auto-compaction-mode",
                                           "auto-compaction-retention",
@@ -133,6 +132,8 @@ void ServeFlags::AddNodeFlags() {
                     "Where clients connect (http://localhost:2379)"});
   flags_.push_back({"advertise-client-urls", &node.advertise_client_urls, false,
                     "How clients reach it (http://localhost:2379)"});
+  flags_.push_back({"listen-metrics-urls", &node.listen_metrics_urls, false,
+                    "Where GET /metrics and /health are answered (nowhere)"});
   flags_.push_back({"listen-peer-urls", &node.listen_peer_urls, false,
                     "Where members connect, one per shard (http://localhost:2380)"});
   flags_.push_back({"initial-advertise-peer-urls", &node.initial_advertise_peer_urls, false,

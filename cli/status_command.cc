@@ -79,6 +79,17 @@ std::string AsTable(const std::vector<EndpointStatus>& all) {
                      rows);
 }
 
+// What every node says of itself besides: alarms, and what its disk has done.
+std::string ErrorLines(const std::vector<EndpointStatus>& all) {
+  std::string lines;
+  for (const EndpointStatus& one : all) {
+    for (const std::string& error : one.status.errors()) {
+      absl::StrAppend(&lines, one.endpoint, ": ", error, "\n");
+    }
+  }
+  return lines;
+}
+
 std::string AsJson(const std::vector<EndpointStatus>& all) {
   boost::json::array json;
   for (const EndpointStatus& one : all) {
@@ -96,6 +107,9 @@ std::string AsJson(const std::vector<EndpointStatus>& all) {
       line["raft_index"] = status.raftindex();
       line["raft_applied_index"] = status.raftappliedindex();
       line["revision"] = status.header().revision();
+      boost::json::array errors;
+      for (const std::string& error : status.errors()) errors.emplace_back(error);
+      line["errors"] = std::move(errors);
     }
     json.push_back(std::move(line));
   }
@@ -110,7 +124,8 @@ int Report(const StatusOptions& options, const std::vector<EndpointStatus>& all)
     if (one.failure.empty() && one.status.leader() != 0) ++led;
   }
   if (!options.is_quiet) {
-    const std::string text = options.format == "json" ? AsJson(all) : AsTable(all);
+    const std::string text =
+        options.format == "json" ? AsJson(all) : absl::StrCat(AsTable(all), ErrorLines(all));
     std::fwrite(text.data(), 1, text.size(), stdout);
     for (const EndpointStatus& one : all) {
       if (!one.failure.empty()) {

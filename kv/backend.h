@@ -30,6 +30,8 @@ struct NodeStatus final {
   int64_t store_bytes = 0;
   int64_t live_bytes = 0;
   bool is_learner = false;
+  bool awaits_state = false;  // it is lost, and being fetched
+  bool no_space = false;      // the log waits for it
   std::vector<std::string> errors;
 };
 
@@ -57,6 +59,8 @@ class Backend {
   // These suspend only where the group lives on another shard of the node.
   virtual HeaderFields Header(Fiber& fiber) = 0;
   virtual NodeStatus Status(Fiber& fiber) = 0;
+  // What the disk of this node has done since the process began, a line each.
+  virtual std::vector<std::string> StorageTrouble(Fiber& fiber) = 0;
   // What this node's store takes on disk; 0 if that is not known.
   virtual int64_t StoreBytes(Fiber& fiber) = 0;
   // What is left of this node's disk; nothing if that is not known. Suspends.

@@ -79,7 +79,17 @@ class GroupBackend final : public Backend {
     if (known->no_space) {
       status.errors.push_back(absl::StrCat("memberID:", self_.value(), " alarm:NOSPACE "));
     }
+    status.awaits_state = known->awaits_state;
+    status.no_space = known->no_space;
     return status;
+  }
+
+  std::vector<std::string> StorageTrouble(Fiber& fiber) override {
+    const auto storage = client_.Storage(fiber, fiber.now() + kLocalTimeout);
+    if (!storage.ok()) return {};
+    replica::StorageCounts sum;
+    for (const replica::StorageCounts& shard : *storage) sum.Add(shard);
+    return replica::DescribeTrouble(sum);
   }
 
   int64_t StoreBytes(Fiber& fiber) override {

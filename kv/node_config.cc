@@ -361,6 +361,16 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   ASSIGN_OR_RETURN(
       config.peer_listen,
       ListenAddressesOf("--listen-peer-urls", Split(settings.listen_peer_urls, kPeerUrl)));
+  if (!settings.listen_metrics_urls.empty()) {
+    const Urls urls = Split(settings.listen_metrics_urls, "");
+    ASSIGN_OR_RETURN(config.metrics_listen, ListenAddressesOf("--listen-metrics-urls", urls));
+    for (const std::string& url : urls) {
+      if (!IsHttps(url)) continue;
+      return Invalid(absl::StrCat("--listen-metrics-urls: ", url,
+                                  ": figures are served in the clear: use http and an address "
+                                  "that only those reach who may read them"));
+    }
+  }
   RETURN_IF_ERROR(AddTls(settings, config));
   if (config.peer_listen.size() != config.shards) {
     return Invalid(absl::StrCat("--listen-peer-urls has ", config.peer_listen.size(),
@@ -374,6 +384,7 @@ replica::NodeOptions ToNodeOptions(const NodeConfig& config) {
   replica::NodeOptions options;
   options.cluster = config.cluster;
   options.client_listen = config.client_listen;
+  options.metrics_listen = config.metrics_listen;
   for (const auto& [id, member] : config.members) {
     for (const std::string& url : member.peer_urls) {
       const auto address = ParseUrl(url);

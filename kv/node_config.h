@@ -33,6 +33,7 @@ struct NodeSettings final {
   std::string listen_client_urls;           // http://localhost:2379
   std::string initial_advertise_peer_urls;  // http://localhost:2380
   std::string advertise_client_urls;        // http://localhost:2379
+  std::string listen_metrics_urls;          // none
   std::string initial_cluster;              // NAME=initial-advertise-peer-urls
   std::string initial_cluster_state = "new";
   std::string initial_cluster_token = "etcd-cluster";
@@ -71,6 +72,7 @@ struct NodeConfig final {
   std::vector<runtime::Address> peer_advertise;  // one per shard
   std::vector<runtime::Address> peer_listen;     // one per shard
   std::vector<runtime::Address> client_listen;   // any of them
+  std::vector<runtime::Address> metrics_listen;  // any of them, or none
   bool is_new_cluster = true;
   bool names_cluster = false;  // --initial-cluster was given
   uint32_t shards = 1;

@@ -291,6 +291,24 @@ GrpcStatus KvService::GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& 
   return Parse(outcome->body, response) ? GrpcStatus() : ToGrpcStatus(kMalformed);
 }
 
+// What ails this node alone is not raised for all, which would stop the cluster for it; it ends by
+// itself.
+void KvService::AddOwnAlarms(Fiber& fiber, const NodeStatus& node,
+                             const etcdserverpb::AlarmRequest& request,
+                             etcdserverpb::AlarmResponse& response) {
+  const auto add = [&](etcdserverpb::AlarmType type) {
+    if (request.alarm() != etcdserverpb::NONE && request.alarm() != type) return;
+    for (const etcdserverpb::AlarmMember& known : response.alarms()) {
+      if (known.memberid() == self_.value() && known.alarm() == type) return;
+    }
+    etcdserverpb::AlarmMember& alarm = *response.add_alarms();
+    alarm.set_memberid(self_.value());
+    alarm.set_alarm(type);
+  };
+  if (node.no_space || IsShortOfSpace(fiber)) add(etcdserverpb::NOSPACE);
+  if (node.awaits_state) add(etcdserverpb::CORRUPT);
+}
+
 // As etcd's, the answer has no header.
 GrpcStatus KvService::Alarm(Fiber& fiber, const Request& request, std::string* response) {
   etcdserverpb::AlarmRequest alarm;
@@ -298,8 +316,12 @@ GrpcStatus KvService::Alarm(Fiber& fiber, const Request& request, std::string* r
   const MonoTime deadline = Deadline(fiber, request);
   etcdserverpb::AlarmResponse answer;
   if (alarm.action() == etcdserverpb::AlarmRequest::GET) {
+    const NodeStatus node = backend_.Status(fiber);
     const GrpcStatus status = GetAlarms(fiber, alarm, Consistency::kLinearizable, deadline, answer);
-    return status.ok() ? Serialize(answer, response) : status;
+    // Whose state is lost cannot tell what is raised, but can tell that.
+    if (!status.ok() && !node.awaits_state) return status;
+    AddOwnAlarms(fiber, node, alarm, answer);
+    return Serialize(answer, response);
   }
   const auto bytes = backend_.Propose(fiber, EncodeCommand(CommandKind::kAlarm, alarm), deadline);
   if (!bytes.ok()) return ToGrpcStatus(bytes.status());
@@ -343,6 +365,7 @@ GrpcStatus KvService::GetStatus(Fiber& fiber, const Request& request, std::strin
   status.set_islearner(node.is_learner);
   status.set_dbsizequota(quota_.bytes_max());
   for (const std::string& error : node.errors) status.add_errors(error);
+  for (const std::string& trouble : backend_.StorageTrouble(fiber)) status.add_errors(trouble);
   if (IsShortOfSpace(fiber)) {
     status.add_errors(absl::StrCat("memberID:", self_.value(), " alarm:NOSPACE (its disk) "));
   }

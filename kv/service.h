@@ -94,6 +94,8 @@ class KvService final {
   void RaiseNoSpace(Fiber& fiber, MonoTime deadline);
   Status GetAlarms(Fiber& fiber, const etcdserverpb::AlarmRequest& request, Consistency consistency,
                    MonoTime deadline, etcdserverpb::AlarmResponse& response);
+  void AddOwnAlarms(Fiber& fiber, const NodeStatus& node, const etcdserverpb::AlarmRequest& request,
+                    etcdserverpb::AlarmResponse& response);
   // Proposes sweeps until nothing that was compacted is left.
   Status AwaitSweep(Fiber& fiber, MonoTime deadline);
   // Puts the outcome's response, with a complete header, or its refusal where they belong.

@@ -94,6 +94,8 @@ std::string_view NameOf(FaultClass fault) {
       return "member.replaced";
     case FaultClass::kDiskWiped:
       return "member.disk_wiped";
+    case FaultClass::kUpgrade:
+      return "node.upgrade";
     case FaultClass::kLeaderStruck:
       return "node.leader_struck";
     case FaultClass::kFiberOrder:

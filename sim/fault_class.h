@@ -58,6 +58,7 @@ enum class FaultClass : uint8_t {
   kMemberDemoted,
   kMemberReplaced,
   kDiskWiped,     // a member's disk was emptied; it came back under its old id
+  kUpgrade,       // a node was stopped in good order, to come back as another version
   kLeaderStruck,  // a new leader was cut off, killed or frozen in its first moments
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer

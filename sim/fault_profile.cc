@@ -112,6 +112,7 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(more_groups, 12, 1, 12, 0),
     LOCKSTEP_LINE(damage_kills_percent, 50, 5, 30, 60),
     LOCKSTEP_LINE(overload, 8, 1, 1, 0),
+    LOCKSTEP_LINE(upgrades, 0, 1, 1, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
@@ -236,6 +237,8 @@ bool MayTakeEffect(const FaultProfile& profile, FaultClass fault) {
     case FaultClass::kMemberReplaced:
     case FaultClass::kDiskWiped:
       return changes_members;
+    case FaultClass::kUpgrade:
+      return on(profile.upgrades);
     case FaultClass::kLeaderStruck:
       return on(profile.churn_percent);
     case FaultClass::kFiberOrder:

@@ -123,6 +123,10 @@ struct FaultTable final {
   T damage_kills_percent;  // of the damages, those after which the node has to start from them
   // --- More settings (sim/cluster) ---
   T overload;  // 1: more clients than the nodes' limits admit
+
+  // --- What operators do (sim/cluster) ---
+  T upgrades;  // 1: nodes are replaced by another version and back, one by one, and no request may
+               // fail: for universes where nothing else is broken
 };
 
 using FaultProfile = FaultTable<Knob>;

@@ -138,6 +138,29 @@ kill_every_ns 70% 4s 30s 0
 partition_every_ns 60% 4s 20s 0
 )";
 
+// Nothing is broken: what takes its time or comes in pieces has to be borne without a failure.
+constexpr std::string_view kUpgrade = R"(
+base calm
+upgrades 100% 1 1 0
+down_ns 100% 5ms 1s 100ms
+link_delay_ns 50% 20us 2ms
+link_jitter_ns 50% 1us 1ms
+partial_write_ppm 50% 1000 300000 0
+partial_read_ppm 50% 1000 300000 0
+fiber_shuffle 50% 1 1 0
+fiber_delay_ppm 30% 100 10000 0
+offload_ns 50% 1us 1ms
+tie_shuffle 80% 1 1000000 0
+sync_ns 50% 100us 5ms
+append_bytes_max 30% 1 1000
+inflight_messages_max 15% 1 4
+compaction_ns 20% 20ms 500ms
+priorities 20% 1 1 0
+quiesce 30% 1 1 0
+read_lease 25% 1 1 0
+more_groups 20% 1 12 0
+)";
+
 }  // namespace
 
 const std::vector<NamedProfile>& NamedProfiles() {
@@ -154,6 +177,8 @@ const std::vector<NamedProfile>& NamedProfiles() {
       {"lease",
        "reads by lease, clocks within the declared drift or not, leaders that lose their place",
        kLease},
+      {"upgrade", "nodes are upgraded and taken back one by one, and no request may fail",
+       kUpgrade},
       {"groups", "many idle groups that fall silent", kGroups},
       {"overload", "more clients than the nodes' limits admit", kOverload},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},

@@ -78,6 +78,12 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM182PendingUncounted, "M182", "whoever asks may wait for an answer", "overload"},
       {Id::kM183RefusedAfterRetry, "M183", "refused, although an earlier copy was taken",
        "overload"},
+      {Id::kM185StopsWithoutHandingOver, "M185", "who stops hands over and drains nothing",
+       "upgrade"},
+      {Id::kM186AgreedWithoutAll, "M186", "a version is agreed on that a member does not speak",
+       "upgrade"},
+      {Id::kM187UnreadableStaysUnread, "M187", "a sector that cannot be read is left alone",
+       "decay"},
   };
   return all;
 }

@@ -95,6 +95,9 @@ enum class Id : int {
   kM181FollowerTakesAll = 181,            // replica: a follower appends whatever its log holds
   kM182PendingUncounted = 182,            // replica: whoever asks may wait for an answer
   kM183RefusedAfterRetry = 183,           // replica: refused, although an earlier copy was taken
+  kM185StopsWithoutHandingOver = 185,     // replica: who stops hands nothing over, drains nobody
+  kM186AgreedWithoutAll = 186,            // replica: a version is agreed on without asking all
+  kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
 };
 
 // Whether the given bug is planted in this run.

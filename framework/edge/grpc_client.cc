@@ -22,7 +22,8 @@ GrpcStatus DeadlineExceeded() {
 class GrpcChannel::Connection final {
  public:
   Connection(GrpcChannel& channel, std::unique_ptr<runtime::Stream> stream)
-      : options_(channel.options_),
+      : channel_(channel),
+        options_(channel.options_),
         stream_(std::move(stream)),
         session_(channel.address_, channel.options_.limits),
         writer_(channel.scheduler_) {}
@@ -48,6 +49,7 @@ class GrpcChannel::Connection final {
   bool OnSilence(MonoTime now);
   void WriteLoop(Fiber& fiber);
 
+  GrpcChannel& channel_;
   const GrpcChannelOptions& options_;
   std::unique_ptr<runtime::Stream> stream_;
   GrpcClientSession session_;
@@ -65,7 +67,7 @@ void GrpcChannel::Connection::Serve(Fiber& fiber) {
   writer_.Spawn("grpc.client.write", [this](Fiber& writer) { WriteLoop(writer); });
   WakeWriter();
   last_heard_ = fiber.now();
-  stream_->SetReadDeadline(last_heard_ + options_.keepalive_interval);
+  stream_->SetReadDeadline(last_heard_ + options_.dial_timeout);
   const auto buffer = std::make_unique<char[]>(options_.read_buffer_bytes);
   while (!broken_ && !session_.finished()) {
     const absl::StatusOr<size_t> count =
@@ -73,10 +75,10 @@ void GrpcChannel::Connection::Serve(Fiber& fiber) {
     if (count.ok() && *count > 0) {
       last_heard_ = fiber.now();
       pinged_ = false;
-      was_answered_ = true;
       const absl::Status fed = session_.Feed(absl::string_view(buffer.get(), *count));
       if (!fed.ok()) failure_ = std::string(fed.message());
       if (!fed.ok()) break;
+      if (!std::exchange(was_answered_, true)) channel_.OnGreeted(*this);
       if (session_.WantsToSend()) WakeWriter();
     } else if (count.ok()) {
       break;
@@ -92,6 +94,7 @@ void GrpcChannel::Connection::Serve(Fiber& fiber) {
 }
 
 bool GrpcChannel::Connection::OnSilence(MonoTime now) {
+  if (!was_answered_) return false;
   MonoTime next = last_heard_ + options_.keepalive_interval;
   if (session_.calls_in_use() == 0) {
     next = std::max(next, now + options_.keepalive_interval);
@@ -146,11 +149,8 @@ void GrpcChannel::Run(Fiber& fiber) {
   if (next_dial_ > fiber.now()) fiber.SleepUntil(next_dial_);
   absl::StatusOr<std::unique_ptr<runtime::Stream>> stream =
       network_.Dial(fiber, address_, fiber.now() + options_.dial_timeout);
-  is_dialling_ = false;
   if (!stream.ok()) return FailDial(stream.status());
   Connection connection(*this, *std::move(stream));
-  current_ = &connection;
-  dialled_.WakeAll();
   connection.Serve(fiber);
   if (current_ == &connection) current_ = nullptr;
   // Accepted only to be dropped: as good as refused, and no reason to dial in a loop.
@@ -158,7 +158,16 @@ void GrpcChannel::Run(Fiber& fiber) {
   connection.Retire(fiber);
 }
 
+// Not before: of a call that was sent to somebody who only dropped the connection, nobody would
+// know whether it was executed.
+void GrpcChannel::OnGreeted(Connection& connection) {
+  is_dialling_ = false;
+  current_ = &connection;
+  dialled_.WakeAll();
+}
+
 void GrpcChannel::FailDial(const absl::Status& why) {
+  is_dialling_ = false;
   ++failed_dials_;
   last_failure_ = why;
   next_dial_ = scheduler_.now() + options_.redial_delay;

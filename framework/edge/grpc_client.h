@@ -23,7 +23,7 @@ struct GrpcChannelOptions final {
   size_t read_buffer_bytes = 64 * 1024;
   // Bytes queued to one stream, beyond which its writer waits.
   size_t stream_queued_bytes_max = 1024 * 1024;
-  Duration dial_timeout = Seconds(5);
+  Duration dial_timeout = Seconds(5);  // also until the server's first words
   // After a failed dial the next one waits so long.
   Duration redial_delay = Milliseconds(50);
   // With calls open, a server that was silent that long is asked by a ping, and has so long to
@@ -81,6 +81,7 @@ class GrpcClientStream final {
 // Invariants:
 //   1. At most one connection takes new calls; older ones live until their last call is over.
 //   2. A call is sent at most once: trying again is the caller's business.
+//   3. Nothing is sent but the preface before the server has spoken.
 // Must outlive the calls on it; destroying it closes the connections.
 class GrpcChannel final {
  public:
@@ -108,6 +109,7 @@ class GrpcChannel final {
 
   absl::StatusOr<Connection*> Connect(Fiber& fiber, MonoTime deadline);
   void Run(Fiber& fiber);
+  void OnGreeted(Connection& connection);
   void FailDial(const absl::Status& why);
 
   fiber::Scheduler& scheduler_;

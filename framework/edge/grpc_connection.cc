@@ -127,11 +127,16 @@ void GrpcConnection::Serve(Fiber& fiber, absl::string_view already_read) {
   stream_->SetReadDeadline(fiber.now() + options_.preface_timeout);
   const auto buffer = std::make_unique<char[]>(options_.read_buffer_bytes);
   bool is_alive = already_read.empty() || Feed(fiber, already_read);
-  while (is_alive && !state_.broken && !session_.finished()) {
+  while (is_alive && !state_.broken) {
     const absl::StatusOr<size_t> count =
         stream_->Read(fiber, absl::MakeSpan(buffer.get(), options_.read_buffer_bytes));
-    if (count.ok()) {
+    if (count.ok() && *count > 0 && session_.finished()) {
+      // All is said, and the writer lingers until the client has read it: a connection with bytes
+      // that nobody reads would be reset, and the last words be lost.
+      WakeWriter();
+    } else if (count.ok()) {
       is_alive = *count > 0 && Feed(fiber, absl::string_view(buffer.get(), *count));
+      if (session_.finished()) WakeWriter();
     } else {
       is_alive = absl::IsDeadlineExceeded(count.status()) && OnSilence(fiber.now());
     }

@@ -108,6 +108,10 @@ class OrderedStore {
   // `*after`: there is none. DATA_LOSS: it is damaged, or could not be read in several passes;
   // health() says so, too.
   virtual absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) = 0;
+  // After a read that failed and met no damage: reads whole what may have failed it, past all
+  // caches. OK: all of it can be read, and health() forgets. UNAVAILABLE: it cannot, so far.
+  // DATA_LOSS: it is damaged, or could not be read in several calls; health() says so, too.
+  virtual absl::Status ReadAgain(Fiber& fiber) = 0;
   // Approximate bytes of live files and of what is in memory, for status pages and quotas.
   virtual uint64_t DiskBytes() const = 0;
   // Not OK after a write error: nothing more is written; reopen the store. Nor after a failed read;

@@ -78,6 +78,7 @@ absl::Status Applier::LoadState(Fiber& fiber) {
   }
   RETURN_IF_ERROR(sessions_.Load(fiber, *view));
   RETURN_IF_ERROR(members_.Load(fiber, *view));
+  RETURN_IF_ERROR(agreement_.Load(fiber, *view));
   RETURN_IF_ERROR(parts_.machine.Load(fiber, *view));
   // Last: until then nobody reads this state.
   applied_ = std::move(reached);
@@ -191,6 +192,9 @@ absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::E
   const std::optional<Envelope> envelope = DecodeEnvelope(*entry.payload);
   // Entries are made by this code and checksummed on the way: anything else is a broken invariant.
   CHECK(envelope.has_value()) << "entry " << entry.index << " holds no envelope";
+  if (VersionNeeded(envelope->kind) > parts_.protocol_version_max) {
+    return TooOldFor(VersionNeeded(envelope->kind), parts_.protocol_version_max);
+  }
   request.session = envelope->session;
   request.number = envelope->number;
   if (envelope->kind == EnvelopeKind::kRegister) {
@@ -203,6 +207,8 @@ absl::StatusOr<AppliedRequest> Applier::ApplyCommand(Fiber& fiber, const raft::E
   if (request.admission != Admission::kNew) return request;
   if (envelope->kind == EnvelopeKind::kMembers) {
     request.result = members_.Apply(envelope->command, configuration);
+  } else if (envelope->kind == EnvelopeKind::kAgree) {
+    agreement_.Apply(envelope->command, context.store());
   } else {
     ASSIGN_OR_RETURN(request.result, parts_.machine.Apply(fiber, envelope->command, context));
   }

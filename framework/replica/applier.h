@@ -23,6 +23,7 @@
 #include "framework/machine/state_machine.h"
 #include "framework/raft/entry.h"
 #include "framework/raft/types.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/client_sessions.h"
 #include "framework/replica/member_book.h"
 #include "framework/replica/observer.h"
@@ -63,6 +64,8 @@ class Applier final {
     ApplySink& sink;
     runtime::FaultPoints& fault_points;
     ReplicaObserver* observer;  // may be null
+    // What this program understands: a program can be told to be its predecessor.
+    uint32_t protocol_version_max = wire::kProtocolVersion;
   };
 
   // `bootstrap`, `members`: what holds before the first entry.
@@ -88,6 +91,7 @@ class Applier final {
   const raft::SnapshotMeta& applied() const { return applied_; }
   const ClientSessions& sessions() const { return sessions_; }
   const std::shared_ptr<const MemberList>& members() const { return visible_members_; }
+  uint32_t agreed_version() const { return agreement_.version(); }
 
  private:
   class Context;
@@ -110,6 +114,7 @@ class Applier final {
   raft::SnapshotMeta applied_;
   ClientSessions sessions_;
   MemberBook members_;
+  Agreement agreement_;
   std::shared_ptr<const MemberList> visible_members_;
   std::deque<raft::Entry> queue_;
   std::optional<raft::SnapshotMeta> install_;

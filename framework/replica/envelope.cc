@@ -38,7 +38,8 @@ std::optional<Envelope> DecodeEnvelope(std::string_view payload) {
   const auto kind = static_cast<uint8_t>(payload[0]);
   if (kind != static_cast<uint8_t>(EnvelopeKind::kRegister) &&
       kind != static_cast<uint8_t>(EnvelopeKind::kCommand) &&
-      kind != static_cast<uint8_t>(EnvelopeKind::kMembers)) {
+      kind != static_cast<uint8_t>(EnvelopeKind::kMembers) &&
+      kind != static_cast<uint8_t>(EnvelopeKind::kAgree)) {
     return std::nullopt;
   }
   envelope.kind = static_cast<EnvelopeKind>(kind);

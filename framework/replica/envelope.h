@@ -18,6 +18,7 @@ enum class EnvelopeKind : uint8_t {
   kRegister = 1,  // opens `session` for `owner` and closes the sessions of its earlier incarnations
   kCommand = 2,   // request `number` of `session`
   kMembers = 3,   // the same; the command is a MemberChange, for the framework itself
+  kAgree = 4,     // the same; the command is a protocol version in digits (agreement.h)
 };
 
 struct Envelope final {

@@ -159,6 +159,16 @@ void GroupClient::AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime
   }
 }
 
+absl::Status GroupClient::AgreeOn(Fiber& fiber, uint32_t version, MonoTime deadline) {
+  return OnShardOf<bool>(
+             fiber, environment_, directory_, group_, deadline,
+             [version, deadline](Fiber& serving, Replica& replica) -> absl::StatusOr<bool> {
+               RETURN_IF_ERROR(replica.AgreeOn(serving, version, deadline));
+               return true;
+             })
+      .status();
+}
+
 absl::Status GroupClient::TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline) {
   return OnShardOf<bool>(
              fiber, environment_, directory_, group_, deadline,
@@ -174,6 +184,37 @@ absl::StatusOr<std::shared_ptr<const MemberList>> GroupClient::Members(Fiber& fi
   return OnShardOf<std::shared_ptr<const MemberList>>(
       fiber, environment_, directory_, group_, deadline,
       [](Fiber&, Replica& replica) { return replica.members(); });
+}
+
+absl::StatusOr<std::vector<StorageCounts>> GroupClient::Storage(Fiber& fiber, MonoTime deadline) {
+  struct Answers {
+    std::vector<StorageCounts> counts;
+    uint32_t missing = 0;
+    fiber::Event done;
+  };
+  auto answers = std::make_shared<Answers>();
+  const uint32_t shards = directory_.shard_count();
+  const ShardId asker = environment_.shard;
+  answers->counts.resize(shards);
+  answers->counts[asker.value()] = directory_.storage(asker);
+  answers->missing = shards - 1;
+  for (uint32_t i = 0; i < shards; ++i) {
+    const ShardId shard(i);
+    if (shard == asker) continue;
+    environment_.mailbox.Post(shard, [&directory = directory_, shard, asker, answers] {
+      // Nobody to tell through: the asker's deadline ends it.
+      Shard* there = directory.slot(shard).shard;
+      if (there == nullptr) return;
+      there->environment().mailbox.Post(asker, [shard, answers, counts = directory.storage(shard)] {
+        answers->counts[shard.value()] = counts;
+        if (--answers->missing == 0) answers->done.Set();
+      });
+    });
+  }
+  if (answers->missing > 0 && !answers->done.Wait(fiber, deadline)) {
+    return absl::DeadlineExceededError("a shard did not answer in time");
+  }
+  return std::move(answers->counts);
 }
 
 bool GroupClient::AwaitLeader(Fiber& fiber, MonoTime deadline) {

@@ -15,6 +15,7 @@
 #include "framework/fiber/scheduler.h"
 #include "framework/replica/replica.h"
 #include "framework/replica/shard.h"
+#include "framework/replica/storage_watch.h"
 #include "framework/runtime/environment.h"
 
 namespace lockstep::replica {
@@ -23,7 +24,7 @@ namespace lockstep::replica {
 // Owned by the node's composer; outlives its shards.
 class ShardDirectory final {
  public:
-  explicit ShardDirectory(uint32_t shard_count) : slots_(shard_count) {}
+  explicit ShardDirectory(uint32_t shard_count) : slots_(shard_count), storage_(shard_count) {}
 
   // What runs on shard `id`; null while it is not up. Only from that shard's thread.
   struct Slot {
@@ -33,6 +34,8 @@ class ShardDirectory final {
     std::shared_ptr<const MemberList> members;
   };
   Slot& slot(ShardId id) { return slots_.at(id.value()); }
+  // What the shard's disk has done, whether or not it is up. Only from that shard's thread.
+  StorageCounts& storage(ShardId id) { return storage_.at(id.value()); }
   uint32_t shard_count() const { return static_cast<uint32_t>(slots_.size()); }
   // Which shard hosts the group, on every node with so many shards.
   ShardId ShardOf(GroupId group) const {
@@ -41,6 +44,7 @@ class ShardDirectory final {
 
  private:
   std::vector<Slot> slots_;
+  std::vector<StorageCounts> storage_;
 };
 
 // Bound to the shard whose environment it was given. Methods suspend; the errors are Replica's, and
@@ -72,9 +76,12 @@ class GroupClient final {
   // Suspends until a granted change is carried out, as far as that does not wait for somebody to
   // start or to catch up, or until the deadline.
   void AwaitChange(Fiber& fiber, const MemberChange& change, MonoTime deadline);
+  absl::Status AgreeOn(Fiber& fiber, uint32_t version, MonoTime deadline);
   absl::Status TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline);
   // The list as applied here; never null.
   absl::StatusOr<std::shared_ptr<const MemberList>> Members(Fiber& fiber, MonoTime deadline);
+  // Of all shards of this node, by shard.
+  absl::StatusOr<std::vector<StorageCounts>> Storage(Fiber& fiber, MonoTime deadline);
   // False at the deadline.
   bool AwaitLeader(Fiber& fiber, MonoTime deadline);
 

@@ -22,6 +22,7 @@ absl::StatusOr<JoinInfo> AskOne(Fiber& fiber, runtime::Network& network,
   hello.purpose = wire::Purpose::kJoin;
   // What is said here is the same in all versions.
   hello.protocol_version = wire::kProtocolVersionMin;
+  hello.version_max = wire::kProtocolVersion;
   std::string bytes;
   wire::EncodeFrame(hello, &bytes);
   stream->SetWriteDeadline(deadline);

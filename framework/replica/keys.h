@@ -17,6 +17,9 @@ inline constexpr std::string_view kAppliedKey = "a";
 // The members (framework/replica/member_list.h).
 inline constexpr std::string_view kMembersKey = "m";
 
+// The protocol version that the members have agreed on, in digits (agreement.h).
+inline constexpr std::string_view kAgreedKey = "v";
+
 // Byte order equals numeric order.
 inline std::string BigEndian64(uint64_t value) {
   std::string out(8, '\0');

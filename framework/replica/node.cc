@@ -7,13 +7,17 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/member_change.h"
+#include "framework/replica/node_metrics.h"
 #include "framework/replica/node_networks.h"
 #include "framework/replica/shard.h"
+#include "framework/replica/storage_watch.h"
 #include "framework/replica/store_care.h"
 
 namespace lockstep::replica {
@@ -27,6 +31,8 @@ constexpr Duration kChangeTimeout = Seconds(3);
 // them: it may hear of that from a peer's refusal only, and applies nothing any more.
 constexpr Duration kFarewellTimeout = kChangeTimeout + Seconds(1);
 constexpr int64_t kMaxStalenessMs = 24 * 3600 * 1000;
+// How long a node that stops waits for somebody else to lead.
+constexpr Duration kHandOverTimeout = Seconds(2);
 constexpr Duration kRegisterTimeout = Seconds(5);
 constexpr Duration kRegisterPause = Milliseconds(50);
 
@@ -41,6 +47,7 @@ class NodeShard final {
       : networks_(networks),
         environment_(networks.environment()),
         options_(options),
+        shared_(shared),
         directory_(shared.directory),
         slot_(shared.directory.slot(environment_.shard)),
         client_(environment_, shared.directory, options.group),
@@ -61,7 +68,9 @@ class NodeShard final {
     ASSIGN_OR_RETURN(shard_, Shard::Open(fiber, environment_, *store_, ShardOptionsOf(directory),
                                          options_.observer));
     RETURN_IF_ERROR(OpenGroups(fiber));
-    return environment_.shard == ShardId(0) ? Listen() : absl::OkStatus();
+    if (environment_.shard != ShardId(0)) return absl::OkStatus();
+    RETURN_IF_ERROR(ListenForMetrics());
+    return Listen();
   }
 
   absl::Status Run(Fiber& fiber, fiber::Event& stop) {
@@ -84,14 +93,20 @@ class NodeShard final {
       if (absl::IsFailedPrecondition(ended)) StopServing(running, kFarewellTimeout);
       over.Set();
     });
+    for (auto& listener : metrics_listeners_) {
+      scope.Spawn("node.metrics",
+                  [this, &listener](Fiber& serving) { metrics_http_->Serve(serving, *listener); });
+    }
     scope.Spawn("node.register", [&](Fiber& telling) { Register(telling); });
     scope.Spawn("node.stop", [&](Fiber& waiting) {
       stop.Wait(waiting);
       Drain(waiting);
       over.Set();
     });
+    fiber::Scope accepting(environment_.scheduler);
+    accepting_ = &accepting;
     for (auto& listener : listeners_) {
-      scope.Spawn("node.serve", [this, &listener](Fiber& serving) {
+      accepting.Spawn("node.serve", [this, &listener](Fiber& serving) {
         if (http_ != nullptr) return http_->Serve(serving, *listener);
         server_->Serve(serving, *listener);
       });
@@ -214,6 +229,7 @@ class NodeShard final {
     replica.raft = options_.raft;
     replica.log_bytes_retained = options_.log_bytes_retained;
     replica.proposals = options_.proposals;
+    replica.protocol_version_max = options_.protocol_version_max;
     replica.members = InitialList(identity_.initial);
     for (const Member& member : identity_.initial) replica.bootstrap.voters.push_back(member.id);
     return shard_->AddGroup(fiber, replica, options_.make_machine()).status();
@@ -234,6 +250,18 @@ class NodeShard final {
     return absl::OkStatus();
   }
 
+  absl::Status ListenForMetrics() {
+    if (options_.metrics_listen.empty()) return absl::OkStatus();
+    metrics_ = std::make_unique<NodeMetrics>(client_, environment_);
+    metrics_http_ =
+        std::make_unique<edge::HttpServer>(environment_.scheduler, environment_.trace, *metrics_);
+    for (const runtime::Address& address : options_.metrics_listen) {
+      ASSIGN_OR_RETURN(auto listener, networks_.plain().Listen(address));
+      metrics_listeners_.push_back(std::move(listener));
+    }
+    return absl::OkStatus();
+  }
+
   void MakeGrpcServer() {
     AddGroupService(registry_, client_, environment_.random);
     edge::AddHealthService(registry_, [](absl::string_view service) {
@@ -245,18 +273,30 @@ class NodeShard final {
   }
 
   void StopServing(Fiber& fiber, Duration timeout) {
+    // Who comes now is refused at once and goes to another node.
+    accepting_->Cancel();
+    listeners_.clear();
     if (server_ != nullptr) server_->Shutdown(fiber, fiber.now() + timeout);
     if (http_ != nullptr) http_->Shutdown(fiber, fiber.now() + timeout);
   }
 
+  // First the leaderships, while everybody is served as ever; then the clients. The other shards
+  // are there as long as shard 0 has clients.
   void Drain(Fiber& fiber) {
-    shard_->GiveUpLeaderships();
-    StopServing(fiber, options_.drain_timeout);
+    if (mutant::Enabled(mutant::Id::kM185StopsWithoutHandingOver)) return;
+    const MonoTime until = fiber.now() + options_.drain_timeout;
+    shard_->HandOver(fiber, fiber.now() + std::min(kHandOverTimeout, options_.drain_timeout / 2));
+    if (environment_.shard == ShardId(0)) {
+      StopServing(fiber, until - fiber.now());
+    } else {
+      shared_.drained[environment_.shard.value()].Wait(fiber, until);
+    }
   }
 
   NodeNetworks& networks_;
   runtime::Environment& environment_;
   const NodeOptions& options_;
+  NodeShared& shared_;
   ShardDirectory& directory_;
   ShardDirectory::Slot& slot_;
   GroupClient client_;
@@ -268,10 +308,14 @@ class NodeShard final {
   std::unique_ptr<Shard> shard_;
   edge::GrpcRegistry registry_;
   std::vector<std::unique_ptr<runtime::Listener>> listeners_;
+  fiber::Scope* accepting_ = nullptr;  // on the stack of Run
   std::unique_ptr<edge::HttpHandler> http_handler_;
   // One of them, before what its handlers use.
   std::unique_ptr<edge::GrpcServer> server_;
   std::unique_ptr<edge::HttpServer> http_;
+  std::vector<std::unique_ptr<runtime::Listener>> metrics_listeners_;
+  std::unique_ptr<NodeMetrics> metrics_;
+  std::unique_ptr<edge::HttpServer> metrics_http_;
 };
 
 // Until the shard ends; nothing of it is left then. `store_failure`: see NodeShard.
@@ -292,8 +336,14 @@ absl::Status RunOnce(Fiber& fiber, NodeNetworks& networks, const NodeOptions& op
 
 }  // namespace
 
-absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
-                     NodeShared& shared, fiber::Event& stop) {
+namespace {
+
+absl::Status RunShard(Fiber& fiber, runtime::Environment& given, const NodeOptions& options,
+                      NodeShared& shared, fiber::Event& stop) {
+  StorageWatch watch(given.trace, shared.directory.storage(given.shard));
+  runtime::Environment environment{
+      given.node, given.shard,   given.scheduler, given.clock,        given.random, given.network,
+      given.disk, given.offload, given.mailbox,   given.fault_points, watch};
   ASSIGN_OR_RETURN(const auto networks, NodeNetworks::Open(fiber, environment, options));
   StoreCare care(environment, {.directory = ShardPath(environment.shard),
                                .store_name = options.store_name,
@@ -305,6 +355,18 @@ absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const Node
     ASSIGN_OR_RETURN(const bool again, care.Mend(fiber, ended, store_failure));
     if (!again) return ended;
   }
+}
+
+}  // namespace
+
+absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
+                     NodeShared& shared, fiber::Event& stop) {
+  absl::Status ended = RunShard(fiber, environment, options, shared, stop);
+  if (environment.shard != ShardId(0)) return ended;
+  for (uint32_t i = 1; i < shared.directory.shard_count(); ++i) {
+    environment.mailbox.Post(ShardId(i), [&shared, i] { shared.drained[i].Set(); });
+  }
+  return ended;
 }
 
 namespace {
@@ -348,6 +410,17 @@ void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime:
       "/lockstep.Group/ChangeMembers",
       [&client, &random](Fiber& fiber, const edge::GrpcRequest& request, std::string* response) {
         return ServeChange(fiber, request, client, random, response);
+      });
+  registry.AddUnary(
+      "/lockstep.Group/Agree",
+      [&client](Fiber& fiber, const edge::GrpcRequest& request, std::string*) -> edge::GrpcStatus {
+        const std::string_view text(request.message.data(), request.message.size());
+        const std::optional<uint32_t> version = DecodeVersion(text);
+        if (!version) {
+          return {edge::GrpcCode::kInvalidArgument, "malformed protocol version"};
+        }
+        const absl::Status agreed = client.AgreeOn(fiber, *version, DeadlineOf(fiber, request));
+        return agreed.ok() ? edge::GrpcStatus() : edge::GrpcStatus::Of(agreed);
       });
   registry.AddUnary("/lockstep.Group/Propose",
                     [&client](Fiber& fiber, const edge::GrpcRequest& request,

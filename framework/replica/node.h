@@ -57,6 +57,8 @@ struct NodeOptions final {
   // Where clients connect; served by shard 0. (No address: no client port.)
   std::vector<runtime::Address> client_listen;
   edge::GrpcServerOptions client_port;
+  // Where node_metrics.h is served, in the clear, by shard 0. (No address: nowhere.)
+  std::vector<runtime::Address> metrics_listen;
   // Without: connections are neither encrypted nor proven. Peers dial and accept with `peer_tls`.
   std::optional<NodeTls> peer_tls;
   std::optional<NodeTls> client_tls;
@@ -90,13 +92,15 @@ struct NodeOptions final {
 
 // What the shards of one node share. Owned by the composer, outlives them.
 struct NodeShared final {
-  explicit NodeShared(uint32_t shard_count) : directory(shard_count) {}
+  explicit NodeShared(uint32_t shard_count) : directory(shard_count), drained(shard_count) {}
   ShardDirectory directory;
+  // By shard, each its own: shard 0 has no client any more, who might need the others.
+  std::vector<fiber::Event> drained;
 };
 
-// Runs this shard until `stop` is set (OK: leadership given up, calls drained) or until something
-// fails that the node must not survive; FAILED_PRECONDITION says that it must not come back as it
-// is, and what to do (it was removed, say). Suspends.
+// Runs this shard until `stop` is set (OK: leadership handed over, calls drained) or until
+// something fails that the node must not survive; FAILED_PRECONDITION says that it must not come
+// back as it is, and what to do (it was removed, say). Suspends.
 absl::Status RunNode(Fiber& fiber, runtime::Environment& environment, const NodeOptions& options,
                      NodeShared& shared, fiber::Event& stop);
 
@@ -107,6 +111,7 @@ absl::StatusOr<Duration> MaxStaleness(const edge::GrpcRequest& request);
 // "/lockstep.Group/Propose" and "/lockstep.Group/Query" (linearizable, or serializable with the
 // metadata "consistency: serializable", or at most so old with "max-staleness-ms: 5000"): any state
 // machine, as bytes.
+// "/lockstep.Group/Agree": a protocol version in digits, at the leader; see Replica::AgreeOn.
 // "/lockstep.Group/ChangeMembers": an encoded MemberChange, in which who is added without an id
 // gets one; the answer is an encoded MemberRefusal and, if it is none, the new list.
 void AddGroupService(edge::GrpcRegistry& registry, GroupClient& client, runtime::Random& random);

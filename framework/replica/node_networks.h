@@ -25,6 +25,8 @@ class NodeNetworks final {
 
   // The shard's environment, whose network is the one between peers.
   runtime::Environment& environment() { return environment_; }
+  // In the clear.
+  runtime::Network& plain() { return plain_; }
   runtime::Network& clients() { return client_tls_ ? *client_tls_ : plain_; }
   // Keeps the credentials fresh, in fibers of the scope.
   void Spawn(fiber::Scope& scope);

@@ -109,6 +109,11 @@ void PeerTransport::Send(NodeId to, wire::Frame frame) {
   it->second->work.WakeOne();
 }
 
+uint32_t PeerTransport::VersionOf(NodeId peer) const {
+  const auto it = heard_.find(peer);
+  return it == heard_.end() ? 0 : it->second.version;
+}
+
 void PeerTransport::SetPeers(const std::map<NodeId, runtime::Address>& peers) {
   std::erase_if(peers_, [&](const auto& one) {
     const auto stays = peers.find(one.first);
@@ -159,6 +164,7 @@ absl::StatusOr<PeerTransport::Dialed> PeerTransport::DialFor(Fiber& fiber, NodeI
                    environment_.network.Dial(fiber, address, fiber.now() + options_.dial_timeout));
   wire::Hello hello = handler_.MakeHello(to, purpose);
   hello.protocol_version = dialed.version;
+  hello.version_max = options_.protocol_version_max;
   std::string bytes;
   wire::EncodeFrame(hello, &bytes);
   dialed.stream->SetWriteDeadline(fiber.now() + options_.write_timeout);
@@ -266,6 +272,16 @@ void PeerTransport::ServeConnection(Fiber& fiber, runtime::Stream& stream) {
     handler_.TakeSnapshot(fiber, *hello, stream, decoder);
     return;
   }
+  // Also when this fiber is unwound.
+  struct Speaking {
+    std::map<NodeId, Heard>& all;
+    NodeId node;
+    ~Speaking() {
+      if (--all[node].connections == 0) all.erase(node);
+    }
+  } speaking{heard_, hello->node};
+  ++heard_[hello->node].connections;
+  heard_[hello->node].version = hello->newest();
   handler_.OnConnected(hello->node);
   const absl::Status ended = ReadFrames(fiber, *hello, stream, decoder);
   environment_.trace.Emit(runtime::TraceLevel::kDebug, "peer.closed",

@@ -89,6 +89,8 @@ class PeerTransport final {
     uint32_t version = 0;  // what may be said on it
   };
   absl::StatusOr<Dialed> DialFor(Fiber& fiber, NodeId peer, wire::Purpose purpose);
+  // The newest version that the peer speaks, as it said when it connected; 0: it is not connected.
+  uint32_t VersionOf(NodeId peer) const;
   uint64_t dropped_messages() const { return dropped_; }
 
  private:
@@ -114,6 +116,12 @@ class PeerTransport final {
   PeerHandler& handler_;
   PeerTransportOptions options_;
   std::map<NodeId, std::unique_ptr<Peer>> peers_;
+  // Of their newest connections to us, and how many they have.
+  struct Heard final {
+    uint32_t version = 0;
+    int connections = 0;
+  };
+  std::map<NodeId, Heard> heard_;
   bool is_running_ = false;
   uint64_t dropped_ = 0;
 };

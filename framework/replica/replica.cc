@@ -9,8 +9,10 @@
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
 #include "framework/base/mutant.h"
+#include "framework/base/random.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
 #include "framework/wire/codec.h"
@@ -55,6 +57,7 @@ Replica::Replica(Parts parts, const ReplicaOptions& options)
   if (options_.log_bytes_retained == 0) options_.log_bytes_retained = limits::kLogBytesRetained;
   log_grown_at_ = 2 * options_.log_bytes_retained;
   options_.raft.self = environment_.node;
+  options_.raft.precedence_seed = base::Mix64(options_.group.value());
   options_.raft.random_seed = environment_.random.Draw("raft.election");
 }
 
@@ -73,7 +76,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
   if (initial.snapshot.index == raft::Index(0)) initial.snapshot.configuration = options.bootstrap;
   replica->applier_ = std::make_unique<Applier>(
       Applier::Parts{options.group, *replica->group_store_, *replica->machine_, replica->snapshots_,
-                     *replica, replica->environment_.fault_points, replica->observer_},
+                     *replica, replica->environment_.fault_points, replica->observer_,
+                     replica->options_.protocol_version_max},
       options.bootstrap, options.members);
   RETURN_IF_ERROR(replica->Recover(fiber, initial));
   initial.now_ns = replica->environment_.clock.Monotonic().ns;
@@ -90,6 +94,9 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Open(Fiber& fiber, Parts parts
 
 absl::Status Replica::Recover(Fiber& fiber, raft::InitialState& initial) {
   RETURN_IF_ERROR(applier_->Recover(fiber, initial.snapshot));
+  if (agreed_version() > options_.protocol_version_max) {
+    return TooOldFor(agreed_version(), options_.protocol_version_max);
+  }
   RETURN_IF_ERROR(CheckState(initial));
   initial.applied = applier_->applied().index;
   initial.configuration = applier_->applied().configuration;
@@ -283,6 +290,7 @@ std::vector<RequestNumber> NumbersOf(const std::vector<wire::ForwardItem>& items
 
 raft::ProposeRefusal Replica::AppendRequests(SessionId session,
                                              std::vector<wire::ForwardItem> items) {
+  std::erase_if(items, [this](const wire::ForwardItem& item) { return !MayPropose(item.payload); });
   if (items.empty()) return raft::ProposeRefusal::kNone;
   const bool leads = raft_->role() == raft::Role::kLeader;
   if (leads && LogIsFull()) return raft::ProposeRefusal::kTooMuchUncommitted;
@@ -498,7 +506,8 @@ ReplicaStatus Replica::status() const {
           log_.out_of_space(),
           raft_->quiesced(),
           raft_->has_lease(),
-          disk_stalls_};
+          disk_stalls_,
+          agreed_version()};
 }
 
 void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)> subscriber) {

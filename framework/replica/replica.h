@@ -42,6 +42,8 @@ class PeerLink : public MessageSink {
   // Replica::members() is another list; Raft's configuration is another one.
   virtual void OnMembersChanged(GroupId group) = 0;
   virtual void OnConfigurationChanged(GroupId group) = 0;
+  // The newest version that a peer speaks; 0 while it is not connected.
+  virtual uint32_t VersionOf(NodeId peer) const = 0;
   // It was idle, and wants to be ticked again.
   virtual void OnAwake(GroupId group) = 0;
   // Its log has grown by more than should wait for the next round of CompactLog.
@@ -65,6 +67,7 @@ struct ReplicaOptions final {
   Duration resend_interval = Milliseconds(500);
   uint64_t log_bytes_retained = 0;  // 0: limits::kLogBytesRetained
   ProposalLimits proposals;
+  uint32_t protocol_version_max = wire::kProtocolVersion;
 };
 
 // What a replica holds for others, and its bounds.
@@ -97,6 +100,8 @@ struct ReplicaStatus final {
   bool has_lease = false;
   // How often this replica gave up leadership because its disk did not keep up.
   uint64_t disk_stalls = 0;
+  // What the members have agreed on (agreement.h).
+  uint32_t agreed_version = 0;
 };
 
 // Invariants: the core is stepped only by Step (so that every effect is carried out at once, in
@@ -158,6 +163,12 @@ class Replica final : private ApplySink, private EffectListener {
   // target is no other voter. DEADLINE_EXCEEDED: somebody else, or nobody new, leads. Suspends.
   absl::Status TransferLeadership(Fiber& fiber, NodeId target, MonoTime deadline);
 
+  // Has the members agree that they speak this version, for good. FAILED_PRECONDITION: this replica
+  // does not lead, or a member does not speak it, or is not there to say so. Else as Propose.
+  absl::Status AgreeOn(Fiber& fiber, uint32_t version, MonoTime deadline);
+  // As applied here.
+  uint32_t agreed_version() const { return applier_->agreed_version(); }
+
   // From peers, by the Shard.
   void Receive(raft::Message message);
   void ReceiveForward(NodeId from, wire::Forward forward);
@@ -180,6 +191,8 @@ class Replica final : private ApplySink, private EffectListener {
   void GiveUpLeadership();
   // The same for a graceful stop: nobody hands it back.
   void PrepareToStop();
+  // Suspends until somebody else leads, nobody else can, or the deadline.
+  void AwaitHeir(Fiber& fiber, MonoTime deadline);
 
   ReplicaStatus status() const;
   HeldBytes held() const;
@@ -217,8 +230,14 @@ class Replica final : private ApplySink, private EffectListener {
   void ManageDuty(Fiber& fiber);
   // The change, with what this leader sees of the members.
   raft::Payload WithWhatIsSeen(const raft::Payload& payload) const;
+  // OK if every member, voter or learner, is known to speak this version now.
+  absl::Status AllSpeak(uint32_t version) const;
+  // Whether all who will read it understand it.
+  bool MayPropose(const raft::Payload& payload) const;
   void ApproachWanted();
   bool IsReady(const Member& member) const;
+  // Who is alive and has most of the log; 0: nobody.
+  NodeId BestHeir() const;
   absl::Status Recover(Fiber& fiber, raft::InitialState& initial);
   void LeaveIfFull();
   absl::Status CheckState(raft::InitialState& initial);

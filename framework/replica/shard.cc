@@ -7,8 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/base/check.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
+#include "framework/replica/agreement.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
 
@@ -16,6 +18,8 @@ namespace lockstep::replica {
 namespace {
 
 constexpr Duration kRecordRetryPause = Milliseconds(500);
+// How often a store is asked whether a read has failed, and to read that again.
+constexpr Duration kReadAgainPause = Seconds(1);
 
 }  // namespace
 
@@ -129,6 +133,7 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_->Spawn("shard.scrub", [&](Fiber& scrubbing) { fail(scrubber_->Run(scrubbing)); });
   work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
   work_->Spawn("shard.compact", [&](Fiber& compacting) { fail(CompactLogs(compacting)); });
+  work_->Spawn("shard.reread", [&](Fiber& reading) { fail(AwaitUnreadable(reading)); });
   failed_.Wait(fiber);
   work_.reset();
   return failure_;
@@ -146,6 +151,20 @@ absl::Status Shard::CompactLogs(Fiber& fiber) {
     if (absl::Status status = store_.health(); absl::IsDataLoss(status)) return status;
     const LogPressure pressure = PressureOfLogs();
     for (auto& [id, replica] : groups_) RETURN_IF_ERROR(replica->CompactLog(fiber, pressure));
+  }
+}
+
+absl::Status Shard::AwaitUnreadable(Fiber& fiber) {
+  for (;;) {
+    fiber.SleepFor(kReadAgainPause);
+    if (!absl::IsUnavailable(store_.health())) continue;
+    // Planted bug M187: until somebody else comes by, what cannot be read stays so.
+    if (mutant::Enabled(mutant::Id::kM187UnreadableStaysUnread)) continue;
+    const absl::Status status = store_.ReadAgain(fiber);
+    if (status.ok()) continue;
+    environment_.trace.Emit(runtime::TraceLevel::kError, "store.unreadable",
+                            {{"cause", status.ToString()}});
+    if (absl::IsDataLoss(status)) return status;
   }
 }
 
@@ -211,8 +230,9 @@ void Shard::DialPeers() {
   pulse_.SetPeers(peers);
 }
 
-void Shard::GiveUpLeaderships() {
+void Shard::HandOver(Fiber& fiber, MonoTime deadline) {
   for (auto& [id, replica] : groups_) replica->PrepareToStop();
+  for (auto& [id, replica] : groups_) replica->AwaitHeir(fiber, deadline);
 }
 
 void Shard::OnMembersChanged(GroupId id) {
@@ -225,7 +245,17 @@ void Shard::OnMembersChanged(GroupId id) {
 
 void Shard::OnConfigurationChanged(GroupId) { FollowMembers(); }
 
+uint32_t Shard::AgreedVersion() const {
+  uint32_t agreed = wire::kProtocolVersionMin;
+  for (const auto& [id, replica] : groups_) agreed = std::max(agreed, replica->agreed_version());
+  return agreed;
+}
+
 wire::HelloAnswer Shard::Admit(Fiber& fiber, const wire::Hello& hello) {
+  if (hello.newest() < AgreedVersion()) {
+    const absl::Status refusal = TooOldFor(AgreedVersion(), hello.newest());
+    return {wire::HelloRefusal::kUnreadable, std::string(refusal.message()), {}};
+  }
   if (hello.purpose == wire::Purpose::kJoin) {
     if (members_.list() == nullptr) {
       return {wire::HelloRefusal::kNotMeant, "this node knows no members yet", {}};

@@ -75,7 +75,7 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::Status Run(Fiber& fiber);
 
   // For a graceful stop.
-  void GiveUpLeaderships();
+  void HandOver(Fiber& fiber, MonoTime deadline);
 
   // Null if it is not here.
   Replica* group(GroupId id);
@@ -97,6 +97,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void StartSnapshot(GroupId group, NodeId to) override;
   void OnMembersChanged(GroupId group) override;
   void OnConfigurationChanged(GroupId group) override;
+  uint32_t VersionOf(NodeId peer) const override { return transport_.VersionOf(peer); }
   void OnAwake(GroupId group) override { pulse_.Awake(group); }
   void OnLogGrown() override { log_grown_.Set(); }
   // PeerHandler
@@ -123,8 +124,12 @@ class Shard final : private PeerHandler, private PeerLink {
   void TickGroups(Fiber& fiber);
   // Returns only with a failure.
   absl::Status CompactLogs(Fiber& fiber);
+  // Until something in the store turns out to be unreadable for good, and says what.
+  absl::Status AwaitUnreadable(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
   void RecordDirectories(Fiber& fiber);
+  // Of any of its groups.
+  uint32_t AgreedVersion() const;
   // The peers that are dialed follow what is known.
   void FollowMembers();
   LogPressure PressureOfLogs() const;

@@ -45,6 +45,7 @@ class MemoryStore final : public machine::OrderedStore {
     after->clear();
     return uint64_t{0};
   }
+  absl::Status ReadAgain(Fiber&) override { return absl::OkStatus(); }
   uint64_t DiskBytes() const override;
   absl::Status health() const override { return absl::OkStatus(); }
 

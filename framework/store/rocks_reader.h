@@ -70,6 +70,10 @@ class RocksReader final {
   const absl::Status& failure() const { return failure_; }
   // A read through this reader ended so.
   void Note(const absl::Status& status) const;
+  // What failed can be read again. (Damage is not forgotten.)
+  void Forget() const {
+    if (!absl::IsDataLoss(failure_)) failure_ = absl::OkStatus();
+  }
 
  private:
   absl::StatusOr<std::optional<std::string>> ToResult(const rocksdb::Status& status,

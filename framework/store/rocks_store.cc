@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
@@ -32,6 +33,7 @@ constexpr Duration kFlushPollMin = Milliseconds(1);
 constexpr Duration kFlushPollMax = Milliseconds(16);
 constexpr int kVerifyAttempts = 5;
 constexpr int kUnreadablePasses = 3;
+constexpr int kUnreadableCalls = 6;
 
 // Rows that are cleared in one write.
 constexpr size_t kClearRows = 1000;
@@ -234,6 +236,7 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status Flush(Fiber& fiber) override;
   absl::Status StartCompaction() override;
   absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) override;
+  absl::Status ReadAgain(Fiber& fiber) override;
   uint64_t DiskBytes() const override {
     // Not the total, which counts what a compaction reads and what it writes.
     return Property(rocksdb::DB::Properties::kLiveSstFilesSize) +
@@ -249,6 +252,9 @@ class OpenStore final : public machine::OrderedStore {
   absl::Status Write(absl::FunctionRef<absl::Status(rocksdb::WriteBatch&)> fill);
 
  private:
+  // Reads a live file whole. OK also if it is gone. UNAVAILABLE: it cannot be read. DATA_LOSS: it
+  // is damaged, or could not be read so many times in a row.
+  absl::Status CheckFile(Fiber& fiber, const rocksdb::LiveFileMetaData& file, int attempts_max);
   // The sum over the columns.
   uint64_t Property(const std::string& name) const;
   absl::Status BackgroundError() const;
@@ -415,7 +421,15 @@ absl::StatusOr<uint64_t> OpenStore::VerifyNextFile(Fiber& fiber, std::string* af
   }
   *after = next == nullptr ? "" : next->name;
   if (next == nullptr) return uint64_t{0};
-  const std::string path = next->db_path + next->name;
+  const absl::Status status = CheckFile(fiber, *next, kUnreadablePasses);
+  if (absl::IsDataLoss(status)) return status;
+  // A device that does not answer now may do so in the next pass.
+  return next->size;
+}
+
+absl::Status OpenStore::CheckFile(Fiber& fiber, const rocksdb::LiveFileMetaData& file,
+                                  int attempts_max) {
+  const std::string path = file.db_path + file.name;
   rocksdb::Status status;
   const auto verify = [&] {
     // What happens once, by mistake, is no damage.
@@ -432,15 +446,35 @@ absl::StatusOr<uint64_t> OpenStore::VerifyNextFile(Fiber& fiber, std::string* af
   // A compaction may have removed it meanwhile.
   const bool is_gone = !status.ok() && database_->db->GetEnv()->FileExists(path).IsNotFound();
   if (status.ok() || is_gone) {
-    unreadable_.erase(next->name);
-    return next->size;
+    unreadable_.erase(file.name);
+    return absl::OkStatus();
   }
-  // A device that does not answer now may do so in the next pass.
-  if (!status.IsCorruption() && ++unreadable_[next->name] < kUnreadablePasses) return next->size;
+  if (!status.IsCorruption() && ++unreadable_[file.name] < attempts_max) return FromRocks(status);
   const absl::Status damage = absl::DataLossError(
       absl::StrCat("the file ", path, " is damaged: ", FromRocks(status).message()));
   reader_.Note(damage);
   return damage;
+}
+
+absl::Status OpenStore::ReadAgain(Fiber& fiber) {
+  const absl::Status failure = reader_.failure();
+  if (failure.ok() || absl::IsDataLoss(failure)) return failure;
+  std::vector<rocksdb::LiveFileMetaData> files;
+  database_->db->GetLiveFilesMetaData(&files);
+  // The failure mostly names its file.
+  const auto is_named = [&](const rocksdb::LiveFileMetaData& file) {
+    return absl::StrContains(failure.message(), file.name);
+  };
+  const bool knows = std::any_of(files.begin(), files.end(), is_named);
+  absl::Status found;
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (knows && !is_named(file)) continue;
+    const absl::Status status = CheckFile(fiber, file, kUnreadableCalls);
+    if (absl::IsDataLoss(status)) return status;
+    if (!status.ok()) found = status;
+  }
+  if (found.ok()) reader_.Forget();
+  return found;
 }
 
 uint64_t OpenStore::Property(const std::string& name) const {

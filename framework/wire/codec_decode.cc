@@ -250,7 +250,8 @@ Hello BodyReader::Read(schema::Frame::Hello::Reader r) {
           NodeId(r.getTo()),
           r.getDirectory(),
           r.getExpectedDirectory(),
-          StringOf(r.getAddress())};
+          StringOf(r.getAddress()),
+          r.getVersionMax()};
 }
 
 RaftMessages BodyReader::Read(capnp::List<schema::Message>::Reader r) {

@@ -253,6 +253,7 @@ struct FillFrame final {
     b.setDirectory(f.directory);
     b.setExpectedDirectory(f.expected_directory);
     b.setAddress(DataOf(f.address));
+    b.setVersionMax(f.version_max);
   }
   void operator()(const RaftMessages& f) {
     auto list = out.initRaftMessages(Count(f.messages.size()));

@@ -16,10 +16,12 @@ namespace lockstep::wire {
 
 // What frames mean, beyond what their bytes are. Each connection has a version: that of its Hello.
 //   2: data directories have names.
-//   3: SnapshotBegin names its transfer, and SnapshotResume comes back.
+//   3: SnapshotBegin names its transfer, and SnapshotResume comes back. The log may hold an
+//      agreement on a version.
 inline constexpr uint32_t kProtocolVersion = 3;     // the newest that this code speaks
 inline constexpr uint32_t kProtocolVersionMin = 2;  // the oldest: the release before can stay
 inline constexpr uint32_t kResumingVersion = 3;
+inline constexpr uint32_t kAgreeingVersion = 3;
 
 // What a connection is for. Bulk never delays consensus: a snapshot has a connection of its own.
 enum class Purpose : uint8_t {
@@ -39,6 +41,11 @@ struct Hello final {
   uint64_t directory = 0;           // of the data directory of who dials
   uint64_t expected_directory = 0;  // of the dialed node, as who dials knows it; 0: does not
   std::string address;              // where who dials listens for the same shard
+  // The newest that who dials speaks, whatever this connection's is. 0: it does not say, and it is
+  // protocol_version.
+  uint32_t version_max = 0;
+
+  uint32_t newest() const { return version_max > 0 ? version_max : protocol_version; }
 };
 
 enum class HelloRefusal : uint8_t {

@@ -129,6 +129,7 @@ struct Frame {
     directory @6 :UInt64;
     expectedDirectory @7 :UInt64;
     address @8 :Data;
+    versionMax @9 :UInt32;
   }
   struct HelloAnswer {
     refusal @0 :UInt8;

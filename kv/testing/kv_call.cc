@@ -213,6 +213,10 @@ CallResult CallKv(Fiber& fiber, edge::GrpcChannel& channel, const KvRequest& req
              answer.code == edge::GrpcCode::kResourceExhausted) {
     result.outcome = CallOutcome::kNothing;
   }
+  // Reads also when a node could not serve them; writes only if no node has seen them.
+  result.is_sent_again = result.outcome != CallOutcome::kAnswered &&
+                         (answer.outcome == edge::GrpcOutcome::kNeverSent ||
+                          (!MayHaveEffect(request) && answer.code == edge::GrpcCode::kUnavailable));
   return result;
 }
 

@@ -21,6 +21,9 @@ struct CallResult final {
   CallOutcome outcome = CallOutcome::kUnknown;
   checkers::KvResponse response;  // kAnswered
   std::string error;              // otherwise
+  // No answer, and nothing to tell a user of: etcd's client sends it again by itself, to this node
+  // or to another one.
+  bool is_sent_again = false;
 };
 
 // Makes the call; a read's answer may be so old, if that is not 0. Suspends until it is answered or

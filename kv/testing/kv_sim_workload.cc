@@ -164,7 +164,8 @@ void KvSimWorkload::RunClient(Fiber& fiber, runtime::Environment& environment,
                               const sim::ClientPlan& plan) {
   Client client{plan, base::SequentialRandom(plan.seed), 0, 1, {}, {}, {}, 0};
   CHECK(plan.turns != nullptr);
-  client.timeout = plan.index % 2 == 0 ? options_.request_timeout : options_.short_timeout;
+  const bool is_patient = plan.index % 2 == 0 || plan.nothing_fails;
+  client.timeout = is_patient ? options_.request_timeout : options_.short_timeout;
   client.channels.resize(plan.endpoints.size());
   client.endpoint = plan.index % plan.endpoints.size();
   while (plan.turns->Await(fiber, ThinkTime(client))) {
@@ -217,7 +218,7 @@ void KvSimWorkload::CheckStaleness(const Client& client, int64_t called_ns, Dura
   if (allowed > Duration(0) && !clocks.freezes && !certain_) {
     certain_ = staleness_.Check(called_ns, allowed, clocks.drift_ppm, result.response.revision,
                                 checkers::DescribeRequest(request));
-    is_stale_ = certain_.has_value();
+    is_told_first_ = certain_.has_value();
   }
   staleness_.OnKnown(client.plan.universe_ns(), result.response.revision);
 }
@@ -238,6 +239,7 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
   if (client.plan.recorder != nullptr) TellInvoked(client, id, request);
   CallResult result = CallKv(fiber, channel, request, fiber.now() + client.timeout, allowed);
   CheckStaleness(client, called_ns, allowed, request, result);
+  CheckAnswered(client, request, result);
   if (client.plan.recorder != nullptr) TellReturned(client, id, request, result);
   NoteForAlarms(began, request, result);
   Record(id, client.plan.universe_ns(), result);
@@ -254,6 +256,19 @@ bool KvSimWorkload::RunOne(Fiber& fiber, edge::GrpcChannel& channel, Client& cli
     for (const checkers::KvPair& pair : one.kvs) client.seen[pair.key] = pair.value;
   }
   return true;
+}
+
+void KvSimWorkload::CheckAnswered(const Client& client, const KvRequest& request,
+                                  const CallResult& result) {
+  if (!client.plan.nothing_fails || certain_) return;
+  if (result.outcome == CallOutcome::kAnswered || result.is_sent_again) return;
+  if (result.error == kNoSpace.text) return;
+  certain_ = checkers::Violation{"availability",
+                                 absl::StrCat("client c", client.plan.index + 1, " called ",
+                                              checkers::DescribeRequest(request), " and was told: ",
+                                              result.error, ", although nothing is broken"),
+                                 client.plan.endpoints[client.endpoint]};
+  is_told_first_ = true;
 }
 
 void KvSimWorkload::Record(uint64_t id, int64_t now, const CallResult& result) {
@@ -351,7 +366,7 @@ void KvSimWorkload::TellReturned(const Client& client, uint64_t id, const KvRequ
 std::optional<checkers::Violation> KvSimWorkload::Check() {
   const checkers::KvHistory history = recorder_.Take();
   if (alarms_.violation()) return alarms_.violation();
-  if (is_stale_) return certain_;
+  if (is_told_first_) return certain_;
   if (auto certificate = checkers::CheckRevisions(history); certificate.violation) {
     return certificate.violation;
   }

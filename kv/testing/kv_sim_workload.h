@@ -90,6 +90,9 @@ class KvSimWorkload final : public sim::Workload {
                 const etcdserverpb::AlarmRequest& request);
   bool ChangeAlarm(Fiber& fiber, edge::GrpcChannel& channel, const Client& client,
                    const etcdserverpb::AlarmRequest& request);
+  // Where every request has to be answered.
+  void CheckAnswered(const Client& client, const checkers::KvRequest& request,
+                     const CallResult& result);
   void NoteForAlarms(uint64_t began, const checkers::KvRequest& request, const CallResult& result);
 
   // For whoever records.
@@ -101,7 +104,7 @@ class KvSimWorkload final : public sim::Workload {
   checkers::KvRecorder recorder_;
   checkers::RevisionMonitor monitor_;
   std::optional<checkers::Violation> certain_;  // the first that a monitor found
-  bool is_stale_ = false;                       // it is that of staleness_
+  bool is_told_first_ = false;                  // nobody else says it better
   AlarmLog alarms_;
   StalenessMonitor staleness_;
   uint64_t invoked_ = 0;

@@ -54,7 +54,9 @@ struct Cluster::Member final {
   int64_t failures_in_a_row = 0;
   std::unique_ptr<replica::NodeOptions> options;
   std::unique_ptr<replica::NodeShared> shared;
-  std::unique_ptr<fiber::Event> never;
+  // By shard; set when the process is to stop in good order.
+  std::unique_ptr<std::vector<fiber::Event>> stops;
+  bool is_stopping = false;
 };
 
 Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
@@ -115,6 +117,15 @@ void Cluster::Start() {
   }
   for (uint32_t i = 0; i < shape_.clients; ++i) BootClient(i);
   nemesis_->Start();
+  if (shape_.upgrades) {
+    upgrade_ = std::make_unique<RollingUpgrade>(world_, static_cast<UpgradedCluster&>(*this),
+                                                nodes_.size());
+    operator_node_ =
+        std::make_unique<SimNode>(world_, network_, SimNode::Options{NodeId(201), "operator", 1});
+    operator_node_->Boot([this](Fiber& fiber, runtime::Environment& environment) {
+      upgrade_->Run(fiber, environment);
+    });
+  }
   if (shape_.spares == 0) return;
   operator_ = std::make_unique<MemberOperator>(world_, static_cast<OperatedCluster&>(*this),
                                                shape_.nodes, shape_.spares);
@@ -134,6 +145,7 @@ void Cluster::Heal() {
   nemesis_->Heal();
   if (certificates_ != nullptr) certificates_->Heal();
   if (operator_) operator_->Heal();
+  if (upgrade_) upgrade_->Heal();
 }
 
 void Cluster::GoFresh() {
@@ -174,6 +186,9 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.snapshots = shape_.snapshots;
   const uint64_t boot = KeyOf(node.id().value(), node.incarnation());
   if (shape_.mixes_versions && base::KeyedDraw(world_.seed(), "shape.version", boot, 0) % 2 == 0) {
+    options.protocol_version_max = wire::kProtocolVersionMin;
+  }
+  if (shape_.upgrades && (!upgrade_ || !upgrade_->IsNew(node.id().value() - 1))) {
     options.protocol_version_max = wire::kProtocolVersionMin;
   }
   options.open_store = open_stores_(node);
@@ -227,7 +242,8 @@ void Cluster::Boot(SimNode& node) {
   if (!member.may_boot) return;
   member.options = std::make_unique<replica::NodeOptions>(OptionsFor(node));
   member.shared = std::make_unique<replica::NodeShared>(shape_.shards);
-  member.never = std::make_unique<fiber::Event>();
+  member.stops = std::make_unique<std::vector<fiber::Event>>(shape_.shards);
+  member.is_stopping = false;
   member.booted = world_.now();
   Member* borrowed = &member;
   SimNode* self = &node;
@@ -235,9 +251,17 @@ void Cluster::Boot(SimNode& node) {
     absl::Status status = AwaitAdmission(fiber, environment);
     if (status.ok()) {
       status = replica::RunNode(fiber, environment, *borrowed->options, *borrowed->shared,
-                                *borrowed->never);
+                                borrowed->stops->at(environment.shard.value()));
     }
+    if (status.ok() && borrowed->is_stopping) return;
     ++process_failures_;
+    if (shape_.upgrades) {
+      oracle_.Report(
+          checkers::Violation{"process failure",
+                              absl::StrCat("a node ended by itself, although nothing is broken: ",
+                                           std::string(status.message())),
+                              absl::StrCat("node ", self->id().value())});
+    }
     environment.trace.Emit(runtime::TraceLevel::kError, "process.failed",
                            {{"status", status.ToString()}});
     // As abort() would: all shards of the process end with the one that failed.
@@ -257,6 +281,7 @@ void Cluster::BootClient(uint32_t index) {
                                 std::max<int64_t>(1, shape_.operations_per_second));
   plan.universe_ns = [this] { return world_.now().ns; };
   plan.clocks = shape_.clocks;
+  plan.nothing_fails = shape_.upgrades;
   plan.go_on = [this] { return clients_go_on_; };
   plan.turns = turns_[index].get();
   plan.recorder = world_.recorder();
@@ -265,6 +290,20 @@ void Cluster::BootClient(uint32_t index) {
     workload_.RunClient(fiber, environment, plan);
     --clients_running_;
   });
+}
+
+bool Cluster::IsLed() {
+  return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& node) {
+    if (members_[node->id().value() - 1]->is_stopping) return false;
+    replica::Replica* replica = ReplicaOf(*node, kGroup);
+    return replica != nullptr && replica->status().leader != NodeId(0);
+  });
+}
+
+void Cluster::Replace(size_t target) {
+  Member& member = *members_[target];
+  member.is_stopping = true;
+  for (fiber::Event& stop : *member.stops) stop.Set();
 }
 
 // Where the group is.
@@ -531,18 +570,17 @@ std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
                               faults.of(FaultClass::kMisdirectedRead) +
                               faults.of(FaultClass::kMisdirectedWrite) >
                           0;
-  met_damage =
-      is_damaged && std::any_of(digests.begin(), digests.end(), [](const Digest& digest) {
-        return absl::IsDataLoss(digest.invariants) || absl::IsDataLoss(digest.hash.status());
-      });
-  if (met_damage) return std::nullopt;
-  // Whoever cannot read a sector says so, which is not wrong. Only a scrubber would mend it.
+  // A sector that cannot be read is damage, too.
   const bool is_unreadable = faults.of(FaultClass::kLatentSector) > 0;
+  const auto tells_damage = [&](const absl::Status& status) {
+    return absl::IsDataLoss(status) || (is_unreadable && absl::IsUnavailable(status));
+  };
+  met_damage = is_damaged && std::any_of(digests.begin(), digests.end(), [&](const Digest& digest) {
+                 return tells_damage(digest.invariants) || tells_damage(digest.hash.status());
+               });
+  if (met_damage) return std::nullopt;
   std::optional<uint64_t> hash;
   for (size_t i = 0; i < core.size(); ++i) {
-    const bool is_refusal =
-        absl::IsUnavailable(digests[i].invariants) || absl::IsUnavailable(digests[i].hash.status());
-    if (is_unreadable && is_refusal) continue;
     const std::string where = absl::StrCat("node ", nodes_[core[i]]->id().value());
     if (!digests[i].invariants.ok()) {
       return checkers::Violation{"state invariants", digests[i].invariants.ToString(), where};

@@ -19,6 +19,7 @@
 #include "sim/cluster/oracle.h"
 #include "sim/cluster/peer_certificates.h"
 #include "sim/cluster/recording_observer.h"
+#include "sim/cluster/rolling_upgrade.h"
 #include "sim/cluster/workload.h"
 #include "sim/sim_network.h"
 #include "sim/sim_node.h"
@@ -47,6 +48,7 @@ struct ClusterShape final {
   replica::ScrubOptions scrub{.bytes_per_second = 0};
   replica::SnapshotOptions snapshots{};
   bool mixes_versions = false;  // each boot draws which of two versions it is
+  bool upgrades = false;        // nodes are replaced one by one, and no request may fail
   // What may be uncommitted at a leader, and what its clients may make a node hold.
   uint64_t uncommitted_bytes_max = raft::Options{}.uncommitted_bytes_max;
   uint64_t response_bytes_max = limits::kResponseBytesHeldMax;
@@ -60,7 +62,7 @@ using StoreOpenerFactory = std::function<replica::StoreOpener(SimNode&)>;
 
 // Invariants: a node that is off is booted again after a while, whatever ended it.
 // Everything is destroyed before the World. Nothing here suspends.
-class Cluster final : private OperatedCluster {
+class Cluster final : private OperatedCluster, private UpgradedCluster {
  public:
   Cluster(World& world, const ClusterShape& shape, Workload& workload,
           const StoreOpenerFactory& open_stores);
@@ -137,6 +139,10 @@ class Cluster final : private OperatedCluster {
   runtime::Address ClientAddressOf(NodeId node) const override;
   std::vector<runtime::Address> PeerAddressesOf(NodeId node) const override;
 
+  // UpgradedCluster
+  bool IsLed() override;
+  void Replace(size_t target) override;
+
   World& world_;
   ClusterShape shape_;
   Workload& workload_;
@@ -153,6 +159,7 @@ class Cluster final : private OperatedCluster {
   std::unique_ptr<Nemesis> nemesis_;
   std::unique_ptr<MemberOperator> operator_;  // if members change
   std::unique_ptr<SimNode> operator_node_;
+  std::unique_ptr<RollingUpgrade> upgrade_;  // if there is one
   bool clients_go_on_ = true;
   uint32_t clients_running_ = 0;
   uint64_t process_failures_ = 0;  // nodes that stopped themselves

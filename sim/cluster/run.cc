@@ -95,6 +95,14 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
   }
   ShapeOverload(world, shape);
   ShapeLeases(world, shape);
+  if (world.rates().upgrades != 0) {
+    shape.upgrades = true;
+    shape.spares = 0;
+    // Which would break something, or refuse somebody.
+    shape.mixes_versions = shape.peer_tls = false;
+    shape.uncommitted_bytes_max = ClusterShape{}.uncommitted_bytes_max;
+    shape.response_bytes_max = ClusterShape{}.response_bytes_max;
+  }
   shape.has_priorities = world.rates().priorities != 0;
   shape.quiesces = world.rates().quiesce != 0;
   if (shape.spares == 0) shape.more_groups = static_cast<uint32_t>(world.rates().more_groups);

@@ -26,6 +26,7 @@ class SimulatedStore final : public machine::OrderedStore {
   absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) override {
     return store_->VerifyNextFile(fiber, after);
   }
+  absl::Status ReadAgain(Fiber& fiber) override { return store_->ReadAgain(fiber); }
   uint64_t DiskBytes() const override { return store_->DiskBytes(); }
   absl::Status health() const override { return store_->health(); }
 

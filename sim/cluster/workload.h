@@ -35,6 +35,9 @@ struct ClientPlan final {
   // The time of the universe, which no clock of a node shows: for histories.
   std::function<int64_t()> universe_ns;
   ClockBudget clocks;
+  // Nothing is broken, and nodes stop in good order only: every request has to be answered, unless
+  // etcd's client would send it again by itself.
+  bool nothing_fails = false;
   // Whether to go on: false once the universe has other plans.
   std::function<bool()> go_on;
   // When to act, for clients whose operations a replay may leave out one by one. Clients that only

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -42,10 +43,13 @@ int Load(const ChaosOptions& options, const std::string& path) {
   file << checkers::WriteKvHistory(load.TakeHistory());
   file.close();
   const ChaosCounts& counts = load.counts();
-  std::printf("{\"answered\":%llu,\"refused\":%llu,\"unknown\":%llu}\n",
-              static_cast<unsigned long long>(counts.answered),
-              static_cast<unsigned long long>(counts.refused),
-              static_cast<unsigned long long>(counts.unknown));
+  boost::json::object failures;
+  for (const auto& [error, count] : counts.failures) failures[error] = count;
+  const boost::json::object told{{"answered", counts.answered},
+                                 {"refused", counts.refused},
+                                 {"unknown", counts.unknown},
+                                 {"failures", std::move(failures)}};
+  std::cout << boost::json::serialize(told) << std::endl;
   if (!is_complete) std::fprintf(stderr, "an endpoint did not answer the final read\n");
   if (!file) std::fprintf(stderr, "cannot write %s\n", path.c_str());
   return is_complete && file ? 0 : 1;

@@ -80,6 +80,9 @@ bool ChaosLoad::RunOne(Fiber& fiber, edge::GrpcChannel& channel, uint64_t client
   const uint64_t id = recorder_.Call(client, clock_.Monotonic().ns, request);
   const kv::CallResult result =
       kv::CallKv(fiber, channel, request, clock_.Monotonic() + options_.request_timeout);
+  if (result.outcome != kv::CallOutcome::kAnswered && !result.is_sent_again) {
+    ++counts_.failures[result.error];
+  }
   switch (result.outcome) {
     case kv::CallOutcome::kAnswered:
       recorder_.Return(id, clock_.Monotonic().ns, result.response);

@@ -31,6 +31,8 @@ struct ChaosCounts final {
   uint64_t answered = 0;
   uint64_t refused = 0;  // surely without effect
   uint64_t unknown = 0;
+  // Of both: what etcd's client would not have sent again by itself, by what was said.
+  std::map<std::string, uint64_t> failures;
 };
 
 // Use: Run in a fiber, Stop from anywhere on its thread. The devices are borrowed.

@@ -46,6 +46,7 @@ class LocalBackend final : public Backend {
   NodeStatus Status(Fiber&) override { return status; }
   int64_t StoreBytes(Fiber&) override { return store_bytes; }
   std::optional<uint64_t> FreeBytes(Fiber&) override { return free_bytes; }
+  std::vector<std::string> StorageTrouble(Fiber&) override { return trouble; }
   absl::Status Defragment(Fiber&) override {
     ++defragmentations;
     return absl::OkStatus();
@@ -82,6 +83,7 @@ class LocalBackend final : public Backend {
   NodeStatus status;
   int64_t store_bytes = 0;
   std::optional<uint64_t> free_bytes;
+  std::vector<std::string> trouble;
   int defragmentations = 0;
   int proposals = 0;
   MonoTime last_deadline;
@@ -344,6 +346,36 @@ TEST_F(KvServiceTest, WithLittleSpaceOnItsDiskANodeDeletesAndPutsNothingUntilThe
   backend_.free_bytes = 1000;
   EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
   std::swap(registry, registry_);
+}
+
+TEST_F(KvServiceTest, AMemberListsWhatAilsItAloneAndStopsNobodyElse) {
+  const auto listed = [&](etcdserverpb::AlarmType type) {
+    etcdserverpb::AlarmRequest request;
+    request.set_alarm(type);
+    EXPECT_TRUE(Call("/etcdserverpb.Maintenance/Alarm", request).ok());
+    return Parsed<etcdserverpb::AlarmResponse>();
+  };
+  EXPECT_EQ(listed(etcdserverpb::NONE).alarms_size(), 0);
+  backend_.status.no_space = true;
+  ASSERT_EQ(listed(etcdserverpb::NONE).alarms_size(), 1);
+  EXPECT_EQ(listed(etcdserverpb::NOSPACE).alarms(0).memberid(), 22u);
+  EXPECT_EQ(listed(etcdserverpb::CORRUPT).alarms_size(), 0);
+  EXPECT_EQ(backend_.proposals, 0);
+  EXPECT_TRUE(Call(kPut, PutOf("a", "1")).ok());
+  // Whose state is lost can say nothing else.
+  backend_.status.no_space = false;
+  backend_.status.awaits_state = true;
+  backend_.failure = absl::UnavailableError("the state of this node is being fetched");
+  ASSERT_EQ(listed(etcdserverpb::NONE).alarms_size(), 1);
+  EXPECT_EQ(listed(etcdserverpb::NONE).alarms(0).alarm(), etcdserverpb::CORRUPT);
+  backend_.status.awaits_state = false;
+  EXPECT_FALSE(Call("/etcdserverpb.Maintenance/Alarm", etcdserverpb::AlarmRequest()).ok());
+}
+
+TEST_F(KvServiceTest, StatusTellsWhatTheDiskHasDone) {
+  backend_.trouble = {"storage, since its start: 1 stores set aside"};
+  ASSERT_TRUE(Call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest()).ok());
+  EXPECT_EQ(Parsed<etcdserverpb::StatusResponse>().errors(0), backend_.trouble[0]);
 }
 
 TEST_F(KvServiceTest, ClientThatNeedsALeaderIsToldThatThereIsNone) {

@@ -230,6 +230,49 @@ TEST_F(GrpcEndToEnd, LostConnectionLeavesTheOutcomeUnknownAndTheNextCallReconnec
   EXPECT_TRUE(Call("/test.Echo/Echo", "x").ok());
 }
 
+TEST_F(GrpcEndToEnd, ConnectionThatIsDroppedUnansweredHasSeenNoCall) {
+  listener_ = *network_.Listen(kAddress);
+  channel_ = std::make_unique<GrpcChannel>(scheduler_, network_, kAddress);
+  serving_ = std::make_unique<fiber::Scope>(scheduler_);
+  std::string heard(1024, '\0');
+  serving_->Spawn("drop", [&](Fiber& fiber) {
+    const auto stream = *listener_->Accept(fiber);
+    const auto n = stream->Read(fiber, absl::MakeSpan(heard));
+    heard.resize(n.ok() ? *n : 0);
+  });
+  const GrpcResult result = Call("/test.Echo/Echo", "a call that nobody takes");
+  EXPECT_EQ(result.code, GrpcCode::kUnavailable);
+  EXPECT_EQ(result.outcome, GrpcOutcome::kNeverSent);
+  EXPECT_FALSE(heard.empty());
+  EXPECT_EQ(heard.find("a call that nobody takes"), std::string::npos);
+}
+
+TEST_F(GrpcEndToEnd, ShutdownLeavesNoCallInDoubt) {
+  Start();
+  ASSERT_TRUE(Call("/test.Echo/Echo", "the connection is there").ok());
+  std::vector<GrpcResult> results;
+  bool is_stopping = false;
+  for (int i = 0; i < 20; ++i) {
+    users_.Spawn("caller", [&](Fiber& fiber) {
+      // Also after it was told that the server goes away, which is news to it later.
+      while (!is_stopping || results.size() < 100) {
+        results.push_back(
+            channel_->Call(fiber, "/test.Echo/Echo", "x", {fiber.now() + Seconds(5)}));
+        fiber.SleepFor(Milliseconds(1));
+      }
+    });
+  }
+  ASSERT_TRUE(Run([&](Fiber& fiber) {
+    fiber.SleepFor(Milliseconds(3));
+    is_stopping = true;
+    serving_.reset();
+    listener_.reset();
+    server_->Shutdown(fiber, fiber.now() + Seconds(3));
+    fiber.SleepFor(Seconds(1));
+  }));
+  for (const GrpcResult& result : results) EXPECT_NE(result.outcome, GrpcOutcome::kUnknown);
+}
+
 TEST_F(GrpcEndToEnd, ShutdownWaitsForOpenCallsAndCutsOffTheRest) {
   Start();
   GrpcResult hung;

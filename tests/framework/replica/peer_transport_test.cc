@@ -91,6 +91,7 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
   }
   void OnMessage(GroupId, raft::Message message) override {
     heard_.push_back(absl::StrCat("message from ", message.from.value()));
+    version_then_ = transport_->VersionOf(message.from);
   }
   void OnForward(NodeId from, wire::Forward) override {
     heard_.push_back(absl::StrCat("forward from ", from.value()));
@@ -117,6 +118,7 @@ class PeerTransportTest : public testing::Test, protected PeerHandler {
                                     disk_, forbidden_, forbidden_, forbidden_, trace_};
   bool still_admits_ = true;
   std::vector<std::string> heard_;
+  uint32_t version_then_ = 0;  // that the sender of the last message spoke
   std::unique_ptr<PeerTransport> transport_;
   std::unique_ptr<runtime::Listener> listener_;
   std::unique_ptr<fiber::Scope> scope_;
@@ -149,6 +151,21 @@ TEST_F(PeerTransportTest, AHelloThatIsNotMeantForThisShardIsRefused) {
     EXPECT_TRUE(ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(hello.node))));
   }
   EXPECT_TRUE(heard_.empty()) << heard_.front();
+}
+
+TEST_F(PeerTransportTest, WhatAPeerSpeaksIsKnownWhileItIsConnected) {
+  EXPECT_EQ(transport_->VersionOf(kPeer), 0u);
+  wire::Hello hello = GoodHello();
+  hello.version_max = wire::kProtocolVersion + 6;
+  ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(kPeer)));
+  EXPECT_EQ(version_then_, wire::kProtocolVersion + 6);
+  edge::RunUntil(scheduler_, [&] { return heard_.back() == "lost 2"; });
+  EXPECT_EQ(transport_->VersionOf(kPeer), 0u);
+  // Programs of before do not say.
+  hello.protocol_version = wire::kProtocolVersionMin;
+  hello.version_max = 0;
+  ClosedAfter(Bytes(hello) + Bytes(HeartbeatFrom(kPeer)));
+  EXPECT_EQ(version_then_, wire::kProtocolVersionMin);
 }
 
 TEST_F(PeerTransportTest, AConnectionThatDoesNotBeginWithHelloIsClosed) {

@@ -50,6 +50,44 @@ class MoodyFiles final : public rocksdb::FileSystemWrapper {
   std::atomic<Mood> mood = Mood::kWell;
 };
 
+// Reads of tables fail as long as it is broken.
+class BrokenFiles final : public rocksdb::FileSystemWrapper {
+ public:
+  BrokenFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "BrokenFiles"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status =
+        FileSystemWrapper::NewRandomAccessFile(name, options, file, debug);
+    if (status.ok() && name.ends_with(".sst")) {
+      *file = std::make_unique<Table>(std::move(*file), *this, name);
+    }
+    return status;
+  }
+
+  bool is_broken = false;
+
+ private:
+  class Table final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+   public:
+    Table(std::unique_ptr<rocksdb::FSRandomAccessFile>&& file, const BrokenFiles& files,
+          std::string name)
+        : FSRandomAccessFileOwnerWrapper(std::move(file)), files_(files), name_(std::move(name)) {}
+    rocksdb::IOStatus Read(uint64_t offset, size_t n, const rocksdb::IOOptions& options,
+                           rocksdb::Slice* result, char* scratch,
+                           rocksdb::IODebugContext* debug) const override {
+      if (files_.is_broken) return rocksdb::IOStatus::IOError("planted", name_);
+      return FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+    }
+
+   private:
+    const BrokenFiles& files_;
+    const std::string name_;
+  };
+};
+
 // Does the work at once, after having let others run, and counts.
 class CountingOffload final : public runtime::Offload {
  public:
@@ -241,6 +279,41 @@ TEST(RocksStore, FilesOfAStoreInUseAreVerifiedOneByOneAndDamageIsToldBeforeItIsR
     EXPECT_TRUE(VerifyAll(fiber, *store).ok()) << "as planted";
     mutant::Plant(mutant::Id::kNone);
     EXPECT_TRUE(absl::IsDataLoss(VerifyAll(fiber, *store).status()));
+    EXPECT_TRUE(absl::IsDataLoss(store->health()));
+  });
+}
+
+TEST(RocksStore, WhatCannotBeReadIsReadAgainUntilItCanOrCountsAsDamage) {
+  RunInFiber([](Fiber& fiber) {
+    const auto files = std::make_shared<BrokenFiles>();
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+    RocksStoreOptions options = Options();
+    options.env = env.get();
+    auto store = MustOpen(fiber, options);
+    Change(fiber, *store->Group(GroupId(1)),
+           [](StoreTransaction& t) { t.Put(Column::kPrimary, "k", std::string(5000, 'v')); });
+    ASSERT_TRUE(store->Flush(fiber).ok());
+    EXPECT_TRUE(store->ReadAgain(fiber).ok()) << "nothing has failed";
+    const auto read = [&] {
+      return store->Group(GroupId(1))->Snapshot()->Get(fiber, Column::kPrimary, "k").status();
+    };
+    store = nullptr;
+    store = MustOpen(fiber, options);
+    files->is_broken = true;
+    EXPECT_TRUE(absl::IsUnavailable(read()));
+    EXPECT_TRUE(absl::IsUnavailable(store->health()));
+    EXPECT_TRUE(absl::IsUnavailable(store->ReadAgain(fiber)));
+    files->is_broken = false;
+    EXPECT_TRUE(store->ReadAgain(fiber).ok());
+    EXPECT_TRUE(store->health().ok()) << store->health();
+    store = nullptr;
+    store = MustOpen(fiber, options);
+    files->is_broken = true;
+    EXPECT_TRUE(absl::IsUnavailable(read()));
+    int calls = 1;
+    while (absl::IsUnavailable(store->ReadAgain(fiber))) ASSERT_LT(++calls, 20);
+    EXPECT_GT(calls, 3) << "a moment's failure is no damage";
+    EXPECT_TRUE(absl::IsDataLoss(store->ReadAgain(fiber)));
     EXPECT_TRUE(absl::IsDataLoss(store->health()));
   });
 }
