@@ -9,6 +9,7 @@
 
 #include "docs-memory/blocking/opening.h"
 #include "docs-memory/bson/error.h"
+#include "docs-memory/store/sync_reader.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/store/rocks_store.h"
@@ -237,6 +238,20 @@ absl::StatusOr<WriteResult> BlockingStore::WriteBatch(std::vector<Operation> ope
       [operations = std::move(operations), durability](Fiber& fiber, Store& store) {
         return store.WriteBatch(fiber, operations, durability);
       });
+}
+absl::Status BlockingStore::Sync() {
+  return core_
+      ->Submit([](Fiber& fiber, Store& store) -> absl::StatusOr<WriteResult> {
+        RETURN_IF_ERROR(store.Sync(fiber));
+        return WriteResult();
+      })
+      .status();
+}
+std::string BlockingStore::Metrics() const {
+  const ReadStateRef now = state();
+  absl::StatusOr<SyncFacts> facts = SyncFacts();
+  Read([&](Fiber& fiber) { facts = ReadSyncFacts(fiber, *now); });
+  return MetricsText(status(), facts.ok() ? *facts : SyncFacts(), now_ms());
 }
 ReadStateRef BlockingStore::state() const { return core_->state(); }
 int64_t BlockingStore::now_ms() const { return core_->now_ms(); }
