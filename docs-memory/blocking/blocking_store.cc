@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "docs-memory/blocking/opening.h"
+#include "docs-memory/blocking/row_cache.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/sync_reader.h"
 #include "framework/base/check.h"
@@ -39,7 +40,8 @@ absl::Status StoreError(const absl::Status& status) {
 
 class BlockingStore::Core final : public StateObserver {
  public:
-  explicit Core(BlockingOptions options) : options_(std::move(options)) {}
+  explicit Core(BlockingOptions options)
+      : options_(std::move(options)), row_cache_(options_.row_cache_bytes) {}
   ~Core() override {
     if (thread_.joinable()) {
       (void)Close();
@@ -54,9 +56,15 @@ class BlockingStore::Core final : public StateObserver {
       std::function<absl::StatusOr<WriteResult>(Fiber&, Store&)> call);
   void Read(absl::FunctionRef<void(Fiber&)> read);
 
-  void OnState(const ReadStateRef& state) override {
+  // The store's own fibers go on with the rows as they are; readers on threads see them through
+  // what is kept for all.
+  void OnState(const ReadStateRef& state, const std::vector<std::string>& touched) override {
+    const uint64_t version = state->state.applied;
+    row_cache_.Publish(version, touched);
+    auto shown = std::make_shared<ReadState>(*state);
+    shown->view = row_cache_.Over(state->view, version);
     const std::lock_guard<std::mutex> lock(mutex_);
-    state_ = state;
+    state_ = std::move(shown);
     changed_.notify_all();
   }
   ReadStateRef state() const {
@@ -78,6 +86,7 @@ class BlockingStore::Core final : public StateObserver {
   void RunShard(net::ShardRuntime& shard, std::promise<absl::Status>& opened);
 
   const BlockingOptions options_;
+  RowCache row_cache_;  // outlives all states
   std::string rows_path_;
   std::unique_ptr<net::NodeRuntime> runtime_;
   std::thread thread_;

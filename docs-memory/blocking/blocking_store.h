@@ -101,8 +101,9 @@ struct BlockingOptions final {
   // Seals a new store; opens a sealed one. (docs-memory/crypto)
   std::optional<std::string> passphrase = {};
   ScryptCost passphrase_cost = {};
-  size_t cache_bytes = size_t{64} << 20;  // of rows that were read
-  bool log_to_stderr = false;             // structured lines, warnings and worse
+  size_t cache_bytes = size_t{64} << 20;      // of blocks of files that were read
+  size_t row_cache_bytes = size_t{16} << 20;  // of rows that indexes led to
+  bool log_to_stderr = false;                 // structured lines, warnings and worse
 };
 
 // Owns its thread. Any thread may use it.

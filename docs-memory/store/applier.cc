@@ -496,6 +496,7 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
 
 void Applier::Commit(const Change& change, machine::StoreTransaction& transaction) {
   for (const Change::Write& write : change.writes) {
+    if (write.column == Column::kPrimary) touched_.push_back(write.key);
     if (write.value) {
       transaction.Put(write.column, write.key, *write.value);
     } else {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -103,6 +104,12 @@ class Store::Core final : public replica::LogClient {
     std::vector<RequestRef> requests;
   };
 
+  // Rows that a group has changed.
+  struct Touched final {
+    uint64_t applied = 0;
+    std::vector<std::string> keys;
+  };
+
   absl::Status Replay(Fiber& fiber, const std::vector<raft::Entry>& entries);
   absl::Status Found(Fiber& fiber);
   void RunWriter(Fiber& fiber);
@@ -132,6 +139,7 @@ class Store::Core final : public replica::LogClient {
 
   std::deque<RequestRef> queue_;
   std::deque<Group> in_flight_;
+  std::deque<Touched> touched_;  // by groups that nobody was shown yet
   raft::WriteId last_write_;
   raft::WriteId durable_;
   ReadStateRef published_;
@@ -187,6 +195,7 @@ absl::Status Store::Core::Open(Fiber& fiber) {
   fibers_.Spawn("docs.log", [this](Fiber& running) { Fail(log_->Run(running)); });
   if (applier_.state().node == 0) RETURN_IF_ERROR(Found(fiber));
   clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
+  (void)applier_.TakeTouched();  // nobody has seen a state before
   Publish(Snapshot());
   environment_.trace.Emit(runtime::TraceLevel::kInfo, "docs.open",
                           {{"sequence", applier_.state().sequence},
@@ -270,7 +279,14 @@ ReadStateRef Store::Core::Snapshot() {
 
 void Store::Core::Publish(const ReadStateRef& state) {
   published_ = state;
-  if (observer_ != nullptr) observer_->OnState(state);
+  std::vector<std::string> touched;
+  while (!touched_.empty() && touched_.front().applied <= state->state.applied) {
+    std::vector<std::string>& keys = touched_.front().keys;
+    touched.insert(touched.end(), std::make_move_iterator(keys.begin()),
+                   std::make_move_iterator(keys.end()));
+    touched_.pop_front();
+  }
+  if (observer_ != nullptr) observer_->OnState(state, touched);
   changed_.WakeAll();
 }
 
@@ -347,6 +363,7 @@ void Store::Core::RunGroup(Fiber& fiber) {
         return Fail(std::move(status));
     }
     group.state = Snapshot();
+    touched_.push_back({group.state->state.applied, applier_.TakeTouched()});
   }
   ++counters_.groups;
   group.after = last_write_;
