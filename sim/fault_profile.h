@@ -121,6 +121,12 @@ struct FaultTable final {
   T more_groups;  // so many groups besides the one that has clients
   // --- More of damage (nemesis) ---
   T damage_kills_percent;  // of the damages, those after which the node has to start from them
+  // --- Ambushes (nemesis), see sim/cluster/ambush.h ---
+  T transfer_cut_percent;    // of the leaders that hand over: nothing reaches them any more
+  T siege_every_ns;          // mean time between sieges of a leader; 0: none
+  T snapshot_break_percent;  // of the snapshots: interrupted again and again, answered in vain
+  // --- More of clocks ---
+  T clock_extremes;  // 1: each is as fast or as slow as any may be
 };
 
 using FaultProfile = FaultTable<Knob>;
