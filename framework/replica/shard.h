@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -98,6 +99,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void OnMembersChanged(GroupId group) override;
   void OnConfigurationChanged(GroupId group) override;
   void OnAwake(GroupId group) override { pulse_.Awake(group); }
+  void OnLogGrown() override { log_grown_.Set(); }
   // PeerHandler
   wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) override;
   bool StillAdmits(const wire::Hello& hello) override;
@@ -115,11 +117,14 @@ class Shard final : private PeerHandler, private PeerLink {
 
   absl::Status OpenLog(Fiber& fiber);
   absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
-                                                    raft::Term term);
+                                                    raft::Term term,
+                                                    const std::function<bool()>& is_wanted);
   absl::Status ReceiveInTurn(Fiber& fiber, const wire::SnapshotBegin& begin,
                              runtime::Stream& stream, wire::FrameDecoder& decoder);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
+  // Returns only with a failure.
+  absl::Status CompactLogs(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
   void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.
@@ -135,6 +140,8 @@ class Shard final : private PeerHandler, private PeerLink {
   ReplicaObserver* observer_;
   SnapshotStore snapshots_;
   Pace snapshot_pace_;
+  // The newest snapshot that is or was sent, by group and follower.
+  std::map<std::pair<GroupId, NodeId>, uint64_t> sending_;
   // Who sends a snapshot of the group just now; one at a time.
   std::map<GroupId, runtime::Stream*> receiving_;
   fiber::WaitQueue received_;
@@ -151,6 +158,7 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::Status failure_;
   fiber::Event failed_;
   fiber::WaitQueue list_changed_;
+  fiber::Event log_grown_;
   std::unique_ptr<fiber::Scope> work_;  // last: its fibers use all of the above
 };
 
