@@ -98,6 +98,20 @@ std::string_view NameOf(FaultClass fault) {
       return "node.upgrade";
     case FaultClass::kLeaderStruck:
       return "node.leader_struck";
+    case FaultClass::kTransferCut:
+      return "ambush.transfer_cut";
+    case FaultClass::kLeaderBesieged:
+      return "ambush.leader_besieged";
+    case FaultClass::kAnswersHeld:
+      return "ambush.answers_held";
+    case FaultClass::kVoterRestarted:
+      return "ambush.voter_restarted";
+    case FaultClass::kPromiseRaced:
+      return "ambush.promise_raced";
+    case FaultClass::kSnapshotBroken:
+      return "ambush.snapshot_broken";
+    case FaultClass::kSnapshotAnswerLost:
+      return "ambush.snapshot_answer_lost";
     case FaultClass::kFiberOrder:
       return "sched.fiber_order";
     case FaultClass::kFiberDelay:

@@ -60,6 +60,14 @@ enum class FaultClass : uint8_t {
   kDiskWiped,     // a member's disk was emptied; it came back under its old id
   kUpgrade,       // a node was stopped in good order, to come back as another version
   kLeaderStruck,  // a new leader was cut off, killed or frozen in its first moments
+  // Ambushes
+  kTransferCut,         // a leader that handed over did not hear what came of it
+  kLeaderBesieged,      // a leader was cut off as a bare quorum had answered it
+  kAnswersHeld,         // ... and what they answered came late
+  kVoterRestarted,      // ... and those who had answered died and came back
+  kPromiseRaced,        // ... and others were heard as soon as they might be voted for
+  kSnapshotBroken,      // a snapshot was interrupted in the middle
+  kSnapshotAnswerLost,  // a snapshot was there, and its sender did not hear of it
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer
   kFiberDelay,   // a ready fiber had to wait

@@ -113,6 +113,10 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(damage_kills_percent, 50, 5, 30, 60),
     LOCKSTEP_LINE(overload, 8, 1, 1, 0),
     LOCKSTEP_LINE(upgrades, 0, 1, 1, 0),
+    LOCKSTEP_LINE(transfer_cut_percent, 40, 50, 100, 0),
+    LOCKSTEP_LINE(siege_every_ns, 15, 2 * kS, 20 * kS, 0),
+    LOCKSTEP_LINE(snapshot_break_percent, 25, 20, 100, 0),
+    LOCKSTEP_LINE(clock_extremes, 15, 1, 1, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
@@ -241,6 +245,16 @@ bool MayTakeEffect(const FaultProfile& profile, FaultClass fault) {
       return on(profile.upgrades);
     case FaultClass::kLeaderStruck:
       return on(profile.churn_percent);
+    case FaultClass::kTransferCut:
+      return on(profile.transfer_cut_percent) && (on(profile.priorities) || changes_members);
+    case FaultClass::kLeaderBesieged:
+    case FaultClass::kAnswersHeld:
+    case FaultClass::kVoterRestarted:
+    case FaultClass::kPromiseRaced:
+      return on(profile.siege_every_ns);
+    case FaultClass::kSnapshotBroken:
+    case FaultClass::kSnapshotAnswerLost:
+      return on(profile.snapshot_break_percent);
     case FaultClass::kFiberOrder:
       return on(profile.fiber_shuffle);
     case FaultClass::kFiberDelay:

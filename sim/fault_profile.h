@@ -127,6 +127,13 @@ struct FaultTable final {
   // --- What operators do (sim/cluster) ---
   T upgrades;  // 1: nodes are replaced by another version and back, one by one, and no request may
                // fail: for universes where nothing else is broken
+
+  // --- Ambushes (nemesis), see sim/cluster/ambush.h ---
+  T transfer_cut_percent;    // of the leaders that hand over: nothing reaches them any more
+  T siege_every_ns;          // mean time between sieges of a leader; 0: none
+  T snapshot_break_percent;  // of the snapshots: interrupted again and again, answered in vain
+  // --- More of clocks ---
+  T clock_extremes;  // 1: each is as fast or as slow as any may be
 };
 
 using FaultProfile = FaultTable<Knob>;

@@ -66,6 +66,7 @@ power_loss_percent 90% 50 95 0
 down_ns 100% 10ms 1s 500ms
 compaction_ns 100% 20ms 200ms 100ms
 core_only off
+snapshot_break_percent 50% 30 100 0
 fault_point_site_percent 100% 50 100 0
 fault_point_fire_percent 100% 10 40 0
 partition_every_ns off
@@ -99,12 +100,16 @@ constexpr std::string_view kLease = R"(
 base default
 read_lease 100% 1 1 0
 priorities 70% 1 1 0
-churn_percent 70% 50 100 0
-partition_every_ns 90% 1s 10s 0
-partition_lasts_ns 100% 50ms 5s
-clog_every_ns 80% 1s 10s 0
-kill_every_ns 80% 2s 20s 0
+churn_percent 50% 50 100 0
+partition_every_ns 60% 2s 20s 0
+partition_lasts_ns 100% 50ms 2s
+clog_every_ns 60% 1s 10s 0
+kill_every_ns 60% 2s 20s 0
 down_ns 100% 2ms 500ms
+election_ticks 80% 10 40 50
+transfer_cut_percent 80% 50 100 0
+siege_every_ns 90% 500ms 4s 0
+clock_extremes 50% 1 1 0
 )";
 
 constexpr std::string_view kGroups = R"(
@@ -136,6 +141,7 @@ core_only off
 churn_percent 40% 50 100 0
 kill_every_ns 70% 4s 30s 0
 partition_every_ns 60% 4s 20s 0
+snapshot_break_percent 50% 30 100 0
 )";
 
 // Nothing is broken: what takes its time or comes in pieces has to be borne without a failure.

@@ -34,7 +34,12 @@ NodeClock::NodeClock(World& world, NodeId node)
   // Somewhere in the first hundred days of uptime, so that nobody compares two nodes' instants.
   base_monotonic_ns_ = static_cast<int64_t>(draws.Entropy("clock.start", key) % 8'640'000) * kParts;
   const int64_t offset = Signed(draws, "clock.offset", key, world.rates().clock_offset_ns);
-  drift_ppm_ = Signed(draws, "clock.drift", key, world.rates().clock_drift_ppm);
+  const uint64_t drift = world.rates().clock_drift_ppm;
+  drift_ppm_ = Signed(draws, "clock.drift", key, drift);
+  if (world.rates().clock_extremes != 0) {
+    const bool slow = draws.Chance("clock.slow", key, kMillion / 2);
+    drift_ppm_ = slow ? -static_cast<int64_t>(drift) : static_cast<int64_t>(drift);
+  }
   wall_minus_monotonic_ns_ = kEpochNs + world.now().ns + offset - base_monotonic_ns_;
   if (offset != 0) world.CountFault(FaultClass::kClockOffset);
   if (drift_ppm_ != 0) world.CountFault(FaultClass::kClockDrift);

@@ -148,10 +148,14 @@ void SimNetwork::UnclogAll() {
 }
 
 void SimNetwork::ResetAll(HostId a, HostId b) {
+  ResetIf(a, b, [](uint64_t) { return true; });
+}
+
+void SimNetwork::ResetIf(HostId a, HostId b, absl::FunctionRef<bool(uint64_t)> is_wanted) {
   ForEach([&](Connection& connection) {
     const bool between = (connection.ends[0].host == a && connection.ends[1].host == b) ||
                          (connection.ends[0].host == b && connection.ends[1].host == a);
-    if (!between) return;
+    if (!between || !is_wanted(connection.id)) return;
     for (int side = 0; side < 2; ++side) {
       if (!connection.ends[side].open || !connection.ends[side].error.ok()) continue;
       world_.CountFault(FaultClass::kReset);

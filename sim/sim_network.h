@@ -64,8 +64,9 @@ class SimNetwork final {
   bool IsCut(HostId from, HostId to) const { return LinkOf(from, to).cut; }
   void Clog(HostId from, HostId to, Duration duration);
   void UnclogAll();
-  // Resets every connection between the two.
+  // Resets every connection between the two, or those whose ids are wanted.
   void ResetAll(HostId a, HostId b);
+  void ResetIf(HostId a, HostId b, absl::FunctionRef<bool(uint64_t)> is_wanted);
 
   // --- For HostNetwork and the streams (sim_network.cc, stream.cc) ---
   struct Listening final {

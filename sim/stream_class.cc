@@ -17,7 +17,7 @@ StreamClass ClassOf(std::string_view stream) {
   if (stream == "client.turn") return StreamClass::kTurn;
   if (stream.starts_with("shape.")) return StreamClass::kShape;
   if (stream.starts_with("profile.")) return StreamClass::kSetting;
-  if (StartsWithOneOf(stream, {"nemesis.", "churn.", "atlas.", "core."})) {
+  if (StartsWithOneOf(stream, {"nemesis.", "churn.", "ambush.", "atlas.", "core."})) {
     return StreamClass::kDisaster;
   }
   if (stream.ends_with("_ns") ||

@@ -22,7 +22,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--plant-nondeterminism", universe.is_astray,
                "Let the universe depend on addresses; --double must find it");
   app.add_option("--jobs", flags.jobs, "Processes")->check(CLI::Range(1, 1024));
-  app.add_option("--mutant", flags.mutant, "Plant this bug (M01, ...)");
+  app.add_option("--mutant", flags.mutant,
+                 "Plant this bug (M01, ...); with --mutants or --guidance: several, with commas");
   app.add_option("--shrink-for", flags.shrink_seconds,
                  "Shrink a failure for so many seconds of processor time; 0: do not")
       ->check(CLI::Range(0, 86'400))

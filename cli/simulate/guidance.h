@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cli/simulate/mutant_table.h"
-#include "sim/cluster/run.h"
 
 namespace lockstep::cli {
 
@@ -15,9 +15,10 @@ namespace lockstep::cli {
 // means that the tape of a run that reached a new abstract state (sim::RunControl) or a mark more
 // often than any before is kept, and every other run follows such a tape up to some moment and is
 // drawn afresh from there. Prints seeds and processor time as a markdown table, also into the
-// options' file. Blocks.
-void CompareGuidance(const std::vector<MutantInfo>& mutants, const MutantTableOptions& options,
-                     const sim::RunOptions& run);
+// options' file. Each in its own profile, unless the options name another one. Blocks.
+// Returns how many were not found by either. Errors: a universe that cannot be made of the options.
+absl::StatusOr<size_t> CompareGuidance(const std::vector<MutantInfo>& mutants,
+                                       const MutantTableOptions& options);
 
 }  // namespace lockstep::cli
 

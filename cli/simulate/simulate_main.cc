@@ -62,6 +62,36 @@ bool KnowsMutant(const std::string& name) {
   return false;
 }
 
+// Those that are named, separated by commas; all, if none is. Empty: one is not known.
+std::vector<MutantInfo> ChosenMutants(const std::string& names) {
+  std::vector<MutantInfo> chosen;
+  if (names.empty()) chosen = AllMutants();
+  for (const absl::string_view name : absl::StrSplit(names, ',', absl::SkipEmpty())) {
+    if (!KnowsMutant(std::string(name))) return {};
+    chosen.push_back(*FindMutant(std::string(name)));
+  }
+  std::erase_if(chosen, [](const MutantInfo& info) { return info.is_of_simulator; });
+  return chosen;
+}
+
+int RunTable(const Command& command) {
+  const Flags& flags = command.flags;
+  const std::vector<MutantInfo> chosen = ChosenMutants(flags.mutant);
+  if (chosen.empty()) return kWrongUsage;
+  MutantTableOptions table = command.table;
+  if (command.seeds.count > 1) table.seeds_max = command.seeds.count;
+  if (command.has_seed) table.first_seed = command.seeds.first;
+  table.cpu_max = Seconds(command.cpu_each);
+  table.shrink_cpu = Seconds(flags.shrink_seconds);
+  table.jobs = flags.jobs;
+  table.universe = flags.universe;
+  const absl::StatusOr<size_t> missed =
+      command.mutants ? PrintMutantTable(chosen, table) : CompareGuidance(chosen, table);
+  if (missed.ok()) return *missed > 0 ? 1 : 0;
+  std::fprintf(stderr, "%s\n", std::string(missed.status().message()).c_str());
+  return kWrongUsage;
+}
+
 int RunCommand(Command& command) {
   if (!command.tape.empty()) {
     InvestigationOptions how = InvestigationOf(command.flags);
@@ -69,6 +99,7 @@ int RunCommand(Command& command) {
     return RunTapeFile(command.tape, how);
   }
   const Flags& flags = command.flags;
+  if (command.mutants || command.guidance) return RunTable(command);
   if (!KnowsMutant(flags.mutant)) return kWrongUsage;
   const auto run = MakeRunOptions(flags.universe);
   if (!run.ok()) {
@@ -78,26 +109,6 @@ int RunCommand(Command& command) {
   if (command.twin) {
     mutant::Plant(flags.mutant.empty() ? mutant::Id::kNone : FindMutant(flags.mutant)->id);
     return ServeTwin(*run);
-  }
-  if (command.mutants || command.guidance) {
-    std::vector<MutantInfo> chosen = AllMutants();
-    if (!flags.mutant.empty()) chosen = {*FindMutant(flags.mutant)};
-    std::erase_if(chosen, [](const MutantInfo& info) { return info.is_of_simulator; });
-    MutantTableOptions& table = command.table;
-    if (command.seeds.count > 1) table.seeds_max = command.seeds.count;
-    if (command.has_seed) table.first_seed = command.seeds.first;
-    table.cpu_max = Seconds(command.cpu_each);
-    table.shrink_cpu = Seconds(flags.shrink_seconds);
-    table.jobs = flags.jobs;
-    table.universe = flags.universe;
-    if (command.mutants) {
-      const auto missed = PrintMutantTable(chosen, table);
-      if (missed.ok()) return *missed > 0 ? 1 : 0;
-      std::fprintf(stderr, "%s\n", std::string(missed.status().message()).c_str());
-      return kWrongUsage;
-    }
-    CompareGuidance(chosen, table, *run);
-    return 0;
   }
   if (!command.has_seed) command.seeds.first = std::random_device{}() % 1'000'000'000;
   return RunSeeds(command.seeds, flags, *run);

@@ -96,7 +96,11 @@ Cluster::Cluster(World& world, const ClusterShape& shape, Workload& workload,
       if (path.ends_with("/log")) CheckImage(*one);
     });
   }
-  oracle_.set_on_send([this](NodeId node) { nemesis_->OnSent(node); });
+  oracle_.set_on_send([this](GroupId group, const raft::Message& message) {
+    nemesis_->OnSent(message, group == kGroup);
+  });
+  oracle_.set_on_snapshot([this](NodeId from, NodeId to) { nemesis_->OnSnapshot(from, to); });
+  if (shape_.read_lease && shape_.clocks.leases_hold) oracle_.ExpectLeases();
 }
 
 Cluster::~Cluster() {

@@ -24,6 +24,8 @@ Nemesis::Nemesis(World& world, SimNetwork& network, std::vector<SimNode*> nodes,
       power_lost_(std::move(power_lost)),
       churn_(
           world, network, nodes_, [this](SimNode& node) { LosePower(node); }, boot_),
+      ambush_(
+          world, network, nodes_, [this](SimNode& node) { LosePower(node); }, boot_),
       atlas_(world, nodes_),
       rest_(world, network, nodes_, boot_) {
   CHECK(!nodes_.empty());
@@ -86,6 +88,7 @@ void Nemesis::Start() {
     }
     nodes_[target]->trace().set_on_emit([this, target](const TraceEvent& event) {
       churn_.OnTrace(target, event);
+      ambush_.OnTrace(target, event);
       OnTrace(target, event.name);
     });
     nodes_[target]->disk().set_on_sync([this, target] { OnSync(target); });
@@ -95,6 +98,7 @@ void Nemesis::Start() {
   Plan("nemesis.partition", rates.partition_every_ns, &Nemesis::Partition, all, 0);
   Plan("nemesis.clog", rates.clog_every_ns, &Nemesis::ClogLink, all, 0);
   Plan("nemesis.disk_swap", rates.disk_swap_every_ns, &Nemesis::SwapDisks, all, 0);
+  Plan("nemesis.siege", rates.siege_every_ns, &Nemesis::Besiege, all, 0);
 }
 
 void Nemesis::PlanAfresh() {
@@ -335,6 +339,11 @@ void Nemesis::FreezeClock(uint64_t target, uint64_t count) {
        count + 1);
 }
 
+void Nemesis::Besiege(uint64_t target, uint64_t count) {
+  ambush_.Besiege(count);
+  Plan("nemesis.siege", world_.rates().siege_every_ns, &Nemesis::Besiege, target, count + 1);
+}
+
 // What nobody reads does no harm: mostly the node has to start from what is damaged now. What stays
 // is for its scrubber.
 void Nemesis::DamageDisk(uint64_t target, uint64_t count) {
@@ -413,6 +422,7 @@ void Nemesis::Heal() {
   UndoSwap();
   healed_ = true;
   churn_.Stop();
+  ambush_.Stop();
   network_.RestoreAll();
   network_.UnclogAll();
   // What fails by chance fails no more, and no device is so slow that short election timeouts

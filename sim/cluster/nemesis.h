@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/cluster/ambush.h"
 #include "sim/cluster/atlas.h"
 #include "sim/cluster/broken_rest.h"
 #include "sim/cluster/churn.h"
@@ -41,8 +42,13 @@ class Nemesis final {
   // REQUIRES: healed.
   const std::vector<size_t>& core() const { return core_; }
 
-  // A Raft message leaves the node.
-  void OnSent(NodeId node) { churn_.OnSent(node.value() - 1); }
+  // A Raft message leaves its node; of the group that has clients, or of another one.
+  void OnSent(const raft::Message& message, bool has_clients) {
+    churn_.OnSent(message.from.value() - 1);
+    if (has_clients) ambush_.OnSent(message);
+  }
+  // A leader begins to send a snapshot.
+  void OnSnapshot(NodeId from, NodeId to) { ambush_.OnSnapshot(from.value() - 1, to.value() - 1); }
   // What was planned is off; plans again, from now.
   void PlanAfresh();
 
@@ -79,6 +85,7 @@ class Nemesis final {
   void SwapNow(uint64_t first, uint64_t second);
   void UndoSwap();
   void FreezeClock(uint64_t target, uint64_t count);
+  void Besiege(uint64_t target, uint64_t count);
 
   // What just happened on a node may be followed by a disaster of that node.
   void OnTrace(uint64_t target, std::string_view name);
@@ -101,6 +108,7 @@ class Nemesis final {
   std::function<void(SimNode&)> boot_;
   std::function<void(SimNode&)> power_lost_;
   LeaderChurn churn_;
+  Ambush ambush_;
   Atlas atlas_;
   BrokenRest rest_;
   std::vector<size_t> core_;

@@ -1,5 +1,6 @@
 #include "sim/cluster/oracle.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "absl/strings/escaping.h"
@@ -32,7 +33,13 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     oracle_.Report(oracle_.safety_[group].Stepped(node_, view));
     if (raft.role() == raft::Role::kLeader && state.led != raft.term()) {
       state.led = raft.term();
+      auto& newest = oracle_.newest_leader_[group];
+      newest = std::max(newest, std::pair(raft.term(), node_));
       oracle_.CheckElected(node_, group, raft);
+    }
+    if (oracle_.expects_leases_ && KnowsTheTime(effects)) oracle_.CheckLease(node_, group, raft);
+    if (oracle_.on_snapshot_) {
+      for (const NodeId to : effects.send_snapshot_to) oracle_.on_snapshot_(node_, to);
     }
     if (raft.commit() > state.commit) {
       state.commit = raft.commit();
@@ -58,7 +65,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     }
     oracle_.Report(oracle_.safety_[group].Sent(message));
     oracle_.Report(oracle_.ledger_.OnSent(group, message));
-    if (oracle_.on_send_) oracle_.on_send_(node_);
+    if (oracle_.on_send_) oracle_.on_send_(group, message);
   }
 
   void OnReceive(GroupId, const raft::Message&) override {}
@@ -102,7 +109,8 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     state.applied = raft.applied();
     if (raft.role() != raft::Role::kLeader || !effects.persist) return;
     for (const raft::Entry& entry : effects.persist->entries) {
-      if (entry.kind != raft::EntryKind::kConfiguration) continue;
+      if (entry.kind != raft::EntryKind::kConfiguration || entry.term != raft.term()) continue;
+      CheckOneAtATime(group, raft, entry.index);
       for (const NodeId voter : entry.configuration->voters) {
         if (raft::IsVoter(state.configuration, voter)) continue;
         for (const raft::PeerStatus& peer : raft.Peers()) {
@@ -114,6 +122,27 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
               where()});
         }
       }
+    }
+  }
+
+  // A core that was only told of a durable write, say, has not been told the time; one that asks
+  // for promises has.
+  static bool KnowsTheTime(const raft::Effects& effects) {
+    return std::any_of(effects.send_now.begin(), effects.send_now.end(), [](const auto& message) {
+      const auto* heartbeat = std::get_if<raft::Heartbeat>(&message.body);
+      return heartbeat != nullptr && heartbeat->stamp_ns > 0;
+    });
+  }
+
+  // [Raft 6] A leader proposes no configuration before it has applied the one before.
+  void CheckOneAtATime(GroupId group, const raft::Raft& raft, raft::Index proposed) {
+    for (raft::Index i = std::max(raft.applied() + 1, raft.first_index()); i < proposed; ++i) {
+      if (raft.EntryAt(i).kind != raft::EntryKind::kConfiguration) continue;
+      oracle_.Report(checkers::Violation{
+          "configuration",
+          absl::StrCat("node ", node_.value(), " proposes a configuration at index ",
+                       proposed.value(), ", and has not applied that of index ", i.value()),
+          absl::StrCat("group ", group.value(), ", node ", node_.value())});
     }
   }
 
@@ -159,6 +188,18 @@ void Oracle::CheckElected(NodeId node, GroupId group, const raft::Raft& raft) {
                      votes, " of ", voters->size(), " voters voted for it"),
         absl::StrCat("group ", group.value(), ", term ", raft.term().value())});
   }
+}
+
+void Oracle::CheckLease(NodeId node, GroupId group, const raft::Raft& raft) {
+  if (raft.role() != raft::Role::kLeader) return;
+  const auto& [term, leader] = newest_leader_[group];
+  if (raft.term() >= term || !raft.has_lease()) return;
+  Report(checkers::Violation{
+      "lease",
+      absl::StrCat("node ", node.value(),
+                   " holds a lease although somebody else was elected: term ", raft.term().value(),
+                   ", and node ", leader.value(), " leads term ", term.value()),
+      absl::StrCat("group ", group.value(), ", node ", node.value())});
 }
 
 void Oracle::CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result) {

@@ -40,7 +40,15 @@ class Oracle final {
   void CheckImage(NodeId node, GroupId group);
 
   // Also hears of every Raft message that leaves a node.
-  void set_on_send(std::function<void(NodeId)> on_send) { on_send_ = std::move(on_send); }
+  void set_on_send(std::function<void(GroupId, const raft::Message&)> on_send) {
+    on_send_ = std::move(on_send);
+  }
+  // Also hears of every snapshot that a leader is about to send: from whom, to whom.
+  void set_on_snapshot(std::function<void(NodeId, NodeId)> on_snapshot) {
+    on_snapshot_ = std::move(on_snapshot);
+  }
+  // Clocks differ by no more than leaders believe: whoever holds a lease is the only one who leads.
+  void ExpectLeases() { expects_leases_ = true; }
 
   void Report(std::optional<checkers::Violation> violation);
   const std::optional<checkers::Violation>& violation() const { return violation_; }
@@ -58,6 +66,8 @@ class Oracle final {
   // The leader of this term was chosen by a quorum of votes of this very term. Two leaders would
   // tell, too, but only if another candidate came at the wrong moment.
   void CheckElected(NodeId node, GroupId group, const raft::Raft& raft);
+  // Nobody was elected while this leader would have answered a read without asking anybody.
+  void CheckLease(NodeId node, GroupId group, const raft::Raft& raft);
   void CheckAnswer(NodeId node, GroupId group, raft::Index index, std::string_view result);
 
   std::map<GroupId, checkers::RaftSafety> safety_;
@@ -66,7 +76,10 @@ class Oracle final {
   std::map<std::pair<GroupId, raft::Index>, Answer> answers_;
   // Who granted its vote, in messages that left: to (group, term, candidate).
   std::map<std::tuple<GroupId, raft::Term, NodeId>, std::set<NodeId>> votes_;
-  std::function<void(NodeId)> on_send_;
+  std::map<GroupId, std::pair<raft::Term, NodeId>> newest_leader_;
+  std::function<void(GroupId, const raft::Message&)> on_send_;
+  std::function<void(NodeId, NodeId)> on_snapshot_;
+  bool expects_leases_ = false;
   std::optional<checkers::Violation> violation_;
   uint64_t applied_count_ = 0;
 };

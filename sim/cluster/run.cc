@@ -20,6 +20,11 @@ void ShapeLeases(World& world, ClusterShape& shape) {
   if (shape.read_lease) {
     rates.clock_drift_ppm =
         std::max(rates.clock_drift_ppm, draws.LogUniform("shape.lease_drift", 0, 10, 30'000, 10));
+    // A drift that nobody could measure would prove nothing.
+    if (rates.clock_extremes != 0) {
+      rates.clock_drift_ppm = std::max(
+          rates.clock_drift_ppm, draws.LogUniform("shape.lease_extreme", 0, 20'000, 100'000, 10));
+    }
     const uint64_t drift = rates.clock_drift_ppm;
     // One fast, one slow, and a little for rounding.
     const uint64_t needed = 2 * drift + 4 * drift * drift / kMillion + 2;
@@ -87,6 +92,12 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
     shape.snapshots.bytes_per_second =
         draws.LogUniform("shape.snapshot_rate", 0, 16 * 1024, 512 * 1024, 512 * 1024);
   }
+  // Where they are to break, there has to be a middle.
+  if (world.rates().snapshot_break_percent > 0) {
+    shape.snapshots.chunk_bytes = std::min<uint64_t>(shape.snapshots.chunk_bytes, 512);
+    shape.snapshots.bytes_per_second =
+        draws.LogUniform("shape.broken_snapshot_rate", 0, 16 * 1024, 64 * 1024, 64 * 1024);
+  }
   // A node with hardly any memory to spare refuses, or lets wait.
   if (draws.Chance("shape.short_of_memory", 0, kMillion / 6)) {
     shape.uncommitted_bytes_max = draws.LogUniform("shape.uncommitted", 0, 100, 5'000, 5'000);
@@ -122,7 +133,8 @@ void FitDisasters(FaultRates& rates, Duration horizon) {
         &FaultRates::cluster_power_loss_every_ns, &FaultRates::pause_every_ns,
         &FaultRates::disk_full_every_ns, &FaultRates::damage_every_ns,
         &FaultRates::lost_node_every_ns, &FaultRates::disk_swap_every_ns,
-        &FaultRates::clock_freeze_every_ns, &FaultRates::member_change_every_ns}) {
+        &FaultRates::clock_freeze_every_ns, &FaultRates::member_change_every_ns,
+        &FaultRates::siege_every_ns}) {
     rates.*interval = rates.*interval * part / whole;
   }
 }
