@@ -89,6 +89,11 @@ enum class Id : int {
   kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
   kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed
   kM123OldKeyDroppedEarly = 123,          // crypto: a rotation forgets the old key while it is used
+  kM190PullFromBelowTheFloor = 190,       // docs: a purged deletion is never told to who was away
+  kM191PurgedDocumentRisesAgain = 191,    // docs: an old change brings a purged document back
+  kM192ExpiryOfAnOldVersion = 192,        // docs: a document goes when its last version had to
+  kM193VersionsOfHeadsTrimmed = 193,      // docs: old versions go although they are still in use
+  kM194OldEpochAccepted = 194,            // docs: a restored hub believes checkpoints of before
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
 };
