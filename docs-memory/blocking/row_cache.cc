@@ -60,39 +60,68 @@ void RowCache::Publish(uint64_t version, const std::vector<std::string>& touched
   for (const std::string& key : touched) Erase(key);
 }
 
+// In three rounds, so that the memory of all rows is fetched at the same time.
 std::vector<std::optional<std::string>> RowCache::Find(uint64_t version,
                                                        const std::vector<std::string>& keys) {
   std::vector<std::optional<std::string>> values(keys.size());
+  std::vector<Row*> found(keys.size());
   const std::lock_guard<std::mutex> lock(mutex_);
   if (version != version_) return values;
+  for (const std::string& key : keys) by_key_.prefetch(key);
   for (size_t i = 0; i < keys.size(); ++i) {
-    const auto found = by_key_.find(keys[i]);
-    if (found == by_key_.end()) continue;
-    values[i] = found->second->value;
-    rows_.splice(rows_.begin(), rows_, found->second);
+    const auto row = by_key_.find(keys[i]);
+    if (row == by_key_.end()) continue;
+    found[i] = row->second;
+    __builtin_prefetch(found[i]->bytes.data() + 64);
+    __builtin_prefetch(found[i]->bytes.data() + 128);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (found[i] == nullptr) continue;
+    values[i] = found[i]->value();
+    found[i]->is_used = true;
     ++hits_;
   }
   return values;
 }
 
-void RowCache::Add(uint64_t version, const std::string& key, std::string_view row) {
+void RowCache::Add(uint64_t version, const std::string& key, std::string_view value) {
+  auto row = std::make_unique<Row>();
+  row->bytes.reserve(key.size() + value.size());
+  row->bytes.append(key).append(value);
+  row->key_bytes = key.size();
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (version != version_) return;
+  if (version != version_ || row->size() > bytes_max_) return;
   Erase(key);
-  rows_.push_front({key, std::string(row)});
-  bytes_ += rows_.front().bytes();
-  by_key_[rows_.front().key] = rows_.begin();
-  while (bytes_ > bytes_max_) Erase(std::string(rows_.back().key));
+  if (free_.empty()) {
+    free_.push_back(rows_.size());
+    rows_.emplace_back();
+  }
+  row->slot = free_.back();
+  free_.pop_back();
+  bytes_ += row->size();
+  by_key_[row->key()] = row.get();
+  rows_[row->slot] = std::move(row);
+  MakeRoom();
+}
+
+void RowCache::MakeRoom() {
+  while (bytes_ > bytes_max_) {
+    Row* const row = rows_[hand_].get();
+    hand_ = (hand_ + 1) % rows_.size();
+    if (row == nullptr || std::exchange(row->is_used, false)) continue;
+    Erase(row->key());
+  }
 }
 
 void RowCache::Erase(std::string_view key) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return;
-  const Rows::iterator row = found->second;
-  CHECK_GE(bytes_, row->bytes());
-  bytes_ -= row->bytes();
+  const size_t slot = found->second->slot;
+  CHECK_GE(bytes_, found->second->size());
+  bytes_ -= found->second->size();
   by_key_.erase(found);
-  rows_.erase(row);
+  rows_[slot].reset();
+  free_.push_back(slot);
 }
 
 std::shared_ptr<const machine::StoreView> RowCache::Over(

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,24 +44,31 @@ class RowCache final {
   uint64_t hits() const;
 
  private:
+  // Key and value side by side: whoever looks for a row touches little memory besides.
   struct Row final {
-    std::string key;
-    std::string value;
-    size_t bytes() const { return key.size() + value.size() + kOverheadBytes; }
+    std::string bytes;
+    size_t key_bytes = 0;
+    size_t slot = 0;       // in rows_
+    bool is_used = false;  // since the hand came by
+    std::string_view key() const { return std::string_view(bytes).substr(0, key_bytes); }
+    std::string_view value() const { return std::string_view(bytes).substr(key_bytes); }
+    size_t size() const { return bytes.size() + kOverheadBytes; }
   };
-  using Rows = std::list<Row>;
-  static constexpr size_t kOverheadBytes = 160;  // of list, map and allocator, about
+  static constexpr size_t kOverheadBytes = 128;  // of row, map and allocator, about
 
   void Erase(std::string_view key);
+  void MakeRoom();
 
   const size_t bytes_max_;
   mutable std::mutex mutex_;  // guards what follows
   uint64_t version_ = 0;
   size_t bytes_ = 0;
   uint64_t hits_ = 0;
-  Rows rows_;  // the one that was used last comes first
-  absl::flat_hash_map<std::string_view, Rows::iterator>
-      by_key_;  // lint: allow(hash_container) only ever probed
+  std::vector<std::unique_ptr<Row>> rows_;  // a clock: the hand spares what was used since
+  std::vector<size_t> free_;                // slots without a row
+  size_t hand_ = 0;
+  // lint: allow(hash_container) only ever probed
+  absl::flat_hash_map<std::string_view, Row*> by_key_;
 };
 
 }  // namespace lockstep::docs
