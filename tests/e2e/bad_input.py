@@ -5,7 +5,8 @@ import os
 import socket
 import struct
 
-from support import Cluster, Node, check, free_ports, main, run, wait_until
+from ports import free_ports
+from support import Cluster, Node, check, main, run, wait_until
 
 # HTTP/2 with one stream, by hand: enough to send a request and then do nothing.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 
-from support import Cluster, check, free_ports, main, run, wait_until
+from ports import free_base, free_ports
+from support import Cluster, check, main, run, wait_until
 
 
 def lockstep(tools, *words, stdin="", env=None):
@@ -117,8 +118,7 @@ def ignored_flags_are_named_in_one_line(tools, directory):
 
 def ctrl_c_stops_a_development_cluster(tools, directory):
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    base = free_ports(1)[0]
-    base = base if base < 65000 else 20000
+    base = free_base(3)
     log = os.path.join(directory, "out")
     with open(log, "w") as out:
         script = subprocess.Popen([os.path.join(source, "ci", "cluster.sh"), tools.build, "--data",

@@ -4,34 +4,13 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 
+from ports import free_base
 from support import SKIPPED, check, main, run, wait_until
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEV = os.path.join(SOURCE, "dev")
-
-
-def free_base(nodes):
-    """A base port such that all ports of `./dev up --base-port` are free."""
-    for _ in range(200):
-        held = []
-        try:
-            with socket.socket() as first:
-                first.bind(("127.0.0.1", 0))
-                base = first.getsockname()[1]
-            for i in range(nodes):
-                for port in (base + 10 * i, base + 10 * i + 1):
-                    held.append(socket.socket())
-                    held[-1].bind(("127.0.0.1", port))
-            return base
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for one in held:
-                one.close()
-    check(False, "no free ports")
 
 
 class Up:

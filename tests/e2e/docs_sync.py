@@ -5,7 +5,8 @@ import http.client
 import json
 import os
 
-from support import Cluster, check, free_ports, main, run, wait_until
+from ports import free_ports
+from support import Cluster, check, main, run, wait_until
 
 TENANT = ["--tenant", "acme"]
 

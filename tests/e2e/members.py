@@ -9,7 +9,8 @@ import shutil
 import sys
 import threading
 
-from support import SKIPPED, Cluster, Node, check, free_ports, main, run, wait_until
+from ports import free_ports
+from support import SKIPPED, Cluster, Node, check, main, run, wait_until
 
 
 class Load:

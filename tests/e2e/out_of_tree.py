@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 
-from support import SKIPPED, check, free_ports, main, run
+from ports import free_ports
+from support import SKIPPED, check, main, run
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What survives: everything acknowledged, whatever dies."""
 
-from support import Cluster, check, main, run, wait_until
+from ports import free_ports
+from support import Cluster, Node, check, main, run, wait_until
 
 
 def put_many(tools, cluster, prefix, count):
@@ -70,7 +71,6 @@ def sigterm_hands_leadership_over_and_exits_with_0(tools, directory):
 
 def two_shards_keep_their_data_too(tools, directory):
     # One peer URL per shard is needed, so the flags are spelled out.
-    from support import Node, free_ports
     ports = free_ports(3)
     peers = ["http://127.0.0.1:%d" % port for port in ports[1:]]
     node = Node(tools.serve, "n1", directory, ports[0], ports[1],

@@ -1,18 +1,18 @@
-"""What the end-to-end tests share: nodes as processes, free ports, etcdctl, waiting.
+"""What the end-to-end tests share: nodes as processes, etcdctl, waiting.
 
-Every process is ended by its own id; everything lives below one temporary directory; ports are the
-kernel's choice.
+Every process is ended by its own id; everything lives below one temporary directory.
 """
 
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_ports
 
 SKIPPED = 77
 
@@ -24,19 +24,6 @@ class Failure(AssertionError):
 def check(condition, message):
     if not condition:
         raise Failure(message)
-
-
-def free_ports(count):
-    """Ports that nobody listens on. They are held all at once, so that they differ."""
-    sockets = []
-    for _ in range(count):
-        one = socket.socket()
-        one.bind(("127.0.0.1", 0))
-        sockets.append(one)
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def wait_until(what, probe, timeout=20.0):

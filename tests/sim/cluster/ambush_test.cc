@@ -148,6 +148,30 @@ TEST(Ambush, ASnapshotIsInterruptedAsLongAsItIsUnderWay) {
   EXPECT_GE(broken, 10u);
 }
 
+// The first one is given up for the second: each would abort the other, for ever.
+TEST(Ambush, TwoSnapshotsForOneFollowerDoNotKeepEachOtherFromArriving) {
+  SmallCluster cluster(1, [](replica::NodeOptions& options) {
+    options.snapshots.chunk_bytes = 1;
+    options.snapshots.bytes_per_second = 300;
+  });
+  ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.LeaderOf(1) != 0; }));
+  const uint64_t leader = cluster.LeaderOf(1);
+  const uint64_t follower = leader % 3 + 1;
+  int arrived = 0;
+  cluster.node(follower).trace().set_on_emit([&](const TraceEvent& event) {
+    const auto* status =
+        event.fields.size() < 2 ? nullptr : std::get_if<std::string_view>(&event.fields[1].value);
+    if (event.name == "snapshot.received" && status != nullptr && *status == "OK") ++arrived;
+  });
+  replica::ReplicaPeers& peers = *cluster.shard(leader);
+  peers.StartSnapshot(GroupId(1), NodeId(follower));
+  cluster.world().RunFor(Milliseconds(300));
+  peers.StartSnapshot(GroupId(1), NodeId(follower));
+  EXPECT_TRUE(cluster.RunUntil(Seconds(30), [&] { return arrived > 0; }));
+  cluster.world().RunFor(Seconds(10));
+  EXPECT_EQ(arrived, 1);
+}
+
 TEST(Ambush, WhenItIsOverNobodyIsStruck) {
   Arena arena;
   ASSERT_TRUE(arena.AwaitLeader());
