@@ -327,24 +327,31 @@ void Shard::OnConnectionLost(NodeId peer) {
 void Shard::StartSnapshot(GroupId id, NodeId to) {
   // The stream speaks for the leader of this term, or for nobody.
   const raft::Term term = group(id)->raft().term();
-  work_->Spawn("snapshot.send", [this, id, to, term](Fiber& fiber) {
+  // The core waits for one at a time: one that is still under way is wanted no more. Each would
+  // abort the other at the receiver, for ever.
+  const uint64_t number = ++sending_[{id, to}];
+  work_->Spawn("snapshot.send", [this, id, to, term, number](Fiber& fiber) {
     Replica* replica = group(id);
-    const absl::StatusOr<raft::SnapshotMeta> sent = StreamSnapshot(fiber, *replica, to, term);
+    const auto is_wanted = [this, replica, id, to, term, number] {
+      return replica->raft().role() == raft::Role::kLeader && replica->raft().term() == term &&
+             sending_.at({id, to}) == number;
+    };
+    const absl::StatusOr<raft::SnapshotMeta> sent =
+        StreamSnapshot(fiber, *replica, to, term, is_wanted);
     environment_.trace.Emit(
         runtime::TraceLevel::kInfo, "snapshot.sent",
         {{"group", id.value()}, {"to", to.value()}, {"status", sent.status().ToString()}});
     // A moment's rest, so that a follower that refuses at once does not keep the leader busy.
     if (!sent.ok()) fiber.SleepFor(Milliseconds(100));
+    if (sending_.at({id, to}) != number) return;  // it says nothing about the other one
     replica->SnapshotSent(to, sent.ok() ? sent->index : raft::Index(0), sent.ok());
   });
 }
 
 absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
-                                                         raft::Term term) {
+                                                         raft::Term term,
+                                                         const std::function<bool()>& is_wanted) {
   const auto view = replica.Snapshot();
-  const auto is_wanted = [&replica, term] {
-    return replica.raft().role() == raft::Role::kLeader && replica.raft().term() == term;
-  };
   // (0 would be a transfer of one attempt.)
   const uint64_t transfer = std::max<uint64_t>(1, environment_.random.Draw("snapshot.transfer"));
   SnapshotSource source({replica.group(), environment_.node, term, *view, transfer, snapshot_pace_,
@@ -353,7 +360,7 @@ absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& 
   uint64_t chunks = 0;
   for (int attempt = 0; attempt < options_.snapshots.attempts_max; ++attempt) {
     const auto dialed = transport_.DialFor(fiber, to, wire::Purpose::kSnapshot);
-    if (!is_wanted()) return absl::AbortedError("this replica no longer leads");
+    if (!is_wanted()) return absl::AbortedError("nobody waits for it any more");
     failure = dialed.status();
     if (dialed.ok()) {
       absl::StatusOr<raft::SnapshotMeta> sent =

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -116,7 +117,8 @@ class Shard final : private PeerHandler, private PeerLink {
 
   absl::Status OpenLog(Fiber& fiber);
   absl::StatusOr<raft::SnapshotMeta> StreamSnapshot(Fiber& fiber, Replica& replica, NodeId to,
-                                                    raft::Term term);
+                                                    raft::Term term,
+                                                    const std::function<bool()>& is_wanted);
   absl::Status ReceiveInTurn(Fiber& fiber, const wire::SnapshotBegin& begin,
                              runtime::Stream& stream, wire::FrameDecoder& decoder);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
@@ -138,6 +140,8 @@ class Shard final : private PeerHandler, private PeerLink {
   ReplicaObserver* observer_;
   SnapshotStore snapshots_;
   Pace snapshot_pace_;
+  // The newest snapshot that is or was sent, by group and follower.
+  std::map<std::pair<GroupId, NodeId>, uint64_t> sending_;
   // Who sends a snapshot of the group just now; one at a time.
   std::map<GroupId, runtime::Stream*> receiving_;
   fiber::WaitQueue received_;
