@@ -111,6 +111,7 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(quiesce, 30, 1, 1, 0),
     LOCKSTEP_LINE(more_groups, 12, 1, 12, 0),
     LOCKSTEP_LINE(damage_kills_percent, 50, 5, 30, 60),
+    LOCKSTEP_LINE(overload, 8, 1, 1, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE

@@ -121,6 +121,8 @@ struct FaultTable final {
   T more_groups;  // so many groups besides the one that has clients
   // --- More of damage (nemesis) ---
   T damage_kills_percent;  // of the damages, those after which the node has to start from them
+  // --- More settings (sim/cluster) ---
+  T overload;  // 1: more clients than the nodes' limits admit
 };
 
 using FaultProfile = FaultTable<Knob>;

@@ -115,6 +115,16 @@ kill_every_ns 80% 3s 30s 0
 core_only 60% 1 1 0
 )";
 
+// Limits that are reached all the time, by more clients than they admit, while disks are slow.
+constexpr std::string_view kOverload = R"(
+base default
+overload 100% 1 1 0
+fault_point_site_percent 100% 25 60 0
+fault_point_fire_percent 100% 2 25 0
+slow_disk_every_ns 60% 3s 20s 0
+beyond_budget off
+)";
+
 constexpr std::string_view kMembership = R"(
 base default
 member_change_every_ns 100% 500ms 8s 0
@@ -145,6 +155,7 @@ const std::vector<NamedProfile>& NamedProfiles() {
        "reads by lease, clocks within the declared drift or not, leaders that lose their place",
        kLease},
       {"groups", "many idle groups that fall silent", kGroups},
+      {"overload", "more clients than the nodes' limits admit", kOverload},
       {"clock", "clocks that are off, drift and jump; uneven timers; pauses", kClock},
   };
   return all;

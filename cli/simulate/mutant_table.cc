@@ -73,6 +73,11 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM98ReloadedCertificateUnused, "M98", "replaced TLS credentials are not used"},
       {Id::kM160ScrubberSkipsChecksums, "M160", "the scrubber compares no checksums", "decay"},
       {Id::kM161NewerThanThePeer, "M161", "a peer is told what its version lacks"},
+      {Id::kM180FullLogTakesMore, "M180", "a leader appends whatever its log holds", "overload"},
+      {Id::kM181FollowerTakesAll, "M181", "a follower appends whatever its log holds", "overload"},
+      {Id::kM182PendingUncounted, "M182", "whoever asks may wait for an answer", "overload"},
+      {Id::kM183RefusedAfterRetry, "M183", "refused, although an earlier copy was taken",
+       "overload"},
   };
   return all;
 }

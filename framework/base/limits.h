@@ -21,17 +21,24 @@ inline constexpr size_t kInflightMessagesMax = 256;
 // One frame between peers.
 inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
 // Bytes waiting to be written to one peer; beyond it messages are dropped, as a network would.
-inline constexpr size_t kPeerQueueBytesMax = 32 * 1024 * 1024;
+inline constexpr size_t kPeerQueueBytesMax = 40 * 1024 * 1024;
+// What of it is encoded at a time, save for a single larger frame.
+inline constexpr size_t kPeerWriteBytesMax = 2 * 1024 * 1024;
 
 // Proposals accepted by one group and not yet applied; beyond either, refuse ("too many requests").
 inline constexpr size_t kPendingProposalsMax = 10'000;
-inline constexpr size_t kPendingProposalBytesMax = 64 * 1024 * 1024;
+inline constexpr size_t kPendingProposalBytesMax = 32 * 1024 * 1024;
 // Committed entries handed to one apply batch.
 inline constexpr size_t kApplyBatchEntriesMax = 1024;
 inline constexpr size_t kApplyBatchBytesMax = 4 * 1024 * 1024;
 
-// Log bytes kept for one shard before a flush of the state is asked for.
+// Log bytes kept of one group before a flush of the state is asked for. Of these: as many as are
+// kept for followers that lag; as many as refuse proposals, until some are flushed and forgotten;
+// as many as a follower takes, which tells its leader to wait.
 inline constexpr size_t kLogBytesRetained = 12 * 1024 * 1024;
+inline constexpr size_t kLogKeptForFollowers = 3;
+inline constexpr size_t kLogFull = 4;
+inline constexpr size_t kLogFullForFollowers = 6;
 
 // Concurrent client connections of a node, calls of one connection, bytes queued to one client.
 inline constexpr size_t kClientConnectionsMax = 4096;
@@ -48,6 +55,10 @@ inline constexpr size_t kResponseRoomBytes = 1024 * 1024;
 static_assert(kEntryBytesMax > kGrpcMessageBytesMax, "an entry holds any request");
 static_assert(kPeerFrameBytesMax > kEntryBytesMax + kAppendBytesMax, "a frame holds any append");
 static_assert(kPeerQueueBytesMax > 2 * kPeerFrameBytesMax, "a peer queue holds any frame");
+static_assert(kPeerWriteBytesMax <= kPeerFrameBytesMax / 2, "what is written together is a frame");
+static_assert(kPeerQueueBytesMax > kPendingProposalBytesMax, "what waits can be forwarded");
+static_assert(kLogKeptForFollowers < kLogFull, "no follower makes a leader refuse for ever");
+static_assert(kLogFull < kLogFullForFollowers, "who leads next may be behind, and is not stuck");
 static_assert(kClientQueueBytesMax >= kResponseRoomBytes, "a client may have a response made");
 static_assert(kResponseBytesHeldMax > 2 * kClientQueueBytesMax, "one client does not fill a node");
 static_assert(kRequestBytesHeldMax > 16 * kGrpcMessageBytesMax, "large requests are served");

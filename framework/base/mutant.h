@@ -96,6 +96,10 @@ enum class Id : int {
   kM194OldEpochAccepted = 194,            // docs: a restored hub believes checkpoints of before
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
+  kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds
+  kM181FollowerTakesAll = 181,            // replica: a follower appends whatever its log holds
+  kM182PendingUncounted = 182,            // replica: whoever asks may wait for an answer
+  kM183RefusedAfterRetry = 183,           // replica: refused, although an earlier copy was taken
 };
 
 // Whether the given bug is planted in this run.

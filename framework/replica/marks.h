@@ -26,12 +26,22 @@ inline constexpr Mark kMarkScrubFoundLog{"replica.scrub_found_damage_in_log"};
 inline constexpr Mark kMarkScrubFoundStore{"replica.scrub_found_damage_in_store"};
 inline constexpr Mark kMarkPeerIsOlder{"replica.peer_speaks_an_older_version"};
 
+inline constexpr Mark kMarkRefusedByLeader{"replica.request_refused_by_leader"};
+inline constexpr Mark kMarkLogFull{"replica.log_is_full"};
+inline constexpr Mark kMarkCopyNotAppended{"replica.copy_of_appended_request"};
+inline constexpr Mark kMarkTooManyPending{"replica.too_many_pending"};
+
+// Rare: no run of a few hundred universes has to reach it.
+inline constexpr Mark kMarkAppendHeldOff{"replica.append_held_off_by_full_log"};
+
 inline constexpr std::array kMarks = {
     kMarkRetryAnswered,         kMarkSentAgain,         kMarkAnswerInSnapshot,
     kMarkSnapshotInstalled,     kMarkSnapshotOvertakes, kMarkSnapshotResumed,
     kMarkCompactedPastFollower, kMarkTornTail,          kMarkDamageRefused,
     kMarkRecoveryInterrupted,   kMarkLogWaitsForSpace,  kMarkStoreWaitsForSpace,
-    kMarkScrubFoundLog,         kMarkScrubFoundStore,   kMarkPeerIsOlder};
+    kMarkScrubFoundLog,         kMarkScrubFoundStore,   kMarkPeerIsOlder,
+    kMarkRefusedByLeader,       kMarkLogFull,           kMarkCopyNotAppended,
+    kMarkTooManyPending};
 
 }  // namespace lockstep::replica
 

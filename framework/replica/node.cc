@@ -215,6 +215,7 @@ class NodeShard final {
     replica.group = group;
     replica.raft = options_.raft;
     replica.log_bytes_retained = options_.log_bytes_retained;
+    replica.proposals = options_.proposals;
     replica.members = InitialList(identity_.initial);
     for (const Member& member : identity_.initial) replica.bootstrap.voters.push_back(member.id);
     return shard_->AddGroup(fiber, replica, options_.make_machine()).status();

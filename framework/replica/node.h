@@ -67,6 +67,7 @@ struct NodeOptions final {
   Duration tick = Milliseconds(10);
   raft::Options raft;               // ticks and limits
   uint64_t log_bytes_retained = 0;  // see ReplicaOptions
+  ProposalLimits proposals;
   LogOptions log;
   uint64_t log_bytes_max = kShardLogBytesMax;  // see ShardOptions
   ScrubOptions scrub;

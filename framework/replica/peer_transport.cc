@@ -1,6 +1,7 @@
 #include "framework/replica/peer_transport.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 #include <variant>
 
@@ -17,26 +18,62 @@ constexpr size_t kReadBytes = 64 * 1024;
 constexpr Duration kHelloTimeout = Seconds(5);
 constexpr size_t kInboundConnectionsMax = 256;
 
+// Of a frame that is no batch of messages.
+size_t BytesOf(const wire::Frame& frame) {
+  size_t bytes = wire::kFrameOverheadBytesMax;
+  if (const auto* refused = std::get_if<wire::ForwardRefused>(&frame)) {
+    bytes += refused->numbers.size() * sizeof(RequestNumber);
+  }
+  if (const auto* forward = std::get_if<wire::Forward>(&frame)) {
+    for (const wire::ForwardItem& item : forward->items) bytes += wire::EncodedBytesMax(item);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 struct PeerTransport::Peer final {
   NodeId id;
   runtime::Address address;
-  std::vector<wire::GroupMessage> messages;
-  std::vector<wire::Frame> frames;
-  size_t queued_bytes = 0;
+  std::deque<wire::GroupMessage> messages;
+  std::deque<wire::Frame> frames;
+  size_t queued_bytes = 0;  // of these, and of what is being written
   bool connected = false;
   uint32_t version = 0;  // that it is dialed with
   fiber::WaitQueue work;
   std::unique_ptr<fiber::Scope> scope;  // its fiber uses all of the above
 
   bool has_work() const { return !messages.empty() || !frames.empty(); }
+  size_t TakeInto(std::string* buffer);
   void Clear() {
     messages.clear();
     frames.clear();
     queued_bytes = 0;
   }
 };
+
+// Encodes about as much as is written at a time, messages of Raft first: behind forwards that pile
+// up, heartbeats would come too late. Returns what it counts for in queued_bytes.
+size_t PeerTransport::Peer::TakeInto(std::string* buffer) {
+  CHECK(has_work());
+  wire::RaftMessages batch;
+  size_t taken = 0;
+  while (!messages.empty()) {
+    const size_t bytes = wire::EncodedBytesMax(messages.front());
+    if (taken > 0 && taken + bytes > limits::kPeerWriteBytesMax) break;
+    taken += bytes;
+    batch.messages.push_back(std::move(messages.front()));
+    messages.pop_front();
+  }
+  if (!batch.messages.empty()) wire::EncodeFrame(batch, buffer);
+  const size_t of_messages = taken;
+  while (!frames.empty() && taken - of_messages < limits::kPeerWriteBytesMax) {
+    taken += BytesOf(frames.front());
+    wire::EncodeFrame(frames.front(), buffer);
+    frames.pop_front();
+  }
+  return taken;
+}
 
 PeerTransport::PeerTransport(runtime::Environment& environment, PeerHandler& handler,
                              PeerTransportOptions options)
@@ -67,11 +104,7 @@ void PeerTransport::Send(NodeId to, wire::Frame frame) {
     ++dropped_;
     return;
   }
-  if (const auto* forward = std::get_if<wire::Forward>(&frame)) {
-    for (const wire::ForwardItem& item : forward->items) {
-      it->second->queued_bytes += wire::EncodedBytesMax(item);
-    }
-  }
+  it->second->queued_bytes += BytesOf(frame);
   it->second->frames.push_back(std::move(frame));
   it->second->work.WakeOne();
 }
@@ -188,25 +221,13 @@ absl::Status PeerTransport::WriteTo(Fiber& fiber, Peer& peer, runtime::Stream& s
       peer.work.Wait(fiber);
       continue;
     }
-    std::vector<wire::GroupMessage> messages = std::move(peer.messages);
-    const std::vector<wire::Frame> frames = std::move(peer.frames);
-    peer.Clear();
+    if (buffer.capacity() > 2 * limits::kPeerWriteBytesMax) std::string().swap(buffer);
     buffer.clear();
-    for (const wire::Frame& frame : frames) wire::EncodeFrame(frame, &buffer);
-    wire::RaftMessages batch;
-    size_t batch_bytes = 0;
-    for (wire::GroupMessage& message : messages) {
-      const size_t bytes = wire::EncodedBytesMax(message);
-      if (batch_bytes + bytes > limits::kPeerFrameBytesMax - wire::kFrameOverheadBytesMax) {
-        wire::EncodeFrame(std::exchange(batch, {}), &buffer);
-        batch_bytes = 0;
-      }
-      batch_bytes += bytes;
-      batch.messages.push_back(std::move(message));
-    }
-    if (!batch.messages.empty()) wire::EncodeFrame(batch, &buffer);
+    const size_t taken = peer.TakeInto(&buffer);
     stream.SetWriteDeadline(fiber.now() + options_.write_timeout);
     RETURN_IF_ERROR(stream.Write(fiber, buffer));
+    CHECK_GE(peer.queued_bytes, taken);
+    peer.queued_bytes -= taken;
     // As behind a proxy that rotates connections: what was written still arrives, but what follows
     // on the next connection may overtake it.
     if (environment_.fault_points.Fire("peer.reconnect")) break;

@@ -1,5 +1,6 @@
 #include "framework/replica/proposals.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -11,22 +12,34 @@
 #include "framework/replica/marks.h"
 
 namespace lockstep::replica {
+namespace {
+
+// A request that is not answered waits no longer than so many times the first patience.
+constexpr uint32_t kDoublingsMax = 3;
+// How often it is decided anew how many are let in: by a quarter fewer, or by a few more.
+constexpr Duration kAdaptPause = Milliseconds(250);
+constexpr size_t kShareStep = 8;
+
+}  // namespace
 
 absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command, MonoTime deadline,
                                                EnvelopeKind kind) {
-  if (pending_.size() >= limits::kPendingProposalsMax ||
-      next_ - acked_below() >= ClientSessions::kWindowMax ||
-      pending_bytes_ + command.size() > limits::kPendingProposalBytesMax) {
+  const bool is_refused =
+      IsFull(command.size()) && !mutant::Enabled(mutant::Id::kM182PendingUncounted);
+  marks::Sometimes(is_refused, kMarkTooManyPending);
+  if (is_refused) {
     return absl::ResourceExhaustedError("too many requests are pending");
   }
   const RequestNumber number = next_;
   ++next_;
   auto owned = std::make_unique<Pending>();
   Pending& pending = *owned;
+  pending.since = fiber.now();
   Envelope envelope{kind, session_, number, {}, {}, command};
   pending_[number] = std::move(owned);
   envelope.acked_below = acked_below();
   pending.payload = std::make_shared<const std::string>(EncodeEnvelope(envelope));
+  std::string().swap(command);
   pending_bytes_ += pending.payload->size();
   // Also when this fiber is unwound: nobody waits then, and the floor may move past it.
   struct Forget {
@@ -40,10 +53,33 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   } forget{*this, number};
   unsent_.push_back(number);
   work_.WakeOne();
-  if (!pending.done.Wait(fiber, deadline)) {
+  const bool is_answered = pending.done.Wait(fiber, deadline);
+  // (A refusal says nothing of how long answers take.)
+  if (!absl::IsResourceExhausted(pending.result.status())) {
+    Adapt(fiber.now(), fiber.now() - pending.since);
+  }
+  if (!is_answered) {
     return absl::DeadlineExceededError("the outcome is not known yet");
   }
   return std::move(pending.result);
+}
+
+// A single large request is let through when nothing else is pending.
+bool Proposals::IsFull(size_t bytes) const {
+  if (pending_.empty()) return false;
+  return pending_.size() * kShareWhole >= limits_.count_max * share_ ||
+         next_ - acked_below() >= ClientSessions::kWindowMax ||
+         pending_bytes_ + bytes > limits_.bytes_max / kShareWhole * share_;
+}
+
+void Proposals::Adapt(MonoTime now, Duration waited) {
+  if (now - adapted_ < kAdaptPause) return;
+  adapted_ = now;
+  if (waited > limits_.wait_max) {
+    share_ = std::max(kShareMin, share_ * 3 / 4);
+  } else if (waited < limits_.wait_max / 2) {
+    share_ = std::min(kShareWhole, share_ + kShareStep);
+  }
 }
 
 RequestNumber Proposals::acked_below() const {
@@ -64,6 +100,7 @@ std::vector<wire::ForwardItem> Proposals::TakeUnsent(MonoTime now, size_t bytes_
     const auto it = pending_.find(Translate(number));
     if (it == pending_.end() || it->second->done.is_set()) continue;
     it->second->sent_at = now;
+    ++it->second->times_sent;
     bytes += it->second->payload->size();
     items.push_back({number, it->second->payload});
   }
@@ -83,13 +120,30 @@ void Proposals::ResendAll() {
   if (!unsent_.empty()) work_.WakeOne();
 }
 
-void Proposals::ResendOverdue(MonoTime overdue) {
+void Proposals::ResendOverdue(MonoTime now, Duration patience) {
   for (const auto& [number, pending] : pending_) {
-    if (pending->sent_at > overdue || pending->done.is_set()) continue;
+    if (pending->sent_at == kNoDeadline || pending->done.is_set()) continue;
+    CHECK_GT(pending->times_sent, 0u);
+    const uint32_t doublings = std::min(pending->times_sent - 1, kDoublingsMax);
+    if (now - pending->sent_at < patience * (int64_t{1} << doublings)) continue;
     pending->sent_at = kNoDeadline;
     unsent_.push_back(number);
   }
   if (!unsent_.empty()) work_.WakeOne();
+}
+
+void Proposals::OnRefused(const std::vector<RequestNumber>& numbers) {
+  for (const RequestNumber number : numbers) {
+    const auto it = pending_.find(Translate(number));
+    if (it == pending_.end() || it->second->done.is_set()) continue;
+    // Planted bug M183: it is forgotten that an earlier leader may have taken it.
+    const bool is_known =
+        it->second->times_sent == 1 || mutant::Enabled(mutant::Id::kM183RefusedAfterRetry);
+    marks::Sometimes(is_known, kMarkRefusedByLeader);
+    if (!is_known) continue;
+    it->second->result = absl::ResourceExhaustedError("the leader has too much to do");
+    it->second->done.Set();
+  }
 }
 
 void Proposals::OnApplied(std::vector<AppliedRequest>& requests) {

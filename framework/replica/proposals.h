@@ -1,8 +1,9 @@
 // Proposals: this node's own client session in one group, and everybody who waits for a result.
 //
 // A request gets its number once. It is sent to whoever leads, again whenever that changes or an
-// answer is overdue, always under the same number: the replicated session applies it once. It is
-// answered when this replica applies it, wherever it was proposed.
+// answer is overdue (each time after twice as long), always under the same number: the replicated
+// session applies it once. It is answered when this replica applies it, wherever it was proposed;
+// or when a leader that was the only one to hear of it has refused it.
 #ifndef LOCKSTEP_FRAMEWORK_REPLICA_PROPOSALS_H_
 #define LOCKSTEP_FRAMEWORK_REPLICA_PROPOSALS_H_
 
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "framework/base/limits.h"
 #include "framework/fiber/sync.h"
 #include "framework/replica/applier.h"
 #include "framework/replica/client_sessions.h"
@@ -23,14 +25,28 @@
 
 namespace lockstep::replica {
 
+// Of those who wait, all together.
+struct ProposalLimits final {
+  size_t count_max = limits::kPendingProposalsMax;
+  size_t bytes_max = limits::kPendingProposalBytesMax;
+  // As long as answers take longer than that, fewer and fewer are let in: who would wait until its
+  // deadline is told at once.
+  Duration wait_max = Seconds(2);
+};
+
+// Invariants:
+//   1. pending_bytes() is the sum over pending_, and within the limit.
+//   2. kShareMin <= share_ <= kShareWhole: the part of the limits that is in use now.
 // Owned by the Replica. Only Propose suspends.
 class Proposals final {
  public:
   // `session`: random, new in every incarnation of the node.
-  Proposals(SessionId session, NodeId owner) : session_(session), owner_(owner) {}
+  Proposals(SessionId session, NodeId owner, ProposalLimits limits = {})
+      : session_(session), owner_(owner), limits_(limits) {}
 
   // Suspends until the command is applied here, or the deadline. RESOURCE_EXHAUSTED: too many are
-  // pending, nothing happened. DEADLINE_EXCEEDED, ABORTED: it may or may not be applied.
+  // pending here, or the leader has too much to do; nothing happened and nothing will.
+  // DEADLINE_EXCEEDED, ABORTED: it may or may not be applied.
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline,
                                       EnvelopeKind kind = EnvelopeKind::kCommand);
 
@@ -40,8 +56,12 @@ class Proposals final {
   bool has_unsent() const { return !unsent_.empty(); }
   // Sends everything again: there is a new leader, or the old one refused.
   void ResendAll();
-  // Sends again what was sent before `overdue` and not answered.
-  void ResendOverdue(MonoTime overdue);
+  // Sends again what was sent for the first time `patience` ago and is not answered; what was sent
+  // again, after twice that, and so on.
+  void ResendOverdue(MonoTime now, Duration patience);
+  // The leader did not take these. Whoever was sent once is told; the others' earlier copies may be
+  // in a log, so they are overdue one day.
+  void OnRefused(const std::vector<RequestNumber>& numbers);
   // Woken when there is something to send.
   fiber::WaitQueue& work() { return work_; }
 
@@ -53,15 +73,25 @@ class Proposals final {
   SessionId session() const { return session_; }
   RequestNumber acked_below() const;
   size_t pending_count() const { return pending_.size(); }
+  size_t pending_bytes() const { return pending_bytes_; }
+  const ProposalLimits& limits() const { return limits_; }
+  size_t share() const { return share_; }
+  static constexpr size_t kShareWhole = 256;
+  static constexpr size_t kShareMin = 4;
 
  private:
   struct Pending {
     raft::Payload payload;
+    MonoTime since;                  // somebody waits for it
     MonoTime sent_at = kNoDeadline;  // kNoDeadline: is in unsent_
+    uint32_t times_sent = 0;
     fiber::Event done;
     absl::StatusOr<std::string> result{absl::UnknownError("pending")};
   };
 
+  bool IsFull(size_t bytes) const;
+  // An answer took so long, or there was none: lets more or fewer in, now and then.
+  void Adapt(MonoTime now, Duration waited);
   void Finish(Pending& pending, Admission admission, std::string result);
   // The session was superseded: whatever is pending may have been applied under it.
   void AbortAll();
@@ -71,6 +101,9 @@ class Proposals final {
 
   SessionId session_;
   NodeId owner_;
+  ProposalLimits limits_;
+  size_t share_ = kShareWhole;
+  MonoTime adapted_;
   bool registered_ = false;
   RequestNumber next_{1};
   size_t pending_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "framework/replica/replica.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -50,8 +51,9 @@ Replica::Replica(Parts parts, const ReplicaOptions& options)
       options_(options),
       group_store_(parts.store.Group(options.group)),
       machine_(std::move(parts.machine)),
-      proposals_(DrawSession(parts.environment), parts.environment.node) {
+      proposals_(DrawSession(parts.environment), parts.environment.node, options.proposals) {
   if (options_.log_bytes_retained == 0) options_.log_bytes_retained = limits::kLogBytesRetained;
+  log_grown_at_ = 2 * options_.log_bytes_retained;
   options_.raft.self = environment_.node;
   options_.raft.random_seed = environment_.random.Draw("raft.election");
 }
@@ -180,6 +182,10 @@ absl::Status Replica::Run(Fiber& fiber) {
 
 void Replica::Step(raft::Effects effects) {
   effects_->Run(std::move(effects));
+  if (raft_->log_bytes() > log_grown_at_) {
+    log_grown_at_ = std::numeric_limits<uint64_t>::max();
+    peers_.OnLogGrown();
+  }
   if (!is_asleep_ || raft_->quiesced()) return;
   is_asleep_ = false;
   peers_.OnAwake(options_.group);
@@ -206,6 +212,8 @@ absl::StatusOr<std::string> Replica::Propose(Fiber& fiber, std::string command, 
   if (environment_.fault_points.Fire("replica.too_many_proposals")) {
     return absl::ResourceExhaustedError("too many requests are pending");
   }
+  // Here, too, if another node leads: this one would be late to answer.
+  if (LogIsFull()) return absl::ResourceExhaustedError("this node has too much to apply");
   WakeUp();
   return proposals_.Propose(fiber, std::move(command), deadline);
 }
@@ -262,7 +270,22 @@ void Replica::Dispatch() {
   }
 }
 
-void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
+namespace {
+
+std::vector<RequestNumber> NumbersOf(const std::vector<wire::ForwardItem>& items) {
+  std::vector<RequestNumber> numbers;
+  numbers.reserve(items.size());
+  for (const wire::ForwardItem& item : items) numbers.push_back(item.number);
+  return numbers;
+}
+
+}  // namespace
+
+raft::ProposeRefusal Replica::AppendRequests(SessionId session,
+                                             std::vector<wire::ForwardItem> items) {
+  if (items.empty()) return raft::ProposeRefusal::kNone;
+  const bool leads = raft_->role() == raft::Role::kLeader;
+  if (leads && LogIsFull()) return raft::ProposeRefusal::kTooMuchUncommitted;
   std::vector<raft::Proposal> proposals;
   proposals.reserve(items.size());
   const int64_t now = environment_.clock.Wall().ns;
@@ -270,26 +293,31 @@ void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
     proposals.push_back({WithWhatIsSeen(item.payload), now});
   }
   raft::Effects effects = raft_->Propose(std::move(proposals));
-  // A refusal (a transfer, too much uncommitted) passes: what is overdue is sent again.
+  const raft::ProposeRefusal refusal = effects.proposed.refusal;
+  if (refusal == raft::ProposeRefusal::kNone) appended_.Add(session, NumbersOf(items));
   Step(std::move(effects));
+  return refusal;
+}
+
+void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
+  const SessionId session = proposals_.session();
+  appended_.DropKnown(session, items);
+  const std::vector<RequestNumber> numbers = NumbersOf(items);
+  const raft::ProposeRefusal refusal = AppendRequests(session, std::move(items));
+  // Another refusal (a transfer) passes: what is overdue is sent again.
+  if (refusal == raft::ProposeRefusal::kTooMuchUncommitted) proposals_.OnRefused(numbers);
 }
 
 void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
-  std::vector<RequestNumber> numbers;
-  std::vector<raft::Proposal> proposals;
-  const int64_t now = environment_.clock.Wall().ns;
-  for (wire::ForwardItem& item : forward.items) {
-    numbers.push_back(item.number);
-    proposals.push_back({WithWhatIsSeen(item.payload), now});
-  }
-  if (proposals.empty()) return;
+  const size_t count = forward.items.size();
+  appended_.DropKnown(forward.session, forward.items);
+  marks::Sometimes(forward.items.size() < count, kMarkCopyNotAppended);
+  std::vector<RequestNumber> numbers = NumbersOf(forward.items);
   raft::ProposeRefusal refusal = raft::ProposeRefusal::kNone;
   const bool overloaded =
       log_.out_of_space() || environment_.fault_points.Fire("replica.forward_refused");
   if (!overloaded) {
-    raft::Effects effects = raft_->Propose(std::move(proposals));
-    refusal = effects.proposed.refusal;
-    Step(std::move(effects));
+    refusal = AppendRequests(forward.session, std::move(forward.items));
     if (refusal == raft::ProposeRefusal::kNone) return;
   }
   wire::ForwardRefusal reason = wire::ForwardRefusal::kOverloaded;
@@ -305,10 +333,13 @@ void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
       runtime::TraceLevel::kDebug, "replica.forward_refused",
       {{"group", options_.group.value()}, {"reason", static_cast<int>(refused.reason)}});
   // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
+  if (refused.reason == wire::ForwardRefusal::kOverloaded) proposals_.OnRefused(refused.numbers);
 }
 
 void Replica::Receive(raft::Message message) {
   if (observer_ != nullptr) observer_->OnReceive(options_.group, message);
+  // As a network that is too slow: the leader's window stays closed until it is sent again.
+  if (MustHoldOff(message)) return;
   // Planted bug M143: whoever sends heartbeats is believed to know the newest commit index.
   if (mutant::Enabled(mutant::Id::kM143StalenessFromHeartbeat) &&
       std::holds_alternative<raft::Heartbeat>(message.body)) {
@@ -349,12 +380,10 @@ void Replica::Tick(uint64_t number) {
   Step(Core().Tick(number));
   LeaveIfFull();
   ApproachWanted();
-  if (raft_->leader() != environment_.node || raft_->leader() == NodeId(0)) {
-    proposals_.ResendOverdue(environment_.scheduler.now() - options_.resend_interval);
-  } else {
-    // Our own log does not lose what it took; only refused proposals are overdue for long.
-    proposals_.ResendOverdue(environment_.scheduler.now() - 4 * options_.resend_interval);
-  }
+  const bool leads = raft_->leader() == environment_.node;
+  // Our own log does not lose what it took; only refused proposals are overdue for long.
+  proposals_.ResendOverdue(environment_.scheduler.now(),
+                           (leads ? 4 : 1) * options_.resend_interval);
 }
 
 bool Replica::FallAsleep() {
@@ -442,42 +471,6 @@ bool Replica::AwaitPlace(Fiber& fiber, NodeId node, Place place, MonoTime deadli
   }
 }
 
-absl::Status Replica::CompactLog(Fiber& fiber, LogPressure pressure) {
-  const uint64_t retained = raft_->log_bytes();
-  const bool eager = environment_.fault_points.Fire("replica.eager_compaction");
-  const bool is_due = retained >= options_.log_bytes_retained || pressure != LogPressure::kNone;
-  // Before anything is read: there may be thousands of groups.
-  if (!is_due && !eager) return absl::OkStatus();
-  raft::SnapshotMeta flushed;
-  if (mutant::Enabled(mutant::Id::kM21SnapshotAndTruncateNotAtomic)) {
-    flushed = applier_->applied();
-  } else {
-    ASSIGN_OR_RETURN(const auto row, group_store_->GetFlushed(fiber, kAppliedKey));
-    if (row) {
-      ASSIGN_OR_RETURN(flushed, wire::DecodeSnapshotMeta(*row));
-    }
-  }
-  // Followers that are about to catch up from the log should not need a snapshot instead.
-  bool needed = false;
-  for (const raft::PeerStatus& peer : raft_->Peers()) {
-    needed |= peer.recently_active && !peer.snapshot_pending && peer.match < flushed.index;
-  }
-  const bool is_too_much =
-      retained > 2 * options_.log_bytes_retained || pressure == LogPressure::kTooHigh;
-  const bool may_compact = !needed || eager || is_too_much;
-  if (flushed.index > raft_->snapshot().index && may_compact) {
-    marks::Sometimes(needed, kMarkCompactedPastFollower);
-    raft_->Compact(flushed);
-    log_.Compact(options_.group, flushed);
-    RETURN_IF_ERROR(snapshots_.RemoveUpTo(fiber, options_.group, flushed.index));
-  }
-  const bool is_crowded = pressure != LogPressure::kNone && raft_->log_bytes() > 0;
-  if (eager || is_crowded || raft_->log_bytes() > options_.log_bytes_retained / 2) {
-    return store_.StartFlush();
-  }
-  return absl::OkStatus();
-}
-
 void Replica::ManageDuty(Fiber& fiber) {
   DutyProposer proposer(*this);
   for (;;) {
@@ -515,6 +508,7 @@ void Replica::SetSubscriber(std::function<void(raft::Index, const std::string&)>
 void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requests) {
   environment_.trace.Emit(runtime::TraceLevel::kDebug, "replica.applied",
                           {{"group", options_.group.value()}, {"index", index.value()}});
+  appended_.OnApplied(requests);
   proposals_.OnApplied(requests);
   applied_advanced_.WakeAll();
   Step(raft_->Applied(index));
@@ -555,6 +549,7 @@ void Replica::OnEvent(const raft::Event& event) {
                             {{"group", options_.group.value()},
                              {"role", static_cast<int>(role->role)},
                              {"term", role->term.value()}});
+    appended_.Clear();
     role_changed_.WakeAll();
   } else if (const auto* leader = std::get_if<raft::LeaderChanged>(&event)) {
     environment_.trace.Emit(runtime::TraceLevel::kInfo, "raft.leader",

@@ -14,6 +14,7 @@
 #include "framework/machine/ordered_store.h"
 #include "framework/machine/state_machine.h"
 #include "framework/raft/raft.h"
+#include "framework/replica/appended_requests.h"
 #include "framework/replica/applier.h"
 #include "framework/replica/effect_runner.h"
 #include "framework/replica/log.h"
@@ -43,14 +44,17 @@ class PeerLink : public MessageSink {
   virtual void OnConfigurationChanged(GroupId group) = 0;
   // It was idle, and wants to be ticked again.
   virtual void OnAwake(GroupId group) = 0;
+  // Its log has grown by more than should wait for the next round of CompactLog.
+  virtual void OnLogGrown() = 0;
 };
 
 // How much the logs of all groups of a shard together take, in memory and on the disk.
-inline constexpr uint64_t kShardLogBytesMax = 64 * 1024 * 1024;
+inline constexpr uint64_t kShardLogBytesMax = 48 * 1024 * 1024;
 enum class LogPressure {
   kNone,
   kHigh,     // whoever can drop something does
   kTooHigh,  // followers that lag get a snapshot
+  kFull,     // and nothing is proposed
 };
 
 struct ReplicaOptions final {
@@ -60,6 +64,17 @@ struct ReplicaOptions final {
   MemberList members;             // the list that a new group starts with
   Duration resend_interval = Milliseconds(500);
   uint64_t log_bytes_retained = 0;  // 0: limits::kLogBytesRetained
+  ProposalLimits proposals;
+};
+
+// What a replica holds for others, and its bounds.
+struct HeldBytes final {
+  uint64_t log = 0;      // entries in memory
+  uint64_t log_max = 0;  // save for what was read at the start, and one append
+  uint64_t pending = 0;  // of requests of this node's clients
+  uint64_t pending_max = 0;
+  uint64_t pending_count = 0;
+  uint64_t pending_count_max = 0;
 };
 
 struct ReplicaStatus final {
@@ -167,6 +182,7 @@ class Replica final : private ApplySink, private EffectListener {
   void PrepareToStop();
 
   ReplicaStatus status() const;
+  HeldBytes held() const;
   const raft::Raft& raft() const { return *raft_; }
   // Of everything in the shard's store, not of this group alone.
   uint64_t store_bytes() const { return store_.DiskBytes(); }
@@ -191,6 +207,13 @@ class Replica final : private ApplySink, private EffectListener {
   void Dispatch();
   void StartReadRound();
   void DispatchLocal(std::vector<wire::ForwardItem> items);
+  // Has the core append what is not in the log already. Nothing of it was, if that is refused.
+  raft::ProposeRefusal AppendRequests(SessionId session, std::vector<wire::ForwardItem> items);
+  // Nothing is proposed before some of the log is forgotten.
+  bool LogIsFull() const;
+  // The leader has to send it again: the log holds more than is to be in memory, and some of that
+  // can be flushed and forgotten without it.
+  bool MustHoldOff(const raft::Message& message) const;
   void ManageDuty(Fiber& fiber);
   // The change, with what this leader sees of the members.
   raft::Payload WithWhatIsSeen(const raft::Payload& payload) const;
@@ -225,6 +248,7 @@ class Replica final : private ApplySink, private EffectListener {
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<EffectRunner> effects_;
   Proposals proposals_;
+  AppendedRequests appended_;  // while this replica leads
   Reads reads_;
   // Waiters for a higher applied index, a leader, a change of role.
   fiber::WaitQueue applied_advanced_;
@@ -234,8 +258,10 @@ class Replica final : private ApplySink, private EffectListener {
   std::shared_ptr<const MemberList> wanted_;  // null: nobody said
   bool is_settled_ = false;                   // the configuration is what is wanted, for good
   std::function<void(raft::Index, const std::string&)> subscriber_;
-  raft::Ticks full_ticks_ = 0;  // for so long the log has been waiting for space
-  bool is_asleep_ = false;      // nobody ticks it
+  raft::Ticks full_ticks_ = 0;                     // for so long the log has been waiting for space
+  bool is_asleep_ = false;                         // nobody ticks it
+  LogPressure log_pressure_ = LogPressure::kNone;  // as of the last round
+  uint64_t log_grown_at_ = 0;                      // so many bytes are to be looked at
   uint64_t disk_stalls_ = 0;
 };
 

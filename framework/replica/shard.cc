@@ -128,30 +128,32 @@ absl::Status Shard::Run(Fiber& fiber) {
   work_->Spawn("shard.record", [&](Fiber& recording) { RecordDirectories(recording); });
   work_->Spawn("shard.scrub", [&](Fiber& scrubbing) { fail(scrubber_->Run(scrubbing)); });
   work_->Spawn("shard.tick", [&](Fiber& ticking) { TickGroups(ticking); });
-  work_->Spawn("shard.compact", [&](Fiber& compacting) {
-    for (;;) {
-      compacting.SleepFor(options_.compaction_interval);
-      // A read may have met damage that nobody else is told of.
-      if (absl::Status status = store_.health(); absl::IsDataLoss(status)) {
-        return fail(std::move(status));
-      }
-      const LogPressure pressure = PressureOfLogs();
-      for (auto& [id, replica] : groups_) {
-        if (absl::Status status = replica->CompactLog(compacting, pressure); !status.ok()) {
-          return fail(std::move(status));
-        }
-      }
-    }
-  });
+  work_->Spawn("shard.compact", [&](Fiber& compacting) { fail(CompactLogs(compacting)); });
   failed_.Wait(fiber);
   work_.reset();
   return failure_;
+}
+
+absl::Status Shard::CompactLogs(Fiber& fiber) {
+  for (;;) {
+    // Sooner if a log grows fast, but not so soon that flushes follow on each other's heels.
+    fiber.SleepFor(options_.compaction_interval / 8);
+    log_grown_.Wait(fiber, fiber.now() + options_.compaction_interval * 7 / 8);
+    log_grown_.Reset();
+    // As behind a store whose flushes are late.
+    if (environment_.fault_points.Fire("shard.late_compaction")) fiber.SleepFor(Seconds(3));
+    // A read may have met damage that nobody else is told of.
+    if (absl::Status status = store_.health(); absl::IsDataLoss(status)) return status;
+    const LogPressure pressure = PressureOfLogs();
+    for (auto& [id, replica] : groups_) RETURN_IF_ERROR(replica->CompactLog(fiber, pressure));
+  }
 }
 
 // Each group by itself stays within its own bound; a thousand of them would not fit.
 LogPressure Shard::PressureOfLogs() const {
   uint64_t bytes = 0;
   for (const auto& [id, replica] : groups_) bytes += replica->raft().log_bytes();
+  if (bytes > 4 * options_.log_bytes_max) return LogPressure::kFull;
   if (bytes > 2 * options_.log_bytes_max) return LogPressure::kTooHigh;
   return bytes > options_.log_bytes_max ? LogPressure::kHigh : LogPressure::kNone;
 }

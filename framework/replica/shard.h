@@ -98,6 +98,7 @@ class Shard final : private PeerHandler, private PeerLink {
   void OnMembersChanged(GroupId group) override;
   void OnConfigurationChanged(GroupId group) override;
   void OnAwake(GroupId group) override { pulse_.Awake(group); }
+  void OnLogGrown() override { log_grown_.Set(); }
   // PeerHandler
   wire::HelloAnswer Admit(Fiber& fiber, const wire::Hello& hello) override;
   bool StillAdmits(const wire::Hello& hello) override;
@@ -120,6 +121,8 @@ class Shard final : private PeerHandler, private PeerLink {
                              runtime::Stream& stream, wire::FrameDecoder& decoder);
   absl::Status InstallStaged(NodeId from, const wire::SnapshotBegin& begin);
   void TickGroups(Fiber& fiber);
+  // Returns only with a failure.
+  absl::Status CompactLogs(Fiber& fiber);
   // What the list says of directories, for restarts that begin before it.
   void RecordDirectories(Fiber& fiber);
   // The peers that are dialed follow what is known.
@@ -151,6 +154,7 @@ class Shard final : private PeerHandler, private PeerLink {
   absl::Status failure_;
   fiber::Event failed_;
   fiber::WaitQueue list_changed_;
+  fiber::Event log_grown_;
   std::unique_ptr<fiber::Scope> work_;  // last: its fibers use all of the above
 };
 

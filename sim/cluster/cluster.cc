@@ -15,7 +15,6 @@ namespace lockstep::sim {
 namespace {
 
 constexpr ClusterId kCluster(0x10C4);
-constexpr GroupId kGroup(1);
 constexpr uint16_t kClientPort = 2379;
 constexpr uint16_t kPeerPort = 2380;
 constexpr Duration kShortestElection = Milliseconds(100);
@@ -170,6 +169,7 @@ replica::NodeOptions Cluster::OptionsFor(SimNode& node) {
   options.log.segment_bytes = shape_.log_segment_bytes;
   options.log_bytes_retained = shape_.log_bytes_retained;
   options.log_bytes_max = shape_.log_bytes_max;
+  options.proposals = shape_.proposals;
   options.scrub = shape_.scrub;
   options.snapshots = shape_.snapshots;
   const uint64_t boot = KeyOf(node.id().value(), node.incarnation());

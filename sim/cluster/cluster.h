@@ -50,6 +50,7 @@ struct ClusterShape final {
   // What may be uncommitted at a leader, and what its clients may make a node hold.
   uint64_t uncommitted_bytes_max = raft::Options{}.uncommitted_bytes_max;
   uint64_t response_bytes_max = limits::kResponseBytesHeldMax;
+  replica::ProposalLimits proposals{};
   // Promises of a replica between two full readings of its durable image.
   uint64_t image_period = 64;
 };
@@ -95,6 +96,9 @@ class Cluster final : private OperatedCluster {
   // REQUIRES and runs as CompareStates.
   std::optional<checkers::Violation> CheckScrubbed();
 
+  // What nodes hold is within their bounds.
+  void CheckBounds();
+
   Oracle& oracle() { return oracle_; }
   // For machines of others, which talk to the nodes.
   SimNetwork& network() { return network_; }
@@ -102,6 +106,7 @@ class Cluster final : private OperatedCluster {
   uint64_t process_failures() const { return process_failures_; }
 
  private:
+  static constexpr GroupId kGroup{1};  // the one that has clients
   struct Member;
 
   replica::NodeOptions OptionsFor(SimNode& node);

@@ -30,6 +30,21 @@ void ShapeLeases(World& world, ClusterShape& shape) {
   shape.clocks.drift_ppm = static_cast<int64_t>(rates.clock_drift_ppm);
 }
 
+// Several times what the nodes admit at once, so that most of it is refused.
+void ShapeOverload(World& world, ClusterShape& shape) {
+  FaultRates& rates = world.rates();
+  if (rates.overload == 0) return;
+  Draws& draws = world.draws();
+  shape.clients *= 3;
+  shape.operations_per_second *= 4;
+  shape.log_bytes_retained = draws.LogUniform("overload.retained", 0, 1024, 8 * 1024, 8 * 1024);
+  shape.proposals.count_max = draws.Range("overload.pending", 0, 1, 6, 6);
+  shape.proposals.bytes_max = draws.LogUniform("overload.pending_bytes", 0, 150, 4'000, 4'000);
+  shape.uncommitted_bytes_max = draws.LogUniform("overload.uncommitted", 0, 100, 16'000, 16'000);
+  // What a follower takes at once is more than its bound.
+  rates.append_bytes_max = std::min<uint64_t>(rates.append_bytes_max, 2048);
+}
+
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
   // (A tape may say that fewer will do.)
@@ -78,6 +93,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
     shape.response_bytes_max =
         limits::kResponseRoomBytes * draws.Range("shape.response_rooms", 0, 1, 4, 4);
   }
+  ShapeOverload(world, shape);
   ShapeLeases(world, shape);
   shape.has_priorities = world.rates().priorities != 0;
   shape.quiesces = world.rates().quiesce != 0;
@@ -188,6 +204,7 @@ class Run final : public RunControl {
     while (!HasFailed() && world_.now() < limit()) {
       if (done()) return true;
       if (options_.on_look) options_.on_look(*this);
+      cluster_.CheckBounds();
       const VirtualTime stop = std::min(limit(), world_.now() + options_.look_interval);
       world_.RunUntil(stop);
     }

@@ -148,6 +148,55 @@ TEST(LogRepair, AVoteThatMayBeLostIsNotGuessed) {
   EXPECT_EQ(bench.disk.Contents(), files) << "nothing was changed";
 }
 
+// The first group wrote once, and that is lost: it may have voted, and nothing tells for whom.
+TEST(LogRepair, AGroupOfWhichNothingIsLeftIsNotForgotten) {
+  LogBench bench;
+  ASSERT_TRUE(bench.Start().ok());
+  const GroupId other(2);
+  bench.Append(kGroup, Entries(1, 1, 1, 1));
+  bench.Pump();
+  for (uint64_t i = 1; i <= 3; ++i) {
+    bench.Append(other, Entries(i, 4, i, i));
+    bench.Pump();
+  }
+  bench.LosePower();
+  Files files = bench.disk.Contents();
+  std::string& bytes = files.begin()->second;
+  const size_t first = bytes.find("e1t1");
+  ASSERT_NE(first, std::string::npos);
+  bytes[first] = 'x';
+  bench.disk.SetContents(files);
+  ASSERT_TRUE(absl::IsDataLoss(bench.Open()));
+  RunInFiber([&](Fiber& fiber) {
+    const std::string& directory = bench.options.directory;
+    const auto refused = RepairLog(fiber, bench.disk, directory, kIdentity, {kGroup, other});
+    EXPECT_TRUE(absl::IsDataLoss(refused.status())) << refused.status();
+    EXPECT_NE(refused.status().message().find("nothing behind it tells of group 1"),
+              absl::string_view::npos)
+        << refused.status();
+    EXPECT_EQ(bench.disk.Contents(), files) << "nothing was changed";
+    // Who does not know of the first group would mend a log without it.
+    EXPECT_TRUE(RepairLog(fiber, bench.disk, directory, kIdentity, {other}).ok());
+  });
+}
+
+TEST(LogRepair, ALogWithoutAnIntactBatchIsNotMended) {
+  LogBench bench;
+  ASSERT_TRUE(bench.Start().ok());
+  bench.Append(kGroup, Entries(1, 1, 1, 1));
+  bench.Pump();
+  bench.LosePower();
+  Files files = bench.disk.Contents();
+  std::string& bytes = files.begin()->second;
+  bytes[bytes.find("e1t1")] = 'x';
+  bench.disk.SetContents(files);
+  RunInFiber([&](Fiber& fiber) {
+    const auto refused = RepairLog(fiber, bench.disk, bench.options.directory, kIdentity, {kGroup});
+    EXPECT_TRUE(absl::IsDataLoss(refused.status())) << refused.status();
+  });
+  EXPECT_EQ(bench.disk.Contents(), files) << "nothing was changed";
+}
+
 TEST(LogRepair, ASectorThatCannotBeReadIsDamageAndNoTornTail) {
   LogBench bench;
   ASSERT_TRUE(bench.Start().ok());

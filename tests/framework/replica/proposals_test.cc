@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "framework/base/mutant_on.h"
+#include "framework/base/random.h"
 #include "framework/replica/envelope.h"
 #include "framework/store/memory_store.h"
 #include "tests/framework/replica/support.h"
@@ -120,8 +121,154 @@ TEST_F(ProposalsTest, OnlyWhatIsOverdueIsSentAgain) {
   scheduler_.AdvanceTo(scheduler_.now() + Seconds(1));
   Propose("b");
   EXPECT_EQ(Take(), "2:b");
-  proposals_.ResendOverdue(scheduler_.now() - Milliseconds(500));
+  proposals_.ResendOverdue(scheduler_.now(), Milliseconds(500));
   EXPECT_EQ(Take(), "1:a");
+}
+
+TEST_F(ProposalsTest, WhatIsOverdueAgainIsSentAfterTwiceAsLong) {
+  Registered();
+  Propose("a");
+  EXPECT_EQ(Take(), "1:a");
+  std::string waited;
+  for (int half_seconds = 1; half_seconds <= 20; ++half_seconds) {
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(500));
+    proposals_.ResendOverdue(scheduler_.now(), Milliseconds(500));
+    if (!Take().empty()) absl::StrAppend(&waited, half_seconds, " ");
+  }
+  EXPECT_EQ(waited, "1 3 7 15 ") << "0.5 s, then 1, 2 and 4 s, and never more";
+}
+
+TEST_F(ProposalsTest, WhoWasRefusedByTheOnlyLeaderThatHeardOfItIsTold) {
+  Registered();
+  const Caller& once = Propose("a");
+  EXPECT_EQ(Take(), "1:a");
+  proposals_.OnRefused({RequestNumber(1), RequestNumber(9)});
+  scheduler_.RunReady();
+  ASSERT_TRUE(once.done);
+  EXPECT_TRUE(absl::IsResourceExhausted(once.result.status()));
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "") << "nothing happened and nothing will";
+  EXPECT_EQ(proposals_.pending_bytes(), 0u);
+}
+
+TEST_F(ProposalsTest, ARefusalSaysNothingOfAnEarlierCopy) {
+  Registered();
+  const Caller& twice = Propose("a");
+  EXPECT_EQ(Take(), "1:a");
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "1:a");
+  proposals_.OnRefused({RequestNumber(1)});
+  scheduler_.RunReady();
+  EXPECT_FALSE(twice.done) << "the first leader may have taken it";
+  Applied(1, Admission::kNew, "result");
+  ASSERT_TRUE(twice.done);
+  EXPECT_EQ(*twice.result, "result");
+}
+
+TEST_F(ProposalsTest, PlantedBugRefusesWhatAnEarlierLeaderMayHaveTaken) {
+  Registered();
+  const Caller& twice = Propose("a");
+  Take();
+  proposals_.ResendAll();
+  Take();
+  mutant::Plant(mutant::Id::kM183RefusedAfterRetry);
+  proposals_.OnRefused({RequestNumber(1)});
+  mutant::Plant(mutant::Id::kNone);
+  scheduler_.RunReady();
+  EXPECT_TRUE(twice.done);
+}
+
+// Callers come and go at random; what is held is what waits, and never more than the limits.
+TEST_F(ProposalsTest, NoMoreIsHeldThanTheLimitsSay) {
+  constexpr ProposalLimits kLimits{.count_max = 5, .bytes_max = 2000};
+  Proposals proposals(kSession, kOwner, kLimits);
+  base::SequentialRandom random(7);
+  fiber::Scope scope(scheduler_);
+  size_t waiting = 0;
+  size_t refused = 0;
+  size_t most_bytes = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string command(random.Below(800), 'c');
+    const MonoTime deadline =
+        scheduler_.now() + Milliseconds(1 + static_cast<int64_t>(random.Below(20)));
+    scope.Spawn("caller", [&, command, deadline](Fiber& fiber) {
+      ++waiting;
+      const auto result = proposals.Propose(fiber, command, deadline);
+      --waiting;
+      refused += absl::IsResourceExhausted(result.status()) ? 1 : 0;
+    });
+    scheduler_.RunReady();
+    ASSERT_EQ(proposals.pending_count(), waiting);
+    ASSERT_LE(proposals.pending_count(), kLimits.count_max);
+    ASSERT_LE(proposals.pending_bytes(), kLimits.bytes_max + 64 * kLimits.count_max);
+    most_bytes = std::max(most_bytes, proposals.pending_bytes());
+    for (const wire::ForwardItem& item : proposals.TakeUnsent(scheduler_.now(), 1 << 20)) {
+      if (random.Below(4) == 0) proposals.OnRefused({item.number});
+    }
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(1));
+    scheduler_.RunReady();
+  }
+  EXPECT_GT(most_bytes, kLimits.bytes_max / 2);
+  EXPECT_GT(refused, 500u);
+  scheduler_.AdvanceTo(scheduler_.now() + Seconds(1));
+  scheduler_.RunReady();
+  EXPECT_EQ(proposals.pending_bytes(), 0u);
+}
+
+// Two hundred requests a second come, half of them can be answered: those that are let in are
+// answered in time, the others refused at once.
+TEST_F(ProposalsTest, WhereAnswersTakeTooLongFewAreLetIn) {
+  Registered();
+  size_t late = 0;
+  size_t refused = 0;
+  for (int i = 0; i < 200 * 60; ++i) {
+    scope_.Spawn("caller", [&, i](Fiber& fiber) {
+      const auto result = proposals_.Propose(fiber, "c", fiber.now() + Seconds(5));
+      if (i < 200 * 40) return;
+      late += absl::IsDeadlineExceeded(result.status()) ? 1 : 0;
+      refused += absl::IsResourceExhausted(result.status()) ? 1 : 0;
+    });
+    scheduler_.RunReady();
+    Take();
+    if (i % 2 == 0) Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(5));
+    scheduler_.RunReady();
+  }
+  EXPECT_LT(proposals_.share(), Proposals::kShareWhole / 8);
+  EXPECT_EQ(late, 0u);
+  EXPECT_GT(refused, 100u * 15);
+  // Then the leader is quick again.
+  for (int i = 0; i < 400; ++i) {
+    Propose("c", scheduler_.now() + Seconds(5));
+    Take();
+    while (proposals_.pending_count() > 0) {
+      Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    }
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(50));
+  }
+  EXPECT_EQ(proposals_.share(), Proposals::kShareWhole);
+}
+
+TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
+  Proposals proposals(kSession, kOwner, {.count_max = 100, .bytes_max = 10});
+  fiber::Scope scope(scheduler_);
+  size_t waiting = 0;
+  const auto propose = [&] {
+    scope.Spawn("caller", [&](Fiber& fiber) {
+      ++waiting;
+      (void)proposals.Propose(fiber, std::string(100, 'c'), kNoDeadline);
+      --waiting;
+    });
+    scheduler_.RunReady();
+  };
+  propose();
+  EXPECT_EQ(waiting, 1u);
+  propose();
+  EXPECT_EQ(waiting, 1u);
+  mutant::Plant(mutant::Id::kM182PendingUncounted);
+  propose();
+  mutant::Plant(mutant::Id::kNone);
+  EXPECT_EQ(waiting, 2u);
 }
 
 TEST_F(ProposalsTest, AtItsDeadlineTheOutcomeIsUnknownAndNothingIsRetried) {
