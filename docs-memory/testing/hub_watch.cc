@@ -177,14 +177,19 @@ void HubWatch::NotePush(std::string_view request, std::string_view reply, int64_
     const PushChange& change = push->changes[i];
     // (An answer of before, told again, is of a version that is known.)
     if (answer->verdicts[i].verdict != Verdict::kApplied) continue;
+    const std::string id(change.id.ref().string());
+    if (const auto grave = graves_.find({push->tenant, id}); grave != graves_.end()) {
+      if (!change.edit.base.none() && change.edit.head.rev < grave->second && failure_.empty())
+        failure_ = id + " came back after it was deleted and purged";
+      graves_.erase(grave);
+    }
     HubTruth::Version version;
     version.sequence = answer->verdicts[i].sequence;
     version.time_ms = now_ms;
     version.base = change.edit.base;
     version.resolves = change.edit.resolves;
     version.head = change.edit.head;
-    ever_[push->tenant].documents[std::string(change.id.ref().string())].versions.emplace(
-        change.edit.head.rev, std::move(version));
+    ever_[push->tenant].documents[id].versions.emplace(change.edit.head.rev, std::move(version));
   }
 }
 
@@ -204,7 +209,10 @@ absl::Status HubWatch::NoteRetention(Fiber& fiber, const machine::StoreView& vie
         const std::string op = change.String("op");
         const Revision rev = change.RevOr("rev", {});
         const Value id = change.Any("id");
-        purged_ += op == "purge" ? 1 : 0;
+        if (op == "purge") {
+          ++purged_;
+          graves_[{tenant, std::string(id.ref().string())}] = rev;
+        }
         if (op != "expire") return absl::OkStatus();
         ++expired_;
         ASSIGN_OR_RETURN(
@@ -230,6 +238,7 @@ absl::Status HubWatch::NoteRetention(Fiber& fiber, const machine::StoreView& vie
 
 absl::Status HubWatch::NoteRestore(Fiber& fiber, const machine::StoreView& view) {
   ++restored_;
+  graves_.clear();
   for (auto& [tenant, truth] : ever_) {
     ASSIGN_OR_RETURN(const HubScope counts, ReadScope(fiber, view, ScopeOf(tenant, space_)));
     for (auto& [id, one] : truth.documents) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "docs-memory/hub/hub_service.h"
@@ -30,6 +31,8 @@ class HubWatch final {
   const std::map<std::string, HubTruth>& ever() const { return ever_; }
   // What was applied after the backup that came back.
   const std::vector<Head>& undone() const { return undone_; }
+  // An old change brought back what had been deleted and purged. [reference: I17] Empty: none did.
+  const std::string& failure() const { return failure_; }
   uint64_t expired() const { return expired_; }
   uint64_t purged() const { return purged_; }
   uint64_t restored() const { return restored_; }
@@ -49,6 +52,9 @@ class HubWatch final {
   uint64_t index_ = 0;
   std::map<std::string, HubTruth> ever_;
   std::vector<Head> undone_;
+  // What was purged and has not begun anew: by tenant and id, when it was deleted.
+  std::map<std::pair<std::string, std::string>, Revision> graves_;
+  std::string failure_;
   uint64_t expired_ = 0;
   uint64_t purged_ = 0;
   uint64_t restored_ = 0;
