@@ -48,7 +48,7 @@ struct ShardOptions final {
 
 // Invariants: a group is added once; every replica's log writes go to this shard's one log.
 // Use: Open, AddGroup for each group, then Run. Owned by the node's main.
-class Shard final : private PeerHandler, private PeerLink {
+class Shard final : private PeerHandler, public PeerLink {
  public:
   // Recovers the log, and mends it if it can be. Suspends. Errors as Log::Open and RepairLog, and
   // ALREADY_EXISTS if the port is taken.
