@@ -33,6 +33,8 @@ constexpr Duration kFarewellTimeout = kChangeTimeout + Seconds(1);
 constexpr int64_t kMaxStalenessMs = 24 * 3600 * 1000;
 // How long a node that stops waits for somebody else to lead.
 constexpr Duration kHandOverTimeout = Seconds(2);
+// Before the other shards are asked again whether they are up.
+constexpr Duration kShardsPause = Milliseconds(50);
 constexpr Duration kRegisterTimeout = Seconds(5);
 constexpr Duration kRegisterPause = Milliseconds(50);
 
@@ -107,6 +109,9 @@ class NodeShard final {
     accepting_ = &accepting;
     for (auto& listener : listeners_) {
       accepting.Spawn("node.serve", [this, &listener](Fiber& serving) {
+        // What a client asks of a shard that is not there yet would be lost.
+        while (!client_.Storage(serving, serving.now() + kShardsPause).ok()) {
+        }
         if (http_ != nullptr) return http_->Serve(serving, *listener);
         server_->Serve(serving, *listener);
       });
