@@ -89,6 +89,9 @@ enum class Id : int {
   kM121NonceUsedTwice = 121,              // crypto: every start seals with the same nonces
   kM122SmallFilesInClear = 122,           // store: only sorted tables are sealed
   kM123OldKeyDroppedEarly = 123,          // crypto: a rotation forgets the old key while it is used
+  kM195YoungVersionsGo = 195,             // docs: a collection's old versions go before their time
+  kM196KeysForgottenFirst = 196,          // docs: old keys go before the rows are sealed anew
+  kM197LogCutBeforeFlush = 197,           // docs: a clean close cuts the log of what is in memory
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds
