@@ -11,6 +11,13 @@
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
+namespace {
+
+// Entries that wait to be applied, as etcd's maxGapBetweenApplyAndCommitIndex: small ones take
+// time, too, however few their bytes are.
+constexpr uint64_t kUnappliedMax = 5000;
+
+}  // namespace
 
 HeldBytes Replica::held() const {
   const ProposalLimits& proposals = proposals_.limits();
@@ -21,7 +28,8 @@ HeldBytes Replica::held() const {
 
 bool Replica::LogIsFull() const {
   const bool is_full = raft_->log_bytes() >= limits::kLogFull * options_.log_bytes_retained ||
-                       log_pressure_ == LogPressure::kFull;
+                       log_pressure_ == LogPressure::kFull ||
+                       raft_->last_index() > applier_->applied().index + kUnappliedMax;
   marks::Sometimes(is_full, kMarkLogFull);
   // Planted bug M180: only what is not committed counts.
   return is_full && !mutant::Enabled(mutant::Id::kM180FullLogTakesMore);

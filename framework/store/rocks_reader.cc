@@ -13,6 +13,9 @@
 namespace lockstep::store {
 namespace {
 
+// How many misses of a batch are read on the shard's thread before one goes to the Offload.
+constexpr uint64_t kBatchMissesAtOnce = 16;
+
 using machine::Column;
 
 // Checksums are compared, and range tombstones are not looked for: there are none, and where
@@ -92,8 +95,16 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(
   if (offload_ != nullptr && status.IsIncomplete()) {
     options.read_tier = rocksdb::kReadAllTier;
     value.Reset();
-    offload_->Run(fiber, runtime::Lane::kGeneral,
-                  [&] { status = db_.Get(options, handle(column), ToSlice(key), &value); });
+    const auto read = [&] { status = db_.Get(options, handle(column), ToSlice(key), &value); };
+    // A batch reads one row after the other, and everybody waits for it: if each of its misses
+    // stood in line behind clients' large reads, it would take a minute. Now and then others get a
+    // turn.
+    const bool is_of_batch = snapshot == nullptr;
+    if (is_of_batch && batch_misses_++ % kBatchMissesAtOnce != 0) {
+      read();
+    } else {
+      offload_->Run(fiber, runtime::Lane::kGeneral, read);
+    }
   }
   return ToResult(status, value);
 }

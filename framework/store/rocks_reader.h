@@ -84,6 +84,7 @@ class RocksReader final {
   const Handles handles_;
   runtime::Offload* const offload_;
   mutable absl::Status failure_;  // views are const and read all the same
+  mutable uint64_t batch_misses_ = 0;
 };
 
 // Walks one group's keys in one column of the database.
