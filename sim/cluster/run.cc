@@ -50,6 +50,14 @@ void ShapeOverload(World& world, ClusterShape& shape) {
   rates.append_bytes_max = std::min<uint64_t>(rates.append_bytes_max, 2048);
 }
 
+// Where no request may fail, none may be refused: the logs have room.
+void ShapeUpgrades(World& world, ClusterShape& shape) {
+  if (world.rates().upgrades == 0) return;
+  const ClusterShape roomy;
+  shape.log_bytes_retained = std::max(shape.log_bytes_retained, roomy.log_bytes_retained);
+  shape.log_bytes_max = roomy.log_bytes_max;
+}
+
 ClusterShape ShapeOf(World& world, const RunOptions& options) {
   ClusterShape shape;
   // (A tape may say that fewer will do.)
@@ -105,6 +113,7 @@ ClusterShape ShapeOf(World& world, const RunOptions& options) {
         limits::kResponseRoomBytes * draws.Range("shape.response_rooms", 0, 1, 4, 4);
   }
   ShapeOverload(world, shape);
+  ShapeUpgrades(world, shape);
   ShapeLeases(world, shape);
   if (world.rates().upgrades != 0) {
     shape.upgrades = true;
