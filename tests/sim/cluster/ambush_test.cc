@@ -99,11 +99,12 @@ TEST(Ambush, ALeaseThatIsKeptInATransferIsSeen) {
   for (const Id bug : {Id::kNone, Id::kM141LeaseKeptInTransfer}) {
     const PlantedBug planted(bug);
     Arena arena;
-    ASSERT_TRUE(arena.AwaitLeader());
-    arena.HandOver();
-    EXPECT_EQ(arena.Count(FaultClass::kTransferCut), 1u);
+    for (int i = 0; i < 8 && !arena.Found(); ++i) {
+      ASSERT_TRUE(arena.AwaitLeader()) << "the cut does not last";
+      arena.HandOver();
+    }
+    EXPECT_GE(arena.Count(FaultClass::kTransferCut), 1u);
     EXPECT_EQ(arena.Oracle(), bug == Id::kNone ? "" : "lease");
-    ASSERT_TRUE(arena.Found() || arena.AwaitLeader()) << "the cut does not last";
   }
 }
 
