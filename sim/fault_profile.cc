@@ -113,10 +113,10 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(damage_kills_percent, 50, 5, 30, 60),
     LOCKSTEP_LINE(overload, 8, 1, 1, 0),
     LOCKSTEP_LINE(upgrades, 0, 1, 1, 0),
-    LOCKSTEP_LINE(transfer_cut_percent, 40, 50, 100, 0),
-    LOCKSTEP_LINE(siege_every_ns, 15, 2 * kS, 20 * kS, 0),
-    LOCKSTEP_LINE(snapshot_break_percent, 25, 20, 100, 0),
-    LOCKSTEP_LINE(clock_extremes, 15, 1, 1, 0),
+    LOCKSTEP_LINE(transfer_cut_percent, 0, 50, 100, 0),
+    LOCKSTEP_LINE(siege_every_ns, 0, 2 * kS, 20 * kS, 0),
+    LOCKSTEP_LINE(snapshot_break_percent, 0, 20, 100, 0),
+    LOCKSTEP_LINE(clock_extremes, 0, 1, 1, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
