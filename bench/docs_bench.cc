@@ -1,11 +1,14 @@
 // The document store beside SQLite and raw RocksDB, in one run, at equal durability.
 //
 //   docs_bench DIRECTORY [documents] [rounds]        # DIRECTORY is made and left behind
+//   docs_bench DIRECTORY documents rounds sqlite     # only with that one (docs: with none)
+//   docs_bench DIRECTORY documents rounds open       # how long our store takes to open
 //
 // Every store holds the same documents (about 1 kB, as agents remember) and an oplog row per write;
 // where indexes count, two of them. SQLite: WAL, synchronous=FULL, JSON text, indexes over
 // json_extract. RocksDB: one batch per write, synced log, keys made by hand. Rounds alternate
-// between the stores; a line has the median, the spread, and how many times faster ours is.
+// between the stores. A line has the median over the rounds of each round's median operation, the
+// spread of these, and the median of the rounds' ratios: medians bear a busy machine, means do not.
 #include <rocksdb/db.h>           // lint: allow(home) the other side of the comparison
 #include <rocksdb/write_batch.h>  // lint: allow(home) the other side of the comparison
 #include <sqlite3.h>
@@ -270,52 +273,58 @@ void PrintSizes(const std::string& directory) {
   }
 }
 
-double Seconds(const std::function<void()>& work) {
+double Microseconds(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
-// Microseconds per operation of each contender, round by round.
+double Median(std::vector<double> all) {
+  CHECK(!all.empty());
+  std::sort(all.begin(), all.end());
+  return all[all.size() / 2];
+}
+
+// The median operation of each round, by contender.
 class Table final {
  public:
-  void Add(const char* contender, double us) { samples_[contender].push_back(us); }
+  void Add(const char* contender, double us) { rounds_[contender].push_back(us); }
   void Print(const char* title) {
     std::printf("%s\n", title);
-    const double ours = Median("docs");
+    const std::vector<double>& ours = rounds_["docs"];
     for (const char* contender : {"docs", "sealed", "sqlite", "rocksdb"}) {
-      const std::vector<double>& all = samples_[contender];
-      const double median = Median(contender);
-      std::printf("  %-8s %10.1f us  [%.1f .. %.1f]  %9.0f/s", contender, median,
+      const std::vector<double>& all = rounds_[contender];
+      if (all.empty()) continue;
+      std::printf("  %-8s %10.1f us  [%.1f .. %.1f]", contender, Median(all),
                   *std::min_element(all.begin(), all.end()),
-                  *std::max_element(all.begin(), all.end()), 1e6 / median);
-      if (median != ours) std::printf("   docs is %.2fx", median / ours);
+                  *std::max_element(all.begin(), all.end()));
+      std::vector<double> ratios;
+      for (size_t i = 0; i < all.size(); ++i) ratios.push_back(all[i] / ours[i]);
+      if (&all != &ours) std::printf("   docs is %.2fx as fast", Median(ratios));
       std::printf("\n");
     }
   }
 
  private:
-  double Median(const char* contender) {
-    std::vector<double> sorted = samples_[contender];
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[sorted.size() / 2];
-  }
-  std::map<std::string, std::vector<double>> samples_;
+  std::map<std::string, std::vector<double>> rounds_;
 };
 
 struct Bench final {
   std::vector<std::unique_ptr<Contender>> contenders;
   int rounds = 5;
-  int next = 0;
 
-  // `work` does `count` operations.
-  void Compare(const char* title, int count,
-               const std::function<void(Contender&, int round)>& work) {
+  // `work` does operation `i` of `count` in a round, which takes care of so many documents.
+  void Compare(const char* title, int count, int documents,
+               const std::function<void(Contender&, int round, int i)>& work) {
     Table table;
     for (int round = 0; round < rounds; ++round) {
-      for (size_t i = 0; i < contenders.size(); ++i) {
-        Contender& contender = *contenders[(i + static_cast<size_t>(round)) % contenders.size()];
-        table.Add(contender.name(), 1e6 * Seconds([&] { work(contender, round); }) / count);
+      for (size_t turn = 0; turn < contenders.size(); ++turn) {
+        Contender& contender = *contenders[(turn + static_cast<size_t>(round)) % contenders.size()];
+        std::vector<double> took;
+        for (int i = 0; i < count; ++i)
+          took.push_back(Microseconds([&] { work(contender, round, i); }) / documents);
+        table.Add(contender.name(), Median(std::move(took)));
       }
     }
     table.Print(title);
@@ -327,53 +336,89 @@ struct Bench final {
     return all;
   }
 
-  void Run(int documents) {
-    std::vector<Document> singles = Range(900'000'000 - 100'000'000, 200 * rounds);
-    Compare("InsertOne, durable, no index", 200, [&](Contender& contender, int round) {
-      for (int n = 0; n < 200; ++n)
-        contender.Insert({singles[static_cast<size_t>(200 * round + n)]});
+  void Insert() {
+    const std::vector<Document> singles = Range(900'000'000 - 100'000'000, 200 * rounds);
+    Compare("InsertOne, durable, no index", 200, 1, [&](Contender& contender, int round, int i) {
+      contender.Insert({singles[static_cast<size_t>(200 * round + i)]});
     });
     for (const auto& contender : contenders) contender->CreateIndexes();
-    Compare("InsertMany of 1000, durable, two indexes (each document)", 5 * kBatch,
-            [&](Contender& contender, int round) {
-              for (int batch = 0; batch < 5; ++batch)
-                contender.Insert(Range((round * 5 + batch) * kBatch, kBatch));
+    const std::vector<Document> many = Range(0, rounds * 5 * kBatch);
+    Compare("InsertMany of 1000, durable, two indexes (each document)", 5, kBatch,
+            [&](Contender& contender, int round, int i) {
+              const auto first = many.begin() + (round * 5 + i) * kBatch;
+              contender.Insert({first, first + kBatch});
             });
-    for (const auto& contender : contenders) {
-      for (int n = rounds * 5 * kBatch; n < documents; n += kBatch)
-        contender->Insert(Range(n, kBatch));
+  }
+
+  void Run(int documents) {
+    Insert();
+    for (int n = rounds * 5 * kBatch; n < documents; n += kBatch) {
+      const std::vector<Document> more = Range(n, kBatch);
+      for (const auto& contender : contenders) contender->Insert(more);
     }
-    std::printf("(%d documents from here on)\n", std::max(documents, rounds * 5 * kBatch));
+    const int all = std::max(documents, rounds * 5 * kBatch);
+    std::printf("(%d documents from here on)\n", all);
     base::SequentialRandom random(1);
-    Compare("get by id", 10'000, [&](Contender& contender, int) {
-      for (int n = 0; n < 10'000; ++n)
-        CHECK(
-            contender.Get(IdOf(static_cast<int>(random.Below(static_cast<uint64_t>(documents))))));
+    const auto below = [&random](int n) {
+      return static_cast<int>(random.Below(static_cast<uint64_t>(n)));
+    };
+    Compare("get by id", 10'000, 1,
+            [&](Contender& contender, int, int) { CHECK(contender.Get(IdOf(below(all)))); });
+    Compare("equality by index, newest 20", 500, 1, [&](Contender& contender, int, int) {
+      CHECK_EQ(contender.Newest("agent-" + std::to_string(below(kAgents))), 20u);
     });
-    Compare("equality by index, newest 20", 500, [&](Contender& contender, int) {
-      for (int n = 0; n < 500; ++n)
-        CHECK_EQ(contender.Newest("agent-" + std::to_string(random.Below(kAgents))), 20u);
-    });
-    Compare("filter without an index, whole collection", 1, [&](Contender& contender, int) {
-      CHECK_GT(contender.Filter(static_cast<int64_t>(random.Below(kSessions))), 0u);
+    Compare("filter without an index, whole collection", 1, 1, [&](Contender& contender, int, int) {
+      CHECK_GT(contender.Filter(below(kSessions)), 0u);
     });
   }
 };
+
+// How long a store with so many documents takes to open after it was closed in good order.
+void MeasureOpening(const std::string& directory, int documents, int rounds) {
+  {
+    Ours store(directory, std::nullopt);
+    store.CreateIndexes();
+    for (int n = 0; n < documents; n += kBatch) {
+      std::vector<Document> batch;
+      for (int i = n; i < n + kBatch; ++i) batch.push_back(MakeDocument(i));
+      store.Insert(batch);
+    }
+  }
+  std::vector<double> took;
+  for (int round = 0; round < rounds; ++round) {
+    std::optional<Ours> store;
+    took.push_back(Microseconds([&] { store.emplace(directory, std::nullopt); }) / 1000);
+    CHECK(store->Get(IdOf(documents / 2)));
+  }
+  std::printf("open a store of %d documents: %.1f ms  [%.1f .. %.1f]\n", documents, Median(took),
+              *std::min_element(took.begin(), took.end()),
+              *std::max_element(took.begin(), took.end()));
+}
 
 }  // namespace
 }  // namespace lockstep::docs
 
 int main(int argc, char** argv) {
   using namespace lockstep::docs;
-  if (argc < 2) return std::fputs("usage: docs_bench DIRECTORY [documents] [rounds]\n", stderr), 2;
+  if (argc < 2)
+    return std::fputs("usage: docs_bench DIRECTORY [documents] [rounds] [OTHER|open]\n", stderr), 2;
   const std::string directory = argv[1];
   std::filesystem::create_directories(directory);
   Bench bench;
   if (argc > 3) bench.rounds = std::max(1, std::atoi(argv[3]));
-  bench.contenders.push_back(std::make_unique<Ours>(directory + "/docs", std::nullopt));
-  bench.contenders.push_back(std::make_unique<Ours>(directory + "/sealed", "a passphrase"));
-  bench.contenders.push_back(std::make_unique<Sqlite>(directory + "/sqlite.db"));
-  bench.contenders.push_back(std::make_unique<Rocks>(directory + "/rocksdb"));
+  const std::string only = argc > 4 ? argv[4] : "";
+  if (only == "open")
+    return MeasureOpening(directory + "/docs", std::atoi(argv[2]), bench.rounds), 0;
+  const auto wants = [&only](const char* name) {
+    return only.empty() || only == name || std::string_view("docs") == name;
+  };
+  if (wants("docs"))
+    bench.contenders.push_back(std::make_unique<Ours>(directory + "/docs", std::nullopt));
+  if (wants("sealed"))
+    bench.contenders.push_back(std::make_unique<Ours>(directory + "/sealed", "a passphrase"));
+  if (wants("sqlite"))
+    bench.contenders.push_back(std::make_unique<Sqlite>(directory + "/sqlite.db"));
+  if (wants("rocksdb")) bench.contenders.push_back(std::make_unique<Rocks>(directory + "/rocksdb"));
   bench.Run(argc > 2 ? std::atoi(argv[2]) : 100'000);
   bench.contenders.clear();
   PrintSizes(directory);

@@ -101,8 +101,11 @@ absl::StatusOr<docs::Document> ParseJsonFlag(const char* flag, const std::string
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", document.status().message()));
 }
 
-DocsProgress::DocsProgress(std::string verb)
-    : verb_(std::move(verb)), visible_(isatty(STDERR_FILENO) != 0), shown_ms_(NowMs()) {}
+DocsProgress::DocsProgress(std::string verb, std::string noun)
+    : verb_(std::move(verb)),
+      noun_(std::move(noun)),
+      visible_(isatty(STDERR_FILENO) != 0),
+      shown_ms_(NowMs()) {}
 
 DocsProgress::~DocsProgress() {
   if (any_) std::fputs("\r\033[K", stderr);
@@ -112,7 +115,7 @@ void DocsProgress::Show(uint64_t done, int share) {
   if (!visible_ || NowMs() - shown_ms_ < kProgressPauseMs) return;
   shown_ms_ = NowMs();
   any_ = true;
-  std::string line = absl::StrCat("\r\033[K", verb_, " ", done, " documents");
+  std::string line = absl::StrCat("\r\033[K", verb_, " ", done, " ", noun_);
   if (share >= 0) {
     const auto filled = static_cast<size_t>(share * 30 / 100);
     absl::StrAppend(&line, "  [", std::string(filled, '#'), std::string(30 - filled, '.'), "] ",

@@ -37,18 +37,20 @@ absl::StatusOr<docs::BlockingOptions> DocsOptionsOf(const DocsFlags& flags);
 int FinishDocs(const char* what, const absl::Status& status);
 absl::StatusOr<docs::Document> ParseJsonFlag(const char* flag, const std::string& json);
 
-// "12,000 documents" on standard error, now and then, while there is a terminal.
+// "imported 12000 documents" on standard error, now and then, while there is a terminal.
 class DocsProgress final {
  public:
-  explicit DocsProgress(std::string verb);
+  explicit DocsProgress(std::string verb, std::string noun = "documents");
   DocsProgress(const DocsProgress&) = delete;
   DocsProgress& operator=(const DocsProgress&) = delete;
   ~DocsProgress();
   // `share`: of the work, in per cent; negative: nobody knows.
   void Show(uint64_t done, int share);
+  bool visible() const { return visible_; }
 
  private:
   const std::string verb_;
+  const std::string noun_;
   const bool visible_;
   int64_t shown_ms_ = 0;
   bool any_ = false;

@@ -92,7 +92,9 @@ absl::Status Inspect(const DocsFlags& flags) {
         for (const auto& [name, info] : state.catalog->collections) {
           ASSIGN_OR_RETURN(const uint64_t count,
                            docs::CountDocuments(fiber, store.state(), name, {}, NowMs()));
-          rows.push_back({name, std::to_string(count), IndexList(*info)});
+          const bool has_policy = !(info->policy == docs::CollectionPolicy());
+          rows.push_back({name, std::to_string(count), IndexList(*info),
+                          has_policy ? docs::ToJson(info->policy.Describe()) : ""});
           const size_t inner = collections.Begin(std::to_string(at++), docs::Type::kDocument);
           collections.AppendString("name", name);
           collections.AppendInt64("documents", static_cast<int64_t>(count));
@@ -106,6 +108,7 @@ absl::Status Inspect(const DocsFlags& flags) {
                                               {"unique", Value(index.options.unique)}}));
           }
           collections.End(indexes);
+          if (has_policy) collections.Append("policy", info->policy.Describe().ref());
           collections.End(inner);
         }
         collections.Finish();
@@ -121,7 +124,7 @@ absl::Status Inspect(const DocsFlags& flags) {
           Print(docs::ToJson(all) + "\n");
           return absl::OkStatus();
         }
-        Print(FormatTable({"COLLECTION", "DOCUMENTS", "INDEXES"}, rows));
+        Print(FormatTable({"COLLECTION", "DOCUMENTS", "INDEXES", "POLICY"}, rows));
         Print(absl::StrCat(facts.sealed ? "sealed, " : "not sealed, ", state.state.sequence,
                            " changes, history from ", state.state.history_from, ", rows ",
                            FormatBytes(static_cast<int64_t>(facts.rows_bytes)), ", log ",
@@ -211,6 +214,12 @@ absl::Status Export(const FindFlags& flags) {
         ASSIGN_OR_RETURN(
             const auto cursor,
             docs::Cursor::Open(fiber, store.state(), flags.collection, filter, options, NowMs()));
+        // (Counting is a part of the work; without a terminal nobody would see it.)
+        uint64_t all = 0;
+        if (progress.visible() && !options.as_of) {
+          ASSIGN_OR_RETURN(
+              all, docs::CountDocuments(fiber, store.state(), flags.collection, filter, NowMs()));
+        }
         for (;; ++count) {
           ASSIGN_OR_RETURN(const auto found, cursor->Next(fiber));
           if (!found) return absl::OkStatus();
@@ -219,7 +228,7 @@ absl::Status Export(const FindFlags& flags) {
                                    "\n";
           if (std::fwrite(line.data(), 1, line.size(), out) != line.size())
             return absl::UnavailableError(flags.out + ": writing failed");
-          progress.Show(count, -1);
+          progress.Show(count, all == 0 ? -1 : static_cast<int>(count * 100 / all));
         }
       });
   RETURN_IF_ERROR(read);
@@ -240,12 +249,14 @@ int Doctor(const FindFlags& flags) {
   auto options = DocsOptionsOf(flags.docs);
   if (!options.ok()) return FinishDocs("doctor", options.status());
   absl::Status verified;
-  const absl::Status opened =
-      docs::ReadOffline(flags.docs.directory, *options,
-                        [&](Fiber& fiber, const OfflineStore& store, const OfflineFacts&) {
-                          verified = docs::VerifyStore(fiber, *store.state());
-                          return absl::OkStatus();
-                        });
+  const absl::Status opened = docs::ReadOffline(
+      flags.docs.directory, *options,
+      [&](Fiber& fiber, const OfflineStore& store, const OfflineFacts&) {
+        DocsProgress progress("verified", "rows");
+        verified = docs::VerifyStore(fiber, *store.state(),
+                                     [&](uint64_t rows) { progress.Show(rows, -1); });
+        return absl::OkStatus();
+      });
   // Nothing was looked at: no verdict.
   if (absl::IsNotFound(opened) || docs::Is(opened, docs::ErrorCode::kBadPassphrase) ||
       docs::Is(opened, docs::ErrorCode::kStoreInUse)) {

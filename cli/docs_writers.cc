@@ -1,4 +1,4 @@
-// `lockstep docs init|import|index|rekey|bench`.
+// `lockstep docs init|import|index|policy|rekey|bench`.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -8,10 +8,13 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/docs_command.h"
@@ -44,6 +47,12 @@ struct WriteFlags final {
   bool unique = false;
   bool sparse = false;
   bool drop = false;
+  bool fold_accents = false;
+  std::string language = "none";
+  std::string history;  // durations, "default" or nothing
+  std::string expire_after_write;
+  std::string versions;
+  std::string append_only;
 };
 
 bool Exists(const std::string& path) {
@@ -200,6 +209,7 @@ absl::Status Index(const WriteFlags& flags) {
   options.name = flags.name;
   options.unique = flags.unique;
   options.sparse = flags.sparse;
+  options.words = {flags.language == "english", flags.fold_accents};
   if (flags.expire_after >= 0) options.expire_after_seconds = flags.expire_after;
   Document fields;
   if (!flags.drop) {
@@ -209,8 +219,62 @@ absl::Status Index(const WriteFlags& flags) {
   }
   ASSIGN_OR_RETURN(const auto store, Open(flags.docs));
   docs::BlockingCollection collection = store->collection(flags.collection);
-  RETURN_IF_ERROR(flags.drop ? collection.DropIndex(flags.name)
-                             : collection.CreateIndex(fields, options));
+  if (flags.drop) {
+    RETURN_IF_ERROR(collection.DropIndex(flags.name));
+    return store->Close();
+  }
+  {
+    DocsProgress progress("indexed");
+    RETURN_IF_ERROR(
+        collection.CreateIndex(fields, options, [&](uint64_t done) { progress.Show(done, -1); }));
+  }
+  return store->Close();
+}
+
+constexpr char kDefault[] = "default";
+
+// "30d", "12h", "5m", "10s", "200ms"; "default": nothing.
+absl::StatusOr<std::optional<int64_t>> ParseDuration(const char* flag, const std::string& text) {
+  if (text == kDefault) return std::optional<int64_t>();
+  static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  for (const auto& [unit, ms] : kUnits) {
+    if (digits == 0 || digits > 9 || std::string_view(text).substr(digits) != unit) continue;
+    return std::optional<int64_t>(std::stoll(text.substr(0, digits)) * ms);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, ": '", text, "' is neither like 30d, 12h, 5m, 10s, 200ms nor 'default'"));
+}
+
+absl::Status ChangePolicy(const WriteFlags& flags, docs::CollectionPolicy& policy) {
+  if (!flags.history.empty()) {
+    ASSIGN_OR_RETURN(policy.history_ms, ParseDuration("--history", flags.history));
+  }
+  if (!flags.expire_after_write.empty()) {
+    ASSIGN_OR_RETURN(policy.expire_after_ms,
+                     ParseDuration("--expire-after", flags.expire_after_write));
+  }
+  if (flags.versions == kDefault) {
+    policy.versions_max.reset();
+  } else if (!flags.versions.empty()) {
+    int64_t versions = 0;
+    if (!absl::SimpleAtoi(flags.versions, &versions))
+      return absl::InvalidArgumentError("--versions: needs a number or 'default'");
+    policy.versions_max = versions;
+  }
+  if (!flags.append_only.empty()) policy.append_only = flags.append_only == "on";
+  return absl::OkStatus();
+}
+
+absl::Status Policy(const WriteFlags& flags) {
+  ASSIGN_OR_RETURN(const auto store, Open(flags.docs));
+  docs::BlockingCollection collection = store->collection(flags.collection);
+  docs::CollectionPolicy policy = collection.policy();
+  const docs::CollectionPolicy before = policy;
+  RETURN_IF_ERROR(ChangePolicy(flags, policy));
+  if (!(policy == before)) RETURN_IF_ERROR(collection.SetPolicy(policy));
+  std::printf("%s\n", docs::ToJson(policy.Describe()).c_str());
   return store->Close();
 }
 
@@ -351,7 +415,28 @@ Command AddIndex(CLI::App& docs) {
   app->add_flag("--unique", flags->unique, "No two documents have the same key");
   app->add_flag("--sparse", flags->sparse, "Documents without the fields are not in it");
   app->add_flag("--drop", flags->drop, "Drop the index with --name");
+  app->add_option("--language", flags->language, "Of words: which are the same by their stems")
+      ->check(CLI::IsMember({"none", "english"}))
+      ->capture_default_str();
+  app->add_flag("--fold-accents", flags->fold_accents, "Of words: letters without their marks");
   return {app, [=] { return FinishDocs("index", Index(*flags)); }};
+}
+
+Command AddPolicy(CLI::App& docs) {
+  const auto flags = std::make_shared<WriteFlags>();
+  CLI::App* const app = docs.add_subcommand(
+      "policy", "What a collection keeps, and for how long; without options, what it is");
+  AddDocsDirectory(*app, flags->docs);
+  app->add_option("COLLECTION", flags->collection, "Of which collection")->required();
+  app->add_option("--history", flags->history,
+                  "How long old versions are kept: 30d, 12h, 5m, 10s, 200ms or default");
+  app->add_option("--versions", flags->versions,
+                  "How many old versions of a document are kept (0: all that are young enough)");
+  app->add_option("--expire-after", flags->expire_after_write,
+                  "Documents vanish so long after their last write");
+  app->add_option("--append-only", flags->append_only, "Documents are never changed nor deleted")
+      ->check(CLI::IsMember({"on", "off"}));
+  return {app, [=] { return FinishDocs("policy", Policy(*flags)); }};
 }
 
 }  // namespace
@@ -365,6 +450,7 @@ std::vector<Command> AddDocsWriters(CLI::App& docs) {
   commands.push_back({init, [=] { return FinishDocs("init", Init(*init_flags)); }});
   commands.push_back(AddImport(docs));
   commands.push_back(AddIndex(docs));
+  commands.push_back(AddPolicy(docs));
 
   const auto rekey_flags = std::make_shared<WriteFlags>();
   CLI::App* const rekey =

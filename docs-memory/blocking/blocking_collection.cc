@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "docs-memory/blocking/blocking_store.h"
@@ -143,12 +144,17 @@ BlockingWatch BlockingCollection::WatchFromNow() const {
   return {*store_, name_, store_->state()->state.sequence};
 }
 
-absl::Status BlockingCollection::CreateIndex(const Document& fields, const IndexOptions& options) {
+absl::Status BlockingCollection::CreateIndex(const Document& fields, const IndexOptions& options,
+                                             const std::function<void(uint64_t)>& progress) {
   ASSIGN_OR_RETURN(Operation operation, CreateIndexOp(name_, fields, options));
   const std::string index = operation.index;
-  RETURN_IF_ERROR(store_->Write(std::move(operation)).status());
+  ASSIGN_OR_RETURN(const WriteResult made, store_->Write(std::move(operation)));
   for (;;) {
     const ReadStateRef state = store_->state();
+    // (Each chunk is one change; who writes meanwhile makes it look like more.)
+    if (progress && made.sequence != 0)
+      progress((state->state.sequence - std::min(made.sequence, state->state.sequence)) *
+               kBuildChunk);
     const CollectionInfo* const info = state->catalog->Find(name_);
     const IndexDefinition* const built = info == nullptr ? nullptr : info->Index(index);
     if (built == nullptr)
@@ -159,6 +165,16 @@ absl::Status BlockingCollection::CreateIndex(const Document& fields, const Index
     RETURN_IF_ERROR(store_->status().health);
     store_->WaitForChange(state->state.sequence, std::chrono::milliseconds(100));
   }
+}
+
+absl::Status BlockingCollection::SetPolicy(const CollectionPolicy& policy) {
+  ASSIGN_OR_RETURN(Operation operation, SetPolicyOp(name_, policy));
+  return store_->Write(std::move(operation)).status();
+}
+
+CollectionPolicy BlockingCollection::policy() const {
+  const CollectionInfo* const info = store_->state()->catalog->Find(name_);
+  return info == nullptr ? CollectionPolicy() : info->policy;
 }
 
 absl::Status BlockingCollection::DropIndex(const std::string& name) {

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "docs-memory/blocking/opening.h"
+#include "docs-memory/blocking/row_cache.h"
 #include "docs-memory/bson/error.h"
+#include "docs-memory/store/sync_reader.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/store/rocks_store.h"
@@ -38,7 +40,8 @@ absl::Status StoreError(const absl::Status& status) {
 
 class BlockingStore::Core final : public StateObserver {
  public:
-  explicit Core(BlockingOptions options) : options_(std::move(options)) {}
+  explicit Core(BlockingOptions options)
+      : options_(std::move(options)), row_cache_(options_.row_cache_bytes) {}
   ~Core() override {
     if (thread_.joinable()) {
       (void)Close();
@@ -53,9 +56,15 @@ class BlockingStore::Core final : public StateObserver {
       std::function<absl::StatusOr<WriteResult>(Fiber&, Store&)> call);
   void Read(absl::FunctionRef<void(Fiber&)> read);
 
-  void OnState(const ReadStateRef& state) override {
+  // The store's own fibers go on with the rows as they are; readers on threads see them through
+  // what is kept for all.
+  void OnState(const ReadStateRef& state, const std::vector<std::string>& touched) override {
+    const uint64_t version = state->state.applied;
+    row_cache_.Publish(version, touched);
+    auto shown = std::make_shared<ReadState>(*state);
+    shown->view = row_cache_.Over(state->view, version);
     const std::lock_guard<std::mutex> lock(mutex_);
-    state_ = state;
+    state_ = std::move(shown);
     changed_.notify_all();
   }
   ReadStateRef state() const {
@@ -77,6 +86,7 @@ class BlockingStore::Core final : public StateObserver {
   void RunShard(net::ShardRuntime& shard, std::promise<absl::Status>& opened);
 
   const BlockingOptions options_;
+  RowCache row_cache_;  // outlives all states
   std::string rows_path_;
   std::unique_ptr<net::NodeRuntime> runtime_;
   std::thread thread_;
@@ -237,6 +247,20 @@ absl::StatusOr<WriteResult> BlockingStore::WriteBatch(std::vector<Operation> ope
       [operations = std::move(operations), durability](Fiber& fiber, Store& store) {
         return store.WriteBatch(fiber, operations, durability);
       });
+}
+absl::Status BlockingStore::Sync() {
+  return core_
+      ->Submit([](Fiber& fiber, Store& store) -> absl::StatusOr<WriteResult> {
+        RETURN_IF_ERROR(store.Sync(fiber));
+        return WriteResult();
+      })
+      .status();
+}
+std::string BlockingStore::Metrics() const {
+  const ReadStateRef now = state();
+  absl::StatusOr<SyncFacts> facts = SyncFacts();
+  Read([&](Fiber& fiber) { facts = ReadSyncFacts(fiber, *now); });
+  return MetricsText(status(), facts.ok() ? *facts : SyncFacts(), now_ms());
 }
 ReadStateRef BlockingStore::state() const { return core_->state(); }
 int64_t BlockingStore::now_ms() const { return core_->now_ms(); }

@@ -83,9 +83,13 @@ class BlockingCollection final {
   absl::StatusOr<Document> Explain(const Document& filter, const FindOptions& options = {}) const;
   absl::StatusOr<std::vector<ChangeEvent>> History(ValueRef id) const;
   BlockingWatch WatchFromNow() const;
-  // Returns when the index is ready. E_UNIQUE: documents that are there violate it.
-  absl::Status CreateIndex(const Document& fields, const IndexOptions& options = {});
+  // Returns when the index is ready. E_UNIQUE: documents that are there violate it. `progress`
+  // hears now and then of about how many documents are in it.
+  absl::Status CreateIndex(const Document& fields, const IndexOptions& options = {},
+                           const std::function<void(uint64_t)>& progress = {});
   absl::Status DropIndex(const std::string& name);
+  absl::Status SetPolicy(const CollectionPolicy& policy);
+  CollectionPolicy policy() const;
 
  private:
   BlockingStore* store_;
@@ -97,8 +101,9 @@ struct BlockingOptions final {
   // Seals a new store; opens a sealed one. (docs-memory/crypto)
   std::optional<std::string> passphrase = {};
   ScryptCost passphrase_cost = {};
-  size_t cache_bytes = size_t{64} << 20;  // of rows that were read
-  bool log_to_stderr = false;             // structured lines, warnings and worse
+  size_t cache_bytes = size_t{64} << 20;      // of blocks of files that were read
+  size_t row_cache_bytes = size_t{16} << 20;  // of rows that indexes led to
+  bool log_to_stderr = false;                 // structured lines, warnings and worse
 };
 
 // Owns its thread. Any thread may use it.
@@ -125,6 +130,8 @@ class BlockingStore final {
   absl::StatusOr<WriteResult> WriteBatch(std::vector<Operation> operations,
                                          Durability durability = Durability::kSync);
   absl::StatusOr<WriteResult> Write(Operation operation);
+  // Everything that was written, also asynchronously, is durable.
+  absl::Status Sync();
   // Runs `call` on the store's thread, where the API of fibers is.
   absl::StatusOr<WriteResult> OnStore(
       std::function<absl::StatusOr<WriteResult>(Fiber&, Store&)> call);
@@ -137,7 +144,7 @@ class BlockingStore final {
   bool WaitForChange(Sequence sequence, std::chrono::milliseconds wait) const;
   StoreStatus status() const;
   // For Prometheus; whoever has a port for it serves it.
-  std::string Metrics() const { return MetricsText(status()); }
+  std::string Metrics() const;
   // Makes everything durable and the next Open fast; writes are refused from now on.
   absl::Status Close();
 

@@ -1,11 +1,16 @@
 #include "docs-memory/bson/error.h"
 
-#include "absl/strings/str_cat.h"
+#include <cstdint>
+
+#include "absl/strings/cord.h"
 
 namespace lockstep::docs {
 namespace {
 
 constexpr size_t kValueBytesShown = 120;
+constexpr char kFieldPayload[] = "lockstep/docs.field";
+constexpr char kValuePayload[] = "lockstep/docs.value";
+constexpr char kReasonPayload[] = "lockstep/docs.reason";
 
 struct CodeInfo final {
   ErrorCode code;
@@ -50,8 +55,18 @@ constexpr CodeInfo kCodes[] = {
     {ErrorCode::kBatch, "E_BATCH", kBadArgument},
     {ErrorCode::kFeedLagged, "E_FEED_LAGGED", absl::StatusCode::kOutOfRange},
     {ErrorCode::kBadPassphrase, "E_BAD_PASSPHRASE", absl::StatusCode::kPermissionDenied},
+    {ErrorCode::kAppendOnly, "E_APPEND_ONLY", kPrecondition},
+    {ErrorCode::kPolicy, "E_POLICY", kBadArgument},
     {ErrorCode::kSynced, "E_SYNCED", kPrecondition},
 };
+
+// A long value is cut between two characters.
+std::string Shown(std::string_view value) {
+  if (value.size() <= kValueBytesShown) return std::string(value);
+  size_t end = kValueBytesShown;
+  while (end > 0 && (static_cast<uint8_t>(value[end]) & 0xC0) == 0x80) --end;
+  return std::string(value.substr(0, end)) + "...";
+}
 
 const CodeInfo& InfoOf(ErrorCode code) {
   for (const CodeInfo& info : kCodes) {
@@ -67,17 +82,30 @@ std::string_view NameOf(ErrorCode code) { return InfoOf(code).name; }
 absl::Status Error(ErrorCode code, std::string_view field, std::string_view value,
                    std::string_view reason) {
   const CodeInfo& info = InfoOf(code);
+  const std::string shown = Shown(value);
   std::string text(info.name);
   text += ": ";
   if (!field.empty()) text.append("field '").append(field).append("'");
   if (!value.empty()) {
     if (!field.empty()) text += ", ";
-    text.append("value ").append(value.substr(0, kValueBytesShown));
-    if (value.size() > kValueBytesShown) text += "...";
+    text.append("value ").append(shown);
   }
   if (!field.empty() || !value.empty()) text += ": ";
   text.append(reason);
-  return absl::Status(info.status, text);
+  absl::Status status(info.status, text);
+  status.SetPayload(kFieldPayload, absl::Cord(std::string(field)));
+  status.SetPayload(kValuePayload, absl::Cord(shown));
+  status.SetPayload(kReasonPayload, absl::Cord(std::string(reason)));
+  return status;
+}
+
+std::optional<ErrorDetail> DetailOf(const absl::Status& status) {
+  if (CodeOf(status).empty()) return std::nullopt;
+  const auto payload = [&](const char* name) {
+    return std::string(status.GetPayload(name).value_or(absl::Cord()));
+  };
+  return ErrorDetail{std::string(CodeOf(status)), payload(kFieldPayload), payload(kValuePayload),
+                     payload(kReasonPayload)};
 }
 
 std::string_view CodeOf(const absl::Status& status) {

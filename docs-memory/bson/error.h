@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_DOCS_MEMORY_BSON_ERROR_H_
 #define LOCKSTEP_DOCS_MEMORY_BSON_ERROR_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,8 @@ enum class ErrorCode {
   kBatch,             // E_BATCH: too many operations, or a bad one
   kFeedLagged,        // E_FEED_LAGGED
   kBadPassphrase,     // E_BAD_PASSPHRASE
+  kAppendOnly,        // E_APPEND_ONLY: the collection's documents are never changed
+  kPolicy,            // E_POLICY
   kSynced,            // E_SYNCED: not of what is synced with others
 };
 
@@ -53,6 +56,16 @@ std::string_view NameOf(ErrorCode code);
 // long value is cut.
 absl::Status Error(ErrorCode code, std::string_view field, std::string_view value,
                    std::string_view reason);
+
+// The same, for programs. The value is never longer than what the message shows.
+struct ErrorDetail final {
+  std::string code;
+  std::string field;   // empty: it is about none
+  std::string value;   // empty: about none
+  std::string reason;  // in words
+};
+// Nothing for OK and for statuses of other origin.
+std::optional<ErrorDetail> DetailOf(const absl::Status& status);
 
 // "E_TYPE" of such a status; empty for OK and for statuses of other origin.
 std::string_view CodeOf(const absl::Status& status);

@@ -43,6 +43,8 @@ absl::Status CheckOptions(const IndexDefinition& index) {
   if (index.is_text && (options.unique || options.sparse || options.expire_after_seconds)) {
     return Error(ErrorCode::kIndex, "", "text", "an index of words has no other properties");
   }
+  if (!index.is_text && !options.words.is_plain())
+    return Error(ErrorCode::kIndex, "", "", "forms of words are those of an index of words");
   if (options.expire_after_seconds &&
       (index.fields.size() != 1 || *options.expire_after_seconds < 0)) {
     return Error(ErrorCode::kIndex, "", "",
@@ -94,6 +96,8 @@ Document IndexDefinition::Describe() const {
   writer.AppendBool("sparse", options.sparse);
   if (options.expire_after_seconds)
     writer.AppendInt64("expire_after_seconds", *options.expire_after_seconds);
+  if (options.words.is_stemmed) writer.AppendString("language", "english");
+  if (options.words.is_folded) writer.AppendBool("fold_accents", true);
   writer.AppendInt64("state", static_cast<int64_t>(state));
   writer.AppendBool("multikey", multikey);
   writer.Append("cursor", Value::Binary(0, build_cursor));
@@ -113,6 +117,8 @@ IndexDefinition IndexDefinition::FromDocument(std::string_view document) {
   index.options.sparse = FindField(document, "sparse")->boolean();
   if (const auto after = FindField(document, "expire_after_seconds"))
     index.options.expire_after_seconds = after->int64();
+  index.options.words.is_stemmed = FindField(document, "language").has_value();
+  index.options.words.is_folded = FindField(document, "fold_accents").has_value();
   index.state = static_cast<IndexState>(FindField(document, "state")->int64());
   index.multikey = FindField(document, "multikey")->boolean();
   index.build_cursor = FindField(document, "cursor")->bytes.substr(5);

@@ -11,6 +11,7 @@
 #include "docs-memory/bson/value.h"
 #include "docs-memory/query/path.h"
 #include "docs-memory/query/shape.h"
+#include "docs-memory/query/word_form.h"
 
 namespace lockstep::docs {
 
@@ -26,6 +27,7 @@ struct IndexOptions final {
   bool sparse = false;  // documents that have none of the fields are not in it
   // Documents vanish so many seconds after the date in the (only) field.
   std::optional<int64_t> expire_after_seconds = {};
+  WordForm words = {};  // of an index of words: which are the same
 };
 
 inline constexpr size_t kIndexFieldsMax = 8;

@@ -34,10 +34,10 @@ TextTerms TermsOf(const IndexDefinition& index, std::string_view document) {
   for (const SortField& field : index.fields) {
     VisitPathAndElements(document, field.path, [&](const ValueRef* value) {
       if (value == nullptr || !value->is(Type::kString)) return false;
-      ForEachWord(value->string(), [&](std::string_view word) {
-        ++terms.counts[std::string(word)];
+      for (std::string& word : WordsOf(value->string(), index.options.words)) {
+        ++terms.counts[std::move(word)];
         ++terms.words;
-      });
+      }
       return false;
     });
   }

@@ -174,9 +174,13 @@ const TextSearch* Filter::text() const {
   return nullptr;
 }
 
-void Filter::BindText(const std::vector<Path>& paths) {
+void Filter::BindText(const std::vector<Path>& paths, const WordForm& form) {
   for (FilterNode& node : root_.children) {
-    if (node.op == FilterOp::kText) node.text_paths = paths;
+    if (node.op != FilterOp::kText) continue;
+    node.text_paths = paths;
+    // (Once: the stem of a stem may be another one.)
+    if (!(node.text->form == form))
+      node.text = std::make_shared<const TextSearch>(node.text->In(form));
   }
 }
 

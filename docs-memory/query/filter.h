@@ -74,8 +74,8 @@ class Filter final {
   bool empty() const { return root_.children.empty(); }
   // What $text asks for; null if the filter has none.
   const TextSearch* text() const;
-  // Where $text looks for words. Before that it matches nothing.
-  void BindText(const std::vector<Path>& paths);
+  // Where $text looks for words, and for which form of them. Before that it matches nothing.
+  void BindText(const std::vector<Path>& paths, const WordForm& form);
 
  private:
   friend class Projection;

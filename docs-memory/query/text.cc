@@ -126,9 +126,15 @@ void ForEachWord(std::string_view text, absl::FunctionRef<void(std::string_view)
   finish();
 }
 
-std::vector<std::string> WordsOf(std::string_view text) {
+std::vector<std::string> WordsOf(std::string_view text, const WordForm& form) {
   std::vector<std::string> words;
-  ForEachWord(text, [&](std::string_view word) { words.emplace_back(word); });
+  ForEachWord(text, [&](std::string_view word) {
+    if (form.is_plain()) {
+      words.emplace_back(word);
+    } else if (std::string formed = form.Of(word); !formed.empty()) {
+      words.push_back(std::move(formed));
+    }
+  });
   return words;
 }
 
@@ -161,13 +167,32 @@ absl::StatusOr<TextSearch> TextSearch::Parse(ValueRef operand) {
   return parsed;
 }
 
+TextSearch TextSearch::In(const WordForm& wanted) const {
+  TextSearch formed;
+  formed.form = wanted;
+  const auto add = [&](const std::vector<std::string>& from, std::vector<std::string>& to) {
+    for (const std::string& word : from) {
+      if (std::string one = wanted.Of(word); !one.empty()) to.push_back(std::move(one));
+    }
+  };
+  add(words, formed.words);
+  add(excluded, formed.excluded);
+  for (const std::vector<std::string>& phrase : phrases) {
+    add(phrase, formed.phrases.emplace_back());
+    if (formed.phrases.back().empty()) formed.phrases.pop_back();
+  }
+  SortUnique(formed.words);
+  SortUnique(formed.excluded);
+  return formed;
+}
+
 bool TextSearch::Matches(std::string_view document, const std::vector<Path>& paths) const {
   bool any = false;
   bool none_excluded = true;
   std::vector<bool> met(phrases.size());
   const auto visit = [&](const ValueRef* value) {
     if (value == nullptr || !value->is(Type::kString)) return false;
-    const std::vector<std::string> found = WordsOf(value->string());
+    const std::vector<std::string> found = WordsOf(value->string(), form);
     for (const std::string& word : found) {
       any = any || Holds(words, word);
       none_excluded = none_excluded && !Holds(excluded, word);

@@ -33,6 +33,7 @@ std::string DescribeCollection(const CollectionInfo& info) {
   for (const IndexDefinition& index : info.indexes)
     writer.Append(std::to_string(i++), index.Describe().ref());
   writer.End(indexes);
+  if (!(info.policy == CollectionPolicy())) writer.Append("policy", info.policy.Describe().ref());
   writer.Finish();
   return bytes;
 }
@@ -45,6 +46,8 @@ std::shared_ptr<const CollectionInfo> ReadCollection(std::string_view row) {
   Element element;
   while (reader.Next(&element))
     info->indexes.push_back(IndexDefinition::FromDocument(element.value.bytes));
+  if (const auto policy = FindField(row, "policy"))
+    info->policy = CollectionPolicy::FromDocument(policy->bytes);
   return info;
 }
 
@@ -158,6 +161,7 @@ absl::StatusOr<Change> Applier::Prepare(Fiber& fiber, const machine::StoreView& 
     case MutationOp::kCreateCollection:
     case MutationOp::kCreateIndex:
     case MutationOp::kDropIndex:
+    case MutationOp::kSetPolicy:
       RETURN_IF_ERROR(PrepareCatalog(fiber, view, change));
       break;
     case MutationOp::kBuildIndex:
@@ -301,7 +305,9 @@ absl::Status Applier::PrepareCatalog(Fiber& fiber, const machine::StoreView& vie
   const CollectionInfo* const old = catalog_->Find(mutation.collection);
   CHECK(old != nullptr);
   *info = *old;
-  if (mutation.op == MutationOp::kCreateIndex) {
+  if (mutation.op == MutationOp::kSetPolicy) {
+    info->policy = CollectionPolicy::FromDocument(mutation.document);
+  } else if (mutation.op == MutationOp::kCreateIndex) {
     IndexDefinition index = IndexDefinition::FromDocument(mutation.document);
     index.id = catalog.next_id++;
     info->indexes.push_back(std::move(index));
@@ -490,6 +496,7 @@ absl::Status Applier::PrepareTrim(Fiber& fiber, const machine::StoreView& view,
 
 void Applier::Commit(const Change& change, machine::StoreTransaction& transaction) {
   for (const Change::Write& write : change.writes) {
+    if (write.column == Column::kPrimary) touched_.push_back(write.key);
     if (write.value) {
       transaction.Put(write.column, write.key, *write.value);
     } else {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -72,6 +73,9 @@ class Applier final {
   // The last thing in a transaction: everything up to log entry `applied` is in it.
   void Save(uint64_t applied, machine::StoreTransaction& transaction);
 
+  // Keys of rows in Column::kPrimary that Commits have changed since the last call; some perhaps
+  // were changed back.
+  std::vector<std::string> TakeTouched() { return std::exchange(touched_, {}); }
   // As before some Commits, whose transaction was undone.
   void Restore(const StoreState& state, CatalogRef catalog) {
     state_ = state;
@@ -117,6 +121,7 @@ class Applier final {
                               Change& change) const;
 
   StoreState state_;
+  std::vector<std::string> touched_;
   CatalogRef catalog_ = std::make_shared<const Catalog>();
 };
 

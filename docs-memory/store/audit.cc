@@ -32,6 +32,8 @@ std::string_view NameOf(MutationOp op) {
       return "create_index";
     case MutationOp::kDropIndex:
       return "drop_index";
+    case MutationOp::kSetPolicy:
+      return "set_policy";
     default:
       return "other";
   }

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "docs-memory/index/definition.h"
+#include "docs-memory/store/policy.h"
 
 namespace lockstep::docs {
 
@@ -18,6 +19,7 @@ struct CollectionInfo final {
   uint32_t id = 0;
   std::string name;
   std::vector<IndexDefinition> indexes;  // by name
+  CollectionPolicy policy;
 
   const IndexDefinition* Index(std::string_view index) const;
 };

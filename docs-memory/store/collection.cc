@@ -49,6 +49,15 @@ Operation PurgeOp(std::string collection, ValueRef id) {
   return operation;
 }
 
+absl::StatusOr<Operation> SetPolicyOp(std::string collection, const CollectionPolicy& policy) {
+  RETURN_IF_ERROR(policy.Check());
+  Operation operation;
+  operation.kind = Operation::Kind::kSetPolicy;
+  operation.collection = std::move(collection);
+  operation.update = policy.Describe();
+  return operation;
+}
+
 absl::StatusOr<Operation> CreateIndexOp(std::string collection, const Document& fields,
                                         const IndexOptions& options) {
   ASSIGN_OR_RETURN(const IndexDefinition index, IndexDefinition::Make(fields, options));
@@ -173,6 +182,16 @@ absl::Status Collection::DropIndex(Fiber& fiber, const std::string& name) {
   operation.collection = name_;
   operation.index = name;
   return store_->Write(fiber, std::move(operation)).status();
+}
+
+absl::Status Collection::SetPolicy(Fiber& fiber, const CollectionPolicy& policy) {
+  ASSIGN_OR_RETURN(Operation operation, SetPolicyOp(name_, policy));
+  return store_->Write(fiber, std::move(operation)).status();
+}
+
+CollectionPolicy Collection::policy() const {
+  const CollectionInfo* const info = store_->state()->catalog->Find(name_);
+  return info == nullptr ? CollectionPolicy() : info->policy;
 }
 
 std::vector<IndexDefinition> Collection::Indexes() const {

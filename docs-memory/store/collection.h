@@ -20,6 +20,8 @@ Operation ReplaceOp(std::string collection, Document filter, Document replacemen
                     WriteOptions options = {});
 Operation DeleteOp(std::string collection, Document filter, bool many, WriteOptions options = {});
 Operation PurgeOp(std::string collection, ValueRef id);
+// E_POLICY.
+absl::StatusOr<Operation> SetPolicyOp(std::string collection, const CollectionPolicy& policy);
 // E_INDEX.
 absl::StatusOr<Operation> CreateIndexOp(std::string collection, const Document& fields,
                                         const IndexOptions& options);
@@ -90,6 +92,9 @@ class Collection final {
   absl::Status CreateIndex(Fiber& fiber, const Document& fields, const IndexOptions& options = {});
   absl::Status DropIndex(Fiber& fiber, const std::string& name);
   std::vector<IndexDefinition> Indexes() const;
+  // What is kept, and for how long, from now on. E_POLICY.
+  absl::Status SetPolicy(Fiber& fiber, const CollectionPolicy& policy);
+  CollectionPolicy policy() const;
 
   const std::string& name() const { return name_; }
 

@@ -17,8 +17,6 @@ namespace {
 using machine::Column;
 
 constexpr size_t kSweepMax = 1000;
-constexpr Sequence kTrimMax = 1000;
-constexpr size_t kVersionsSlack = 8;
 
 Document Named(std::string_view name) { return Document{{"name", Value(name)}}; }
 
@@ -99,6 +97,9 @@ Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
       break;
     case Operation::Kind::kSweep:
       outcome.status = Sweep(fiber, outcome.result);
+      break;
+    case Operation::Kind::kSetPolicy:
+      outcome.status = SetPolicy(fiber, operation, outcome.result);
       break;
     case Operation::Kind::kTrim:
       outcome.status = Trim(fiber, outcome.result);
@@ -218,7 +219,7 @@ absl::Status Executor::InsertDocument(Fiber& fiber, const Operation& operation,
   Mutation put;
   put.collection = info->id;
   put.base = base;
-  put.expires_ms = operation.options.expires_at_ms;
+  put.expires_ms = ExpiryOfWrite(operation, *info, 0);
   put.id = *id;
   put.document = stored.bytes();
   put.resolves = operation.options.resolves;
@@ -232,7 +233,7 @@ absl::Status Executor::InsertDocument(Fiber& fiber, const Operation& operation,
 absl::StatusOr<std::vector<Found>> Executor::Targets(Fiber& fiber, const CollectionInfo& info,
                                                      Filter& filter, bool many) {
   ASSIGN_OR_RETURN(Plan plan, PlanFind(fiber, transaction_, info, filter, SortSpec(), {}, false));
-  Walk walk(transaction_, info, filter, std::move(plan), now_ms_);
+  Walk walk(transaction_, info, filter, std::move(plan), now_ms_, many ? 0 : 1);
   std::vector<Found> all;
   for (;;) {
     ASSIGN_OR_RETURN(auto found, walk.Next(fiber));
@@ -257,6 +258,7 @@ absl::Status Executor::Change(Fiber& fiber, const Operation& operation, WriteRes
   if (targets.empty() && operation.options.upsert)
     return Upsert(fiber, operation, filter, by, result);
   if (targets.empty()) return CheckRev(operation.options, Revision());
+  RETURN_IF_ERROR(CheckMayChange(operation, *info, targets));
   for (const Found& found : targets)
     RETURN_IF_ERROR(ChangeOne(fiber, operation, by, found, result));
   return absl::OkStatus();
@@ -278,17 +280,16 @@ absl::Status Executor::ChangeOne(Fiber& fiber, const Operation& operation, const
   }
   ASSIGN_OR_RETURN(changed, Canonicalize(changed, options_.rules));
   ++result.matched;
-  const int64_t expires = operation.options.expires_at_ms != 0 ? operation.options.expires_at_ms
-                                                               : found.meta.expires_ms;
-  if (changed == found.document && expires == found.meta.expires_ms &&
-      operation.options.resolves.empty()) {
+  const bool expires_anew = operation.options.expires_at_ms != 0 &&
+                            operation.options.expires_at_ms != found.meta.expires_ms;
+  if (changed == found.document && !expires_anew && operation.options.resolves.empty())
     return absl::OkStatus();
-  }
   Mutation put;
   // (Not by the pointer of before: an upsert or a multikey index may have changed the catalog.)
-  put.collection = applier_.catalog()->Find(operation.collection)->id;
+  const CollectionInfo& info = *applier_.catalog()->Find(operation.collection);
+  put.collection = info.id;
   put.base = found.meta.rev;
-  put.expires_ms = expires;
+  put.expires_ms = ExpiryOfWrite(operation, info, found.meta.expires_ms);
   put.id = id;
   put.document = changed.bytes();
   put.resolves = operation.options.resolves;
@@ -330,6 +331,7 @@ absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteRes
     ASSIGN_OR_RETURN(targets, Targets(fiber, *info, filter, operation.many));
   }
   if (targets.empty()) return CheckRev(operation.options, Revision());
+  RETURN_IF_ERROR(CheckMayChange(operation, *info, targets));
   const uint32_t collection = info->id;
   for (const Found& found : targets) {
     RETURN_IF_ERROR(CheckRev(operation.options, found.meta.rev));
@@ -408,6 +410,32 @@ absl::Status Executor::ChangeIndex(Fiber& fiber, const Operation& operation, Wri
                                                                 : MutationOp::kBuildIndex;
   mutation.collection = info->id;
   return Apply(fiber, std::move(mutation), result);
+}
+
+absl::Status Executor::SetPolicy(Fiber& fiber, const Operation& operation, WriteResult& result) {
+  const CollectionPolicy policy = CollectionPolicy::FromDocument(operation.update.view());
+  RETURN_IF_ERROR(policy.Check());
+  ASSIGN_OR_RETURN(const CollectionInfo* info, CollectionFor(fiber, operation.collection));
+  if (info->policy == policy) return absl::OkStatus();
+  Mutation mutation;
+  mutation.op = MutationOp::kSetPolicy;
+  mutation.collection = info->id;
+  mutation.document = operation.update.bytes();
+  return Apply(fiber, std::move(mutation), result);
+}
+
+absl::Status Executor::CheckMayChange(const Operation& operation, const CollectionInfo& info,
+                                      const std::vector<Found>& targets) const {
+  if (!info.policy.append_only) return absl::OkStatus();
+  return Error(ErrorCode::kAppendOnly, "_id", ToText(*targets[0].document.Find("_id")),
+               "documents of " + operation.collection + " are added, never changed nor deleted");
+}
+
+// `before_ms`: of the version that is replaced.
+int64_t Executor::ExpiryOfWrite(const Operation& operation, const CollectionInfo& info,
+                                int64_t before_ms) const {
+  if (operation.options.expires_at_ms != 0) return operation.options.expires_at_ms;
+  return info.policy.expire_after_ms ? now_ms_ + *info.policy.expire_after_ms : before_ms;
 }
 
 absl::Status Executor::Expire(Fiber& fiber, uint32_t collection, std::string_view id,
@@ -499,6 +527,8 @@ std::string_view ActionOf(const Operation& operation) {
       return "create_index";
     case Operation::Kind::kDropIndex:
       return "drop_index";
+    case Operation::Kind::kSetPolicy:
+      return "set_policy";
     case Operation::Kind::kSweep:
       return "expire";
     default:
@@ -519,49 +549,6 @@ absl::Status Executor::Audit(Fiber& fiber, const std::vector<Operation>& operati
                         .bytes();
   WriteResult ignored;
   return Apply(fiber, std::move(record), ignored);
-}
-
-// A few more than wanted are kept for a while, so that not every update has to trim.
-absl::Status Executor::TrimVersions(Fiber& fiber, const Mutation& changed, WriteResult& result) {
-  const size_t keep = options_.versions_max;
-  if (keep == 0 || changed.op != MutationOp::kPut || changed.base.none()) return absl::OkStatus();
-  const std::string prefix = VersionPrefix(changed.collection) + KeyOf(changed.id);
-  const auto iterator = transaction_.NewIterator(Column::kHistory);
-  size_t met = 0;
-  for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber), ++met) {
-    if (iterator->key().substr(0, prefix.size()) != prefix) break;
-  }
-  RETURN_IF_ERROR(iterator->status());
-  if (met <= keep + kVersionsSlack) return absl::OkStatus();
-  Mutation trim;
-  trim.op = MutationOp::kTrimVersions;
-  trim.collection = changed.collection;
-  trim.id = changed.id;
-  trim.document = Document{{"keep", Value(static_cast<int64_t>(keep))}}.bytes();
-  WriteResult ignored;
-  const Revision rev = result.rev;
-  const Sequence sequence = result.sequence;
-  RETURN_IF_ERROR(Apply(fiber, std::move(trim), ignored));
-  result.rev = rev;
-  result.sequence = sequence;
-  return absl::OkStatus();
-}
-
-absl::Status Executor::Trim(Fiber& fiber, WriteResult& result) {
-  const StoreState& state = applier_.state();
-  Sequence before = state.history_from;
-  const Sequence end = std::min(state.sequence, before + kTrimMax);
-  for (; before < end; ++before) {
-    ASSIGN_OR_RETURN(const auto row, transaction_.Get(fiber, Column::kHistory, OplogKey(before)));
-    if (!row) continue;
-    ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));
-    if (mutation.time_ms > now_ms_ - options_.history_ms) break;
-  }
-  if (before == state.history_from) return absl::OkStatus();
-  Mutation trim;
-  trim.op = MutationOp::kTrim;
-  trim.document = Document{{"before", Value(static_cast<int64_t>(before))}}.bytes();
-  return Apply(fiber, std::move(trim), result);
 }
 
 }  // namespace lockstep::docs

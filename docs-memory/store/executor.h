@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_DOCS_MEMORY_STORE_EXECUTOR_H_
 #define LOCKSTEP_DOCS_MEMORY_STORE_EXECUTOR_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,15 +42,20 @@ class UndoableTransaction final : public machine::StoreTransaction {
   std::vector<Change::Write> old_;
 };
 
+// Per collection with a history of its own: up to where it was looked through for old versions. A
+// new one begins anew.
+using Walked = std::map<uint32_t, Sequence>;
+
 // One group of operations. Everything that it is given outlives it.
 class Executor final {
  public:
   Executor(runtime::Environment& environment, const StoreOptions& options, Applier& applier,
-           HybridClock& clock, machine::StoreTransaction& transaction)
+           HybridClock& clock, Walked& walked, machine::StoreTransaction& transaction)
       : environment_(environment),
         options_(options),
         applier_(applier),
         clock_(clock),
+        walked_(walked),
         transaction_(transaction),
         now_ms_(environment.clock.Wall().ns / 1'000'000) {}
 
@@ -87,7 +93,19 @@ class Executor final {
   absl::Status SweepIndex(Fiber& fiber, const CollectionInfo& info, const IndexDefinition& index,
                           WriteResult& result);
   absl::Status Expire(Fiber& fiber, uint32_t collection, std::string_view id, WriteResult& result);
+  absl::Status SetPolicy(Fiber& fiber, const Operation& operation, WriteResult& result);
+  absl::Status CheckMayChange(const Operation& operation, const CollectionInfo& info,
+                              const std::vector<Found>& targets) const;
+  int64_t ExpiryOfWrite(const Operation& operation, const CollectionInfo& info,
+                        int64_t before_ms) const;
+
+  // retention.cc
   absl::Status Trim(Fiber& fiber, WriteResult& result);
+  absl::Status TrimOplog(Fiber& fiber, int64_t until_ms, WriteResult& result);
+  absl::Status TrimCollection(Fiber& fiber, uint32_t collection, int64_t until_ms,
+                              WriteResult& result);
+  absl::Status TrimBefore(Fiber& fiber, uint32_t collection, const Value& id, Sequence sequence,
+                          WriteResult& result);
   absl::Status TrimVersions(Fiber& fiber, const Mutation& changed, WriteResult& result);
 
   // sync_executor.cc
@@ -109,6 +127,7 @@ class Executor final {
   const StoreOptions& options_;
   Applier& applier_;
   HybridClock& clock_;
+  Walked& walked_;
   machine::StoreTransaction& transaction_;
   UndoableTransaction* undo_ = nullptr;  // in a batch
   const int64_t now_ms_;

@@ -1,9 +1,11 @@
 #include "docs-memory/store/metrics.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "docs-memory/store/store.h"
+#include "docs-memory/store/sync_reader.h"
 
 namespace lockstep::docs {
 namespace {
@@ -25,6 +27,20 @@ void AddLatency(std::string& text, const StoreCounters& counters) {
   absl::StrAppend(&text, name, "_sum ", counters.latency_sum_us, "\n", name, "_count ", sum, "\n");
 }
 
+// Pending, dead letters, conflicts, and how far this store is behind its hub.
+void AddSync(std::string& text, const SyncState& state, const SyncFacts& facts, int64_t now_ms) {
+  Add(text, "docs_sync_pending", "gauge", state.queued);
+  Add(text, "docs_sync_dead_letters_total", "counter", state.rejected);
+  Add(text, "docs_sync_conflicts", "gauge", facts.conflicts);
+  Add(text, "docs_sync_checkpoint", "gauge", state.checkpoint);
+  Add(text, "docs_sync_reconciling", "gauge", state.reconciling ? 1 : 0);
+  const int64_t waits = facts.oldest_queued_ms == 0 ? 0 : now_ms - facts.oldest_queued_ms;
+  Add(text, "docs_sync_oldest_pending_ms", "gauge",
+      static_cast<uint64_t>(std::max<int64_t>(waits, 0)));
+  absl::StrAppend(&text, "# TYPE docs_sync_clock_offset_ms gauge\ndocs_sync_clock_offset_ms ",
+                  state.clock_offset_ms, "\n");
+}
+
 }  // namespace
 
 void StoreCounters::NoteLatency(Duration took) {
@@ -35,7 +51,7 @@ void StoreCounters::NoteLatency(Duration took) {
   latency_sum_us += us;
 }
 
-std::string MetricsText(const StoreStatus& status) {
+std::string MetricsText(const StoreStatus& status, const SyncFacts& sync, int64_t now_ms) {
   std::string text;
   Add(text, "docs_inserted_total", "counter", status.counters.inserted);
   Add(text, "docs_modified_total", "counter", status.counters.modified);
@@ -51,6 +67,7 @@ std::string MetricsText(const StoreStatus& status) {
   Add(text, "docs_rows_bytes", "gauge", status.rows_bytes);
   Add(text, "docs_read_only", "gauge", status.health.ok() ? 0 : 1);
   AddLatency(text, status.counters);
+  if (status.state.sync.scope != nullptr) AddSync(text, status.state.sync, sync, now_ms);
   return text;
 }
 

@@ -12,6 +12,7 @@
 namespace lockstep::docs {
 
 struct StoreStatus;
+struct SyncFacts;
 
 // Upper bounds of the latency's buckets; what is slower is in the last one.
 inline constexpr std::array<int64_t, 6> kLatencyBoundsUs{100,     1000,      10'000,
@@ -31,8 +32,8 @@ struct StoreCounters final {
   void NoteLatency(Duration took);
 };
 
-// "# TYPE docs_sequence gauge\ndocs_sequence 12\n...".
-std::string MetricsText(const StoreStatus& status);
+// "# TYPE docs_sequence gauge\ndocs_sequence 12\n...". `now_ms`: for ages.
+std::string MetricsText(const StoreStatus& status, const SyncFacts& sync, int64_t now_ms);
 
 }  // namespace lockstep::docs
 

@@ -99,6 +99,7 @@ struct Operation final {
     kCreateIndex,
     kDropIndex,
     kBuildIndex,
+    kSetPolicy,  // update: its description
     kSweep,
     kTrim,
     // Of sync, by whoever talks to the hub (docs-memory/sync).

@@ -20,6 +20,7 @@ namespace {
 using machine::Column;
 
 constexpr size_t kSortBytesMax = size_t{32} << 20;
+constexpr int64_t kReadAheadSkipMax = 1000;
 
 // The last sequence whose revision is not later than that time.
 absl::StatusOr<Sequence> SequenceAt(Fiber& fiber, const ReadState& state, int64_t ms) {
@@ -146,9 +147,10 @@ absl::StatusOr<std::unique_ptr<Cursor>> Cursor::Open(Fiber& fiber, ReadStateRef 
                    PlanFind(fiber, *cursor->state_->view, *cursor->info_, cursor->filter_,
                             cursor->sort_, options.hint, options.no_scan));
   cursor->in_memory_ = !plan.sorted;
-  cursor->plan_ = docs::Explain(plan, !cursor->filter_.empty(), !cursor->sort_.empty());
-  cursor->walk_ = std::make_unique<Walk>(*cursor->state_->view, *cursor->info_, cursor->filter_,
-                                         std::move(plan), now_ms);
+  const bool bounded = !cursor->in_memory_ && options.limit > 0 && options.skip < kReadAheadSkipMax;
+  cursor->walk_ = std::make_unique<Walk>(
+      *cursor->state_->view, *cursor->info_, cursor->filter_, std::move(plan), now_ms,
+      bounded ? static_cast<size_t>(options.skip + std::min(options.limit, kReadAheadSkipMax)) : 0);
   if (cursor->in_memory_) RETURN_IF_ERROR(cursor->Fill(fiber));
   return cursor;
 }
@@ -196,7 +198,7 @@ absl::Status Cursor::OpenPast(Fiber& fiber, int64_t) {
     ASSIGN_OR_RETURN(sequence, SequenceAt(fiber, *state_, *options_.as_of_ms));
   }
   RETURN_IF_ERROR(CheckFloor(*state_, sequence));
-  plan_ = Document{{"stage", Value("history")}, {"as_of", Value(static_cast<int64_t>(sequence))}};
+  past_ = Document{{"stage", Value("history")}, {"as_of", Value(static_cast<int64_t>(sequence))}};
   in_memory_ = true;
   size_t bytes = 0;
   const std::string prefix = BigEndian32(info_->id);
@@ -266,8 +268,10 @@ Document Cursor::Explain() const {
   const WalkStats stats = walk_ == nullptr ? WalkStats() : walk_->stats();
   const Document took{{"keys_examined", Value(static_cast<int64_t>(stats.keys_examined))},
                       {"docs_examined", Value(static_cast<int64_t>(stats.documents_examined))}};
-  const Document nothing{{"stage", Value("nothing")}};
-  return Document{{"plan", info_ == nullptr ? nothing : plan_}, {"stats", took}};
+  Document plan{{"stage", Value("nothing")}};
+  if (info_ != nullptr) plan = past_;
+  if (walk_ != nullptr) plan = docs::Explain(walk_->plan(), !filter_.empty(), !sort_.empty());
+  return Document{{"plan", plan}, {"stats", took}};
 }
 
 absl::StatusOr<std::optional<StoredDocument>> ReadById(Fiber& fiber, const ReadState& state,
@@ -376,11 +380,26 @@ absl::Status ForEachDocument(
   return documents->status();
 }
 
+// Counts rows, and tells somebody.
+class Looked final {
+ public:
+  explicit Looked(const std::function<void(uint64_t)>& tell) : tell_(tell) {}
+  void One() {
+    if (++rows_ % kRowsPerTelling == 0 && tell_) tell_(rows_);
+  }
+
+ private:
+  static constexpr uint64_t kRowsPerTelling = 1000;
+  const std::function<void(uint64_t)>& tell_;
+  uint64_t rows_ = 0;
+};
+
 absl::Status VerifyText(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
-                        const IndexDefinition& index) {
+                        const IndexDefinition& index, Looked& looked) {
   TextRowsExpected expected(index);
   RETURN_IF_ERROR(
       ForEachDocument(fiber, state, info.id, [&](std::string_view id, std::string_view document) {
+        looked.One();
         expected.Add(id, document);
         return absl::OkStatus();
       }));
@@ -403,11 +422,12 @@ absl::Status VerifyText(Fiber& fiber, const ReadState& state, const CollectionIn
 }
 
 absl::Status VerifyIndex(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
-                         const IndexDefinition& index) {
-  if (index.is_text) return VerifyText(fiber, state, info, index);
+                         const IndexDefinition& index, Looked& looked) {
+  if (index.is_text) return VerifyText(fiber, state, info, index, looked);
   std::vector<std::string> wanted;
   RETURN_IF_ERROR(ForEachDocument(
       fiber, state, info.id, [&](std::string_view id, std::string_view document) -> absl::Status {
+        looked.One();
         // (What no index can take may have been pulled.)
         const auto keys = KeysOf(index, document);
         for (const std::string& key : keys.ok() ? keys->keys : std::vector<std::string>())
@@ -432,16 +452,19 @@ absl::Status VerifyIndex(Fiber& fiber, const ReadState& state, const CollectionI
 
 }  // namespace
 
-absl::Status VerifyStore(Fiber& fiber, const ReadState& state) {
+absl::Status VerifyStore(Fiber& fiber, const ReadState& state,
+                         const std::function<void(uint64_t)>& progress) {
+  Looked looked(progress);
   for (const auto& [name, info] : state.catalog->collections) {
     for (const IndexDefinition& index : info->indexes) {
       if (index.state == IndexState::kReady)
-        RETURN_IF_ERROR(VerifyIndex(fiber, state, *info, index));
+        RETURN_IF_ERROR(VerifyIndex(fiber, state, *info, index, looked));
     }
   }
   RETURN_IF_ERROR(VerifyAudit(fiber, *state.view));
   Revision last;
   for (Sequence sequence = state.state.history_from; sequence <= state.state.sequence; ++sequence) {
+    looked.One();
     ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, OplogKey(sequence)));
     if (!row) return absl::DataLossError(absl::StrCat("oplog: sequence ", sequence, " has no row"));
     ASSIGN_OR_RETURN(const Mutation mutation, DecodeOplogRow(*row));

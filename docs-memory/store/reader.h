@@ -3,6 +3,7 @@
 #define LOCKSTEP_DOCS_MEMORY_STORE_READER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +58,7 @@ class Cursor final {
   SortSpec sort_;
   Projection projection_;
   FindOptions options_;
-  Document plan_;
+  Document past_;  // the plan, if it reads the past
   std::unique_ptr<Walk> walk_;
   bool by_text_ = false;
   bool in_memory_ = false;
@@ -99,8 +100,10 @@ absl::StatusOr<std::vector<ChangeEvent>> HistoryOf(Fiber& fiber, const ReadState
                                                    std::string_view collection, ValueRef id);
 
 // Whether every index holds exactly the keys of the documents, and every kept sequence its row.
-// DATA_LOSS says what is wrong. For doctors and oracles.
-absl::Status VerifyStore(Fiber& fiber, const ReadState& state);
+// DATA_LOSS says what is wrong. For doctors and oracles. `progress` hears now and then of how many
+// rows were looked at.
+absl::Status VerifyStore(Fiber& fiber, const ReadState& state,
+                         const std::function<void(uint64_t)>& progress = {});
 
 }  // namespace lockstep::docs
 

@@ -56,6 +56,7 @@ enum class MutationOp : uint8_t {
   kAudit = 20,         // a record of the audit trail; document: DescribeWrite
   kTrimVersions = 21,  // old versions of one document go; document: {keep}
   kTrimmed = 22,       // an oplog row only: there was a version here
+  kSetPolicy = 23,     // document: CollectionPolicy::Describe
 };
 
 // One change, as the log and the oplog hold it.

@@ -21,7 +21,8 @@ namespace lockstep::docs {
 class StateObserver {
  public:
   virtual ~StateObserver() = default;
-  virtual void OnState(const ReadStateRef& state) = 0;
+  // `touched`: keys of documents' rows that may not be what they were in the state before.
+  virtual void OnState(const ReadStateRef& state, const std::vector<std::string>& touched) = 0;
 };
 
 struct StoreStatus final {

@@ -11,6 +11,8 @@
 namespace lockstep::docs {
 namespace {
 
+constexpr size_t kConflictsCounted = 10'000;
+
 using machine::Column;
 
 bool HasPrefix(const machine::Iterator& iterator, std::string_view prefix) {
@@ -136,6 +138,18 @@ absl::StatusOr<std::vector<RejectedChange>> ReadRejected(Fiber& fiber, const Rea
   }
   RETURN_IF_ERROR(iterator->status());
   return all;
+}
+
+absl::StatusOr<SyncFacts> ReadSyncFacts(Fiber& fiber, const ReadState& state) {
+  SyncFacts facts;
+  if (state.state.sync.scope == nullptr) return facts;
+  ASSIGN_OR_RETURN(const auto conflicted, ReadConflicts(fiber, state, kConflictsCounted));
+  facts.conflicts = conflicted.size();
+  if (state.state.sync.queued == 0) return facts;
+  ASSIGN_OR_RETURN(const uint64_t first, FirstQueued(fiber, state));
+  ASSIGN_OR_RETURN(const auto queued, ReadQueue(fiber, state, first, 1, 1));
+  if (!queued.empty()) facts.oldest_queued_ms = queued[0].mutation.time_ms;
+  return facts;
 }
 
 absl::Status VisitRows(Fiber& fiber, const ReadState& state, const CollectionInfo& info,

@@ -49,6 +49,13 @@ absl::StatusOr<std::vector<ConflictedDocument>> ReadConflicts(Fiber& fiber, cons
 absl::StatusOr<std::vector<RejectedChange>> ReadRejected(Fiber& fiber, const ReadState& state,
                                                          size_t count_max);
 
+// What an operator wants to know of a synced store, besides its SyncState.
+struct SyncFacts final {
+  uint64_t conflicts = 0;        // documents with versions that lost; counted up to 10000
+  int64_t oldest_queued_ms = 0;  // when the change was made that waits longest; 0: none does
+};
+absl::StatusOr<SyncFacts> ReadSyncFacts(Fiber& fiber, const ReadState& state);
+
 // Calls `visit` with every document of the collection that has a row, tombstones too.
 absl::Status VisitRows(Fiber& fiber, const ReadState& state, const CollectionInfo& info,
                        absl::FunctionRef<void(std::string_view id, const Record& record)> visit);

@@ -156,7 +156,7 @@ absl::Status BindText(const CollectionInfo& info, Filter& filter) {
   if (filter.text() == nullptr) return absl::OkStatus();
   for (const IndexDefinition& index : info.indexes) {
     if (!index.is_text) continue;
-    filter.BindText(index.Paths());
+    filter.BindText(index.Paths(), index.options.words);
     return absl::OkStatus();
   }
   return Error(ErrorCode::kNoIndex, "$text", info.name, "the collection has no index of words");

@@ -22,6 +22,11 @@ int64_t ExpiryOf(const CollectionInfo& info, const Record& record) {
 
 namespace {
 
+// Documents that are read at a time; growing, while they are small.
+constexpr size_t kAheadMin = 4;
+constexpr size_t kAheadMax = 64;
+constexpr size_t kAheadBytes = size_t{256} << 10;
+
 bool Visible(const CollectionInfo& info, const Record& record, int64_t now_ms) {
   if (record.meta.deleted) return false;
   const int64_t expiry = ExpiryOf(info, record);
@@ -44,8 +49,13 @@ absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::St
 }
 
 Walk::Walk(const machine::StoreView& view, const CollectionInfo& info, const Filter& filter,
-           Plan plan, int64_t now_ms)
-    : view_(view), info_(info), filter_(filter), plan_(std::move(plan)), now_ms_(now_ms) {}
+           Plan plan, int64_t now_ms, size_t wanted)
+    : view_(view),
+      info_(info),
+      filter_(filter),
+      plan_(std::move(plan)),
+      now_ms_(now_ms),
+      chunk_(wanted == 0 ? kAheadMin : std::min(wanted, kAheadMax)) {}
 
 bool Walk::EnterRange(Fiber& fiber, const IndexScan& scan) {
   if (range_ == scan.ranges.size()) return false;
@@ -107,50 +117,84 @@ absl::StatusOr<bool> Walk::Take(std::string_view id, std::string_view row, std::
   return true;
 }
 
-absl::StatusOr<std::optional<Found>> Walk::NextPoint(Fiber& fiber, const IndexScan& scan) {
-  while (range_ < scan.ranges.size()) {
+absl::Status Walk::ReadRows(Fiber& fiber) {
+  std::vector<std::string> keys;
+  keys.reserve(ahead_.ids.size());
+  for (const std::string& id : ahead_.ids) keys.push_back(DocumentKey(info_.id, id));
+  ASSIGN_OR_RETURN(ahead_.rows, view_.GetMany(fiber, Column::kPrimary, keys));
+  CHECK_EQ(ahead_.rows.size(), ahead_.ids.size());
+  size_t bytes = 0;
+  for (const auto& row : ahead_.rows) bytes += row ? row->size() : 0;
+  if (bytes < kAheadBytes) chunk_ = std::min(2 * chunk_, kAheadMax);
+  return absl::OkStatus();
+}
+
+absl::Status Walk::ReadByIndex(Fiber& fiber) {
+  ahead_ = Ahead();
+  ahead_.by_index = true;
+  const size_t first = scan_;
+  do {
+    const IndexDefinition& index = *plan_.scans[scan_].index;
+    ahead_.ids.push_back(IdOfEntry(index, iterator_->key(), iterator_->value()));
+    if (ahead_.ids.size() == chunk_) break;
+    stands_ = Advance(fiber) && !plan_.scans[scan_].points;
+  } while (stands_ && scan_ == first);
+  if (ahead_.ids.size() == chunk_) stands_ = false;
+  return ReadRows(fiber);
+}
+
+absl::Status Walk::ReadPoints(Fiber& fiber, const IndexScan& scan) {
+  ahead_ = Ahead();
+  for (; range_ < scan.ranges.size() && ahead_.ids.size() < chunk_; ++range_) {
     const size_t at = scan.reverse ? scan.ranges.size() - 1 - range_ : range_;
-    const std::string& id = scan.ranges[at].begin;
-    ++range_;
-    ++stats_.keys_examined;
-    ASSIGN_OR_RETURN(auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
-    if (!row) continue;
-    Found found;
-    ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &*row, &found));
-    if (!taken) continue;
-    if (!scan.text_scores.empty()) found.text_score = scan.text_scores[at];
-    return std::optional<Found>(std::move(found));
+    ahead_.ids.push_back(scan.ranges[at].begin);
+    if (!scan.text_scores.empty()) ahead_.scores.push_back(scan.text_scores[at]);
   }
-  return std::optional<Found>();
+  return ReadRows(fiber);
+}
+
+absl::StatusOr<bool> Walk::TakeAhead(Found* found) {
+  const size_t at = ahead_.next++;
+  const std::string& id = ahead_.ids[at];
+  ++stats_.keys_examined;
+  if (plan_.may_repeat && met_.contains(id)) return false;
+  std::optional<std::string>& row = ahead_.rows[at];
+  if (!row && ahead_.by_index)
+    return absl::DataLossError("documents: an index entry without a document");
+  if (!row) return false;
+  ASSIGN_OR_RETURN(const bool taken, Take(id, *row, &*row, found));
+  if (taken && !ahead_.scores.empty()) found->text_score = ahead_.scores[at];
+  return taken;
 }
 
 absl::StatusOr<std::optional<Found>> Walk::Next(Fiber& fiber) {
-  while (scan_ < plan_.scans.size()) {
+  Found found;
+  for (;;) {
+    while (!ahead_.empty()) {
+      ASSIGN_OR_RETURN(const bool taken, TakeAhead(&found));
+      if (taken) return std::optional<Found>(std::move(found));
+    }
+    if (scan_ == plan_.scans.size()) break;
     const IndexScan& scan = plan_.scans[scan_];
     if (scan.points) {
-      ASSIGN_OR_RETURN(auto found, NextPoint(fiber, scan));
-      if (found) return found;
+      if (range_ < scan.ranges.size()) {
+        RETURN_IF_ERROR(ReadPoints(fiber, scan));
+        continue;
+      }
       ++scan_;
       range_ = 0;
       iterator_.reset();
       continue;
     }
-    if (!Advance(fiber)) break;
+    if (!std::exchange(stands_, false) && !Advance(fiber)) break;
     if (plan_.scans[scan_].points) continue;
-    ++stats_.keys_examined;
-    const IndexDefinition* const index = plan_.scans[scan_].index;
-    Found found;
-    bool taken = false;
-    if (index == nullptr) {
-      ASSIGN_OR_RETURN(taken, Take(iterator_->key().substr(prefix_.size()), iterator_->value(),
-                                   nullptr, &found));
-    } else {
-      const std::string id = IdOfEntry(*index, iterator_->key(), iterator_->value());
-      if (plan_.may_repeat && met_.contains(id)) continue;
-      ASSIGN_OR_RETURN(auto row, view_.Get(fiber, Column::kPrimary, DocumentKey(info_.id, id)));
-      if (!row) return absl::DataLossError("documents: an index entry without a document");
-      ASSIGN_OR_RETURN(taken, Take(id, *row, &*row, &found));
+    if (plan_.scans[scan_].index != nullptr) {
+      RETURN_IF_ERROR(ReadByIndex(fiber));
+      continue;
     }
+    ++stats_.keys_examined;
+    ASSIGN_OR_RETURN(const bool taken, Take(iterator_->key().substr(prefix_.size()),
+                                            iterator_->value(), nullptr, &found));
     if (taken) return std::optional<Found>(std::move(found));
   }
   if (iterator_ != nullptr) RETURN_IF_ERROR(iterator_->status());

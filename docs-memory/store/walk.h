@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "docs-memory/index/planner.h"
@@ -39,19 +40,32 @@ absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::St
                                                  const CollectionInfo& info, std::string_view id,
                                                  int64_t now_ms);
 
-// One pass. View, collection and filter outlive it.
+// One pass. View, collection and filter outlive it. Documents that an index or a list of ids leads
+// to are read many at a time.
 class Walk final {
  public:
+  // `wanted`: about so many documents will be asked for; 0: nobody knows.
   Walk(const machine::StoreView& view, const CollectionInfo& info, const Filter& filter, Plan plan,
-       int64_t now_ms);
+       int64_t now_ms, size_t wanted = 0);
   Walk(const Walk&) = delete;
   Walk& operator=(const Walk&) = delete;
 
   // Nothing at the end. Suspends.
   absl::StatusOr<std::optional<Found>> Next(Fiber& fiber);
   const WalkStats& stats() const { return stats_; }
+  const Plan& plan() const { return plan_; }
 
  private:
+  // Documents that were read ahead, in order.
+  struct Ahead final {
+    std::vector<std::string> ids;
+    std::vector<int64_t> scores;  // of a search for words; empty otherwise
+    std::vector<std::optional<std::string>> rows;
+    size_t next = 0;
+    bool by_index = false;  // a document that is not there is damage
+    bool empty() const { return next == ids.size(); }
+  };
+
   // Moves to the next key of the plan; false at the end.
   bool Advance(Fiber& fiber);
   bool EnterRange(Fiber& fiber, const IndexScan& scan);
@@ -59,7 +73,12 @@ class Walk final {
   // becomes the document; null: it is copied.
   absl::StatusOr<bool> Take(std::string_view id, std::string_view row, std::string* whole,
                             Found* found);
-  absl::StatusOr<std::optional<Found>> NextPoint(Fiber& fiber, const IndexScan& scan);
+  // The next documents of a scan over an index, which stands on the first one's entry, or over ids.
+  absl::Status ReadByIndex(Fiber& fiber);
+  absl::Status ReadPoints(Fiber& fiber, const IndexScan& scan);
+  absl::Status ReadRows(Fiber& fiber);
+  // Whether the next one of those is wanted; then `found` gets it.
+  absl::StatusOr<bool> TakeAhead(Found* found);
 
   const machine::StoreView& view_;
   const CollectionInfo& info_;
@@ -71,6 +90,9 @@ class Walk final {
   std::string prefix_;
   std::string end_;  // of the range; of a reverse one, its beginning
   std::unique_ptr<machine::Iterator> iterator_;
+  bool stands_ = false;  // iterator_ is on a key that was not looked at
+  Ahead ahead_;
+  size_t chunk_;                            // how many are read at a time
   std::set<std::string, std::less<>> met_;  // ids, if the plan may repeat them
   WalkStats stats_;
 };

@@ -13,4 +13,17 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenSimulatedRows(
   return sim::OpenRocksOn(fiber, node, environment, directory, /*offload=*/nullptr, cipher);
 }
 
+absl::StatusOr<std::unique_ptr<machine::OrderedStore>> SimulatedRowsFiles::Open(
+    Fiber& fiber, const runtime::Cipher* cipher) {
+  return OpenSimulatedRows(fiber, environment_, node_, directory_, cipher);
+}
+
+absl::Status SimulatedRowsFiles::Rewrite(const runtime::Cipher* cipher) {
+  return sim::RewriteRocksOn(node_, environment_, directory_, cipher);
+}
+
+absl::StatusOr<std::set<uint32_t>> SimulatedRowsFiles::Keys() {
+  return sim::KeysOfRocksOn(node_, environment_, directory_);
+}
+
 }  // namespace lockstep::docs

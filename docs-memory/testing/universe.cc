@@ -53,7 +53,8 @@ class Universe final {
         node_(world_, network_, {NodeId(1), kNode}),
         random_(options.seed ^ 0x646f6373),
         models_(static_cast<size_t>(options.clients)),
-        sealed_(random_.Below(2) == 0) {}
+        sealed_(random_.Below(2) == 0),
+        history_ms_(random_.Below(2) == 0 ? 40 : 10'000) {}
 
   UniverseReport Run() {
     // (The power also fails by itself, inside an operation.)
@@ -69,6 +70,7 @@ class Universe final {
       if (sealed_) {
         if (std::string seen = sealed_disk_.Check(node_); !seen.empty()) Fail(std::move(seen));
       }
+      latest_ms_ = std::max(latest_ms_, node_.clock().Wall().ns / 1'000'000);
       node_.PowerLoss();
       world_.RunFor(Milliseconds(1));
       // Clocks are wrong after a battery was empty, say.
@@ -150,6 +152,11 @@ class Universe final {
     auto store = Store::Open(fiber, environment, **rows, options);
     if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
     if (!Check(fiber, **store)) return;
+    // (After a clean close, and a power loss.)
+    if (closed_) {
+      finished_ = true;
+      return;
+    }
     fiber::Scope clients(environment.scheduler);
     int running = options_.clients;
     fiber::Event done;
@@ -162,11 +169,12 @@ class Universe final {
     done.Wait(fiber);
     if (!report_.failure.empty()) return;
     if (absl::Status closed = (*store)->Close(fiber); !closed.ok()) return Fail(closed.ToString());
-    if (Check(fiber, **store)) finished_ = true;
+    if (Check(fiber, **store)) closed_ = true;
   }
 
   // Everything must be as somebody was told, or as somebody may have asked.
   bool Check(Fiber& fiber, Store& store) {
+    latest_ms_ = std::max(latest_ms_, store.now_ms());
     if (absl::Status verified = VerifyStore(fiber, *store.state()); !verified.ok()) {
       Fail(verified.ToString());
       return false;
@@ -189,6 +197,7 @@ class Universe final {
       }
       found[static_cast<size_t>(id[1] - '0')][id] = *fact;
       ++report_.checks;
+      if (!CheckHistory(fiber, facts, *(*next)->document.Find("_id"))) return false;
     }
     for (size_t client = 0; client < models_.size(); ++client) {
       const std::string described = models_[client].Describe(found[client]);
@@ -199,10 +208,30 @@ class Universe final {
     return true;
   }
 
+  // Versions go from the oldest on, and only where a later one is old enough, too.
+  bool CheckHistory(Fiber& fiber, Collection& facts, ValueRef id) {
+    const auto versions = facts.History(fiber, id);
+    if (!versions.ok() || versions->empty()) {
+      Fail(absl::StrCat("no history: ", versions.status().ToString()));
+      return false;
+    }
+    for (size_t i = 1; i < versions->size(); ++i) {
+      if ((*versions)[i].base == (*versions)[i - 1].rev) continue;
+      Fail(absl::StrCat("history of ", ToText(id), ": a version in its middle is gone"));
+      return false;
+    }
+    const ChangeEvent& oldest = versions->front();
+    if (oldest.base.none() || oldest.time_ms <= latest_ms_ - history_ms_) return true;
+    Fail(absl::StrCat("history of ", ToText(id), " begins too late"));
+    return false;
+  }
+
   void Act(Fiber& fiber, Store& store, int client) {
     const int turns = last_ ? 30 : 1 << 20;
     if (client == 0) {
       Collection facts(store, kCollection);
+      const absl::Status kept = facts.SetPolicy(fiber, {.history_ms = history_ms_});
+      if (!kept.ok()) return Fail(kept.ToString());
       for (const char* field : {"topic", "tags"}) {
         const absl::Status made =
             facts.CreateIndex(fiber, Document{{field, Value(1)}, {"count", Value(-1)}});
@@ -321,11 +350,14 @@ class Universe final {
   base::SequentialRandom random_;
   std::vector<ClientModel> models_;
   const bool sealed_;  // half of all universes
+  const int64_t history_ms_;
+  int64_t latest_ms_ = 0;  // that a clock has shown
   SealedDisk sealed_disk_{{kSecret, "What is known"}};
   std::vector<std::string> passphrases_{"correct horse"};  // more than one while it changes
   std::unique_ptr<const Keyring> keys_;                    // of this life
   UniverseReport report_;
   bool last_ = false;
+  bool closed_ = false;
   bool finished_ = false;
 };
 

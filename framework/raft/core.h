@@ -161,6 +161,9 @@ class Raft::Core final {
   void TickLeader(Leader& leader, uint64_t number);
   void TickElection();
   // Tries again in a moment.
+  Ticks TurnWithout(NodeId lost) const;
+  bool Precedes(NodeId one, NodeId other) const;
+  void GiveWay(NodeId candidate);
   void AwaitLostLeader();
   bool HeartbeatDue(Leader& leader, uint64_t number) const;
   bool QuorumActive(const Leader& leader) const;
@@ -268,6 +271,8 @@ class Raft::Core final {
   std::variant<Follower, Candidate, Leader> role_;
   Ticks election_elapsed_ = 0;
   Ticks election_timeout_ = 0;
+  // Whoever asks first may campaign first, once: set when the leader was lost.
+  bool gives_way_ = false;
   base::SequentialRandom random_;
   Vitals vitals_;
   bool must_save_commit_ = false;  // with the next effects, whatever else there is to write

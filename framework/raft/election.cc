@@ -6,6 +6,7 @@
 
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
+#include "framework/base/random.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
@@ -112,9 +113,38 @@ void Raft::Core::LostLeader(NodeId leader) {
   vitals_.quiesced = false;
   // Without a known leader this node grants pre-votes as well.
   SetLeader(*follower, NodeId(0));
-  const Ticks range = std::max<Ticks>(options_.lost_leader_ticks, 1);
-  const auto jitter = static_cast<Ticks>(random_.Below(range));
-  election_timeout_ = std::min(election_timeout_, election_elapsed_ + 1 + jitter);
+  election_timeout_ = std::min(election_timeout_, election_elapsed_ + 1 + TurnWithout(leader));
+  gives_way_ = true;
+}
+
+// Where two begin at once their votes may be split, and all wait for an election timeout. So the
+// voters that are left take turns; and another one is first in each group of a node.
+Ticks Raft::Core::TurnWithout(NodeId lost) const {
+  Ticks before = 0;
+  Ticks others = 0;
+  for (const NodeId voter : configuration_.voters) {
+    if (voter == lost || voter == options_.self) continue;
+    ++others;
+    if (Precedes(voter, options_.self)) ++before;
+  }
+  return before * std::max<Ticks>(options_.lost_leader_ticks, 1) / (others + 1);
+}
+
+bool Raft::Core::Precedes(NodeId one, NodeId other) const {
+  return base::Mix64(one.value() ^ options_.precedence_seed) <
+         base::Mix64(other.value() ^ options_.precedence_seed);
+}
+
+// Once per lost leader, so that nobody can keep this node from campaigning for long.
+void Raft::Core::GiveWay(NodeId candidate) {
+  const auto* own = std::get_if<Candidate>(&role_);
+  if (!gives_way_ || std::holds_alternative<Leader>(role_)) return;
+  if (own != nullptr && (own->ballot != Ballot::kPreVote || !Precedes(candidate, options_.self))) {
+    return;
+  }
+  gives_way_ = false;
+  if (own != nullptr) BecomeFollower(hard_.term, NodeId(0));
+  election_timeout_ = election_elapsed_ + std::max<Ticks>(options_.election_ticks / 2, 1);
 }
 
 // --- campaigning
@@ -292,6 +322,7 @@ void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& requ
     const Term term = granted ? envelope.term : std::max(hard_.term, envelope.term - 1);
     Message reply{options_.self, envelope.from, term, MakeVoteReply(request, granted)};
     effects_.send_now.push_back(std::move(reply));
+    if (granted) GiveWay(envelope.from);
     LearnCommit(request.commit, request.commit_term);
     return;
   }

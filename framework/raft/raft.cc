@@ -148,6 +148,7 @@ void Raft::Core::SetLeader(Follower& follower, NodeId leader) {
   CHECK_NE(leader, options_.self);
   if (follower.leader == leader) return;
   FailReads(follower);
+  if (leader != NodeId(0)) gives_way_ = false;
   follower.leader = leader;
   follower.campaign_when_applied = false;
 }

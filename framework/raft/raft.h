@@ -27,8 +27,10 @@ struct Options final {
   // The first timeout of a fresh core, which knows no leader, is drawn from [n, 2n) instead, so
   // that a starting cluster need not sit out an election timeout. 0: as all others.
   Ticks first_election_ticks = 0;
-  // After the connection to the leader closed: wait a jitter of up to so many ticks, then pre-vote.
+  // After the connection to the leader closed: pre-vote within so many ticks, one voter after the
+  // other. Their order depends on `precedence_seed`, the same on all members of a group.
   Ticks lost_leader_ticks = 10;
+  uint64_t precedence_seed = 0;
   uint64_t random_seed = 0;  // election jitter
   size_t append_bytes_max = 1024 * 1024;
   size_t inflight_messages_max = 256;

@@ -9,6 +9,7 @@
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
 #include "framework/base/mutant.h"
+#include "framework/base/random.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/keys.h"
@@ -55,6 +56,7 @@ Replica::Replica(Parts parts, const ReplicaOptions& options)
   if (options_.log_bytes_retained == 0) options_.log_bytes_retained = limits::kLogBytesRetained;
   log_grown_at_ = 2 * options_.log_bytes_retained;
   options_.raft.self = environment_.node;
+  options_.raft.precedence_seed = base::Mix64(options_.group.value());
   options_.raft.random_seed = environment_.random.Draw("raft.election");
 }
 

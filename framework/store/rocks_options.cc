@@ -169,6 +169,19 @@ rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,
     table.block_size = kPackedBlockBytes;
     to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   }
+  if (column == machine::Column::kPrimary && embedded) {
+    // Rows are large: every one is found by bisection, none by going through those before it.
+    rocksdb::BlockBasedTableOptions table =
+        *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    table.block_restart_interval = 1;
+    table.data_block_index_type =
+        rocksdb::BlockBasedTableOptions::DataBlockIndexType::kDataBlockBinarySearch;
+    to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  }
+  if (column == machine::Column::kIndex && embedded) {
+    // Small rows: merging files early costs little, and a walk looks into fewer of them.
+    to.level0_file_num_compaction_trigger = 2;
+  }
   if (column == machine::Column::kIndex) {
     // Secondary orders mostly grow at their end. Where the last row of a group's order went is
     // remembered, which spares the search from the top; other keys are merely searched for.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
+#include "framework/base/status_macros.h"
 
 namespace lockstep::store {
 namespace {
@@ -95,6 +96,40 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(
                   [&] { status = db_.Get(options, handle(column), ToSlice(key), &value); });
   }
   return ToResult(status, value);
+}
+
+absl::StatusOr<std::vector<std::optional<std::string>>> RocksReader::GetMany(
+    Fiber& fiber, Column column, std::string_view prefix, const std::vector<std::string>& keys,
+    const rocksdb::Snapshot* snapshot) const {
+  std::vector<PrefixedKey> whole;
+  std::vector<rocksdb::Slice> slices;
+  whole.reserve(keys.size());
+  slices.reserve(keys.size());
+  for (const std::string& key : keys)
+    slices.push_back(ToSlice(whole.emplace_back(prefix, key).bytes()));
+  rocksdb::ReadOptions options = Options();
+  options.snapshot = snapshot;
+  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  const auto read = [&] {
+    db_.MultiGet(options, handle(column), keys.size(), slices.data(), found.data(),
+                 statuses.data());
+  };
+  if (offload_ != nullptr) options.read_tier = rocksdb::kBlockCacheTier;
+  read();
+  const bool misses = std::any_of(statuses.begin(), statuses.end(),
+                                  [](const rocksdb::Status& s) { return s.IsIncomplete(); });
+  if (offload_ != nullptr && misses) {
+    options.read_tier = rocksdb::kReadAllTier;
+    for (rocksdb::PinnableSlice& value : found) value.Reset();
+    offload_->Run(fiber, runtime::Lane::kGeneral, read);
+  }
+  std::vector<std::optional<std::string>> values;
+  values.reserve(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSIGN_OR_RETURN(values.emplace_back(), ToResult(statuses[i], found[i]));
+  }
+  return values;
 }
 
 absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber, Column column,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "framework/machine/ordered_store.h"
@@ -63,6 +64,10 @@ class RocksReader final {
   absl::StatusOr<std::optional<std::string>> Get(Fiber& fiber, machine::Column column,
                                                  std::string_view key,
                                                  const rocksdb::Snapshot* snapshot) const;
+  // Of keys behind one prefix, which they are given without.
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      Fiber& fiber, machine::Column column, std::string_view prefix,
+      const std::vector<std::string>& keys, const rocksdb::Snapshot* snapshot) const;
   absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber, machine::Column column,
                                                         std::string_view key) const;
 

@@ -174,6 +174,22 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   return database;
 }
 
+// Blocks, but waits for no other thread: simulated worlds have none.
+rocksdb::Status RewriteColumn(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* column) {
+  rocksdb::ColumnFamilyMetaData files;
+  db.GetColumnFamilyMetaData(column, &files);
+  std::vector<std::string> names;
+  for (const rocksdb::LevelMetaData& level : files.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) names.push_back(file.name);
+  }
+  if (names.empty()) return rocksdb::Status::OK();
+  const rocksdb::Options options = db.GetOptions(column);
+  rocksdb::CompactionOptions compaction;
+  compaction.compression = rocksdb::kDisableCompressionOption;  // what the column says
+  compaction.output_file_size_limit = options.target_file_size_base;
+  return db.CompactFiles(compaction, column, names, options.num_levels - 1);
+}
+
 class SnapshotView final : public machine::StoreView {
  public:
   SnapshotView(const RocksReader& reader, std::string_view prefix)
@@ -187,6 +203,10 @@ class SnapshotView final : public machine::StoreView {
   absl::StatusOr<std::optional<std::string>> Get(Fiber& fiber, Column column,
                                                  std::string_view key) const override {
     return reader_.Get(fiber, column, PrefixedKey(prefix_, key).bytes(), snapshot_);
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      Fiber& fiber, Column column, const std::vector<std::string>& keys) const override {
+    return reader_.GetMany(fiber, column, prefix_, keys, snapshot_);
   }
   std::unique_ptr<machine::Iterator> NewIterator(Column column) const override;
 
@@ -524,10 +544,8 @@ absl::Status RocksStore::RewriteFiles(const RocksStoreOptions& options) {
   (void)options.env->DeleteFile(options.path + "/IDENTITY");
   Database database;
   rocksdb::Status status = OpenDatabase(options, database);
-  rocksdb::CompactRangeOptions whole;
-  whole.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   for (rocksdb::ColumnFamilyHandle* const column : database.handles) {
-    if (status.ok()) status = database.db->CompactRange(whole, column, nullptr, nullptr);
+    if (status.ok()) status = RewriteColumn(*database.db, column);
   }
   return FromRocks(status);
 }

@@ -34,22 +34,28 @@ class SimulatedStore final : public machine::OrderedStore {
   std::unique_ptr<machine::OrderedStore> store_;
 };
 
+store::RocksStoreOptions OptionsOn(rocksdb::Env& env, runtime::Environment& environment,
+                                   const runtime::Cipher* cipher) {
+  store::RocksStoreOptions options;
+  options.env = &env;
+  options.path = "/db";
+  options.trace = &environment.trace;
+  options.profile = store::RocksProfile::kLight;
+  if (cipher != nullptr) {
+    options.seal = {cipher, environment.random.Draw("rows.seal"),
+                    environment.random.Draw("rows.seal")};
+  }
+  return options;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenRocksOn(
     Fiber& fiber, SimNode& node, runtime::Environment& environment, const std::string& directory,
     runtime::Offload* offload, const runtime::Cipher* cipher) {
   std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
-  store::RocksStoreOptions options;
-  options.env = env.get();
-  options.path = "/db";
-  options.trace = &environment.trace;
+  store::RocksStoreOptions options = OptionsOn(*env, environment, cipher);
   options.offload = offload;
-  options.profile = store::RocksProfile::kLight;
-  if (cipher != nullptr) {
-    options.seal = {cipher, environment.random.Draw("rows.seal"),
-                    environment.random.Draw("rows.seal")};
-  }
   ASSIGN_OR_RETURN(auto store, store::RocksStore::Open(fiber, options));
   return std::make_unique<SimulatedStore>(std::move(env), std::move(store));
 }
@@ -58,6 +64,12 @@ absl::StatusOr<std::set<uint32_t>> KeysOfRocksOn(SimNode& node, runtime::Environ
                                                  const std::string& directory) {
   const std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
   return store::KeysOfFiles(*env, "/db");
+}
+
+absl::Status RewriteRocksOn(SimNode& node, runtime::Environment& environment,
+                            const std::string& directory, const runtime::Cipher* cipher) {
+  const std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
+  return store::RocksStore::RewriteFiles(OptionsOn(*env, environment, cipher));
 }
 
 replica::StoreOpener OpenSimulatedRocks(SimNode& node) {

@@ -25,6 +25,10 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenRocksOn(
 absl::StatusOr<std::set<uint32_t>> KeysOfRocksOn(SimNode& node, runtime::Environment& environment,
                                                  const std::string& directory);
 
+// Writes its files anew, sealed with the current key. REQUIRES: nobody has it open.
+absl::Status RewriteRocksOn(SimNode& node, runtime::Environment& environment,
+                            const std::string& directory, const runtime::Cipher* cipher);
+
 // A StoreOpenerFactory. Half of the universes read on the spot, half through the pool: drawn.
 replica::StoreOpener OpenSimulatedRocks(SimNode& node);
 

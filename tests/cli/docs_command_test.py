@@ -113,6 +113,22 @@ class DocsCommand(unittest.TestCase):
         self.assertEqual(json.loads(self.ok("inspect", self.store, "-w", "json"))["collections"][0]["documents"], 4)
         self.assertIn("t_text", self.ok("inspect", self.store))
 
+    def test_a_collection_has_a_policy_and_an_index_forms_of_words(self):
+        self.filled(['{"_id":1,"t":"She was running in Z\u00fcrich"}'], "log")
+        self.assertEqual(json.loads(self.ok("policy", self.store, "log")), {})
+        policy = json.loads(self.ok("policy", self.store, "log", "--history", "30d", "--versions", "0", "--append-only", "on"))
+        self.assertEqual(policy, {"history_ms": 2592000000, "versions_max": 0, "append_only": True})
+        done = run("import", self.store, "log", "-", "--upsert", stdin='{"_id":1,"t":"changed"}\n')
+        self.assertIn("E_APPEND_ONLY: field '_id', value 1", done.stderr)
+        self.assertEqual(json.loads(self.ok("policy", self.store, "log", "--history", "default", "--append-only", "off")),
+                         {"versions_max": 0})
+        self.assertIn("versions_max", self.ok("inspect", self.store))
+        self.assertEqual(run("policy", self.store, "log", "--history", "5 weeks").returncode, 2)
+        self.assertEqual(run("policy", self.store, "log", "--expire-after", "0s").returncode, 2)
+        self.ok("index", self.store, "log", '{"t":"text"}', "--language", "english", "--fold-accents")
+        self.assertEqual(len(self.ok("find", self.store, "log", '{"$text":{"$search":"zurich runs"}}').splitlines()), 1)
+        self.assertEqual(run("index", self.store, "log", '{"u":1}', "--language", "english").returncode, 2)
+
     def test_doctor_reads_alone_and_finds_damage(self):
         self.filled(['{"_id":%d,"t":"%s"}' % (i, "x" * 200) for i in range(200)])
         before = files_of(self.store)

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "docs-memory/bson/error.h"
@@ -147,6 +148,100 @@ TEST_F(BlockingStoreTest, SaysThatItIsClosed) {
   const auto store = Open();
   ASSERT_TRUE(store->Close().ok());
   EXPECT_EQ(CodeOf(store->collection("c").InsertOne(Json("{}")).status()), "E_READ_ONLY");
+}
+
+// Rows that an index leads to are kept for readers; a change is seen by whoever asks after it.
+TEST_F(BlockingStoreTest, ReadersByAnIndexNeverGoBack) {
+  const auto store = Open();
+  BlockingCollection c = store->collection("c");
+  ASSERT_TRUE(c.CreateIndex(Json(R"({"g": 1})")).ok());
+  for (int id = 0; id < 5; ++id)
+    ASSERT_TRUE(c.InsertOne(Document{{"_id", id}, {"g", 1}, {"n", int64_t{0}}}).ok());
+  bool done = false;
+  std::mutex mutex;
+  const auto read = [&] {
+    std::vector<int64_t> last(5, 0);
+    for (;;) {
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (done) return;
+      }
+      const auto found = c.Find(Json(R"({"g": 1})"))->All();
+      ASSERT_TRUE(found.ok() && found->size() == 5) << found.status();
+      for (const Document& document : *found) {
+        const auto id = static_cast<size_t>(document.Find("_id")->int32());
+        const int64_t n = document.Find("n")->int64();
+        ASSERT_GE(n, last[id]);
+        last[id] = n;
+      }
+    }
+  };
+  std::thread first(read);
+  std::thread second(read);
+  for (int i = 0; i < 300; ++i) {
+    WriteOptions options;
+    if (i % 3 != 0) options.durability = Durability::kAsync;
+    const Document by_id{{"_id", i % 5}};
+    ASSERT_TRUE(c.UpdateOne(by_id, Json(R"({"$inc": {"n": {"$numberLong": "1"}}})"), options).ok());
+    const auto found = c.FindOne(Document{{"g", 1}, {"_id", i % 5}}, {.hint = "g_1"});
+    ASSERT_TRUE(found.ok() && *found);
+    ASSERT_EQ((*found)->document.Find("n")->int64(), i / 5 + 1) << "its own write";
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    done = true;
+  }
+  first.join();
+  second.join();
+}
+
+TEST_F(BlockingStoreTest, AnOlderStateStaysAsItWasHoweverOftenTheNewOneIsRead) {
+  const auto store = Open();
+  BlockingCollection c = store->collection("c");
+  ASSERT_TRUE(c.CreateIndex(Json(R"({"g": 1})")).ok());
+  ASSERT_TRUE(c.InsertOne(Json(R"({"_id": 1, "g": 1, "n": "old"})")).ok());
+  const auto text = [&](const ReadStateRef& state) {
+    std::string found;
+    store->Read([&](Fiber& fiber) {
+      auto cursor = Cursor::Open(fiber, state, "c", Json(R"({"g": 1})"), {}, 0);
+      CHECK_OK(cursor.status());
+      const auto next = (*cursor)->Next(fiber);
+      CHECK_OK(next.status());
+      found = *next ? std::string((*next)->document.Find("n")->string()) : "none";
+    });
+    return found;
+  };
+  const ReadStateRef old = store->state();
+  EXPECT_EQ(text(old), "old");
+  ASSERT_TRUE(c.UpdateOne(Json("{}"), Json(R"({"$set": {"n": "new"}})")).ok());
+  EXPECT_EQ(text(store->state()), "new");
+  EXPECT_EQ(text(old), "old");
+  ASSERT_TRUE(c.Purge(Value(1)).ok());
+  EXPECT_EQ(text(store->state()), "none");
+  EXPECT_EQ(text(old), "old");
+}
+
+TEST_F(BlockingStoreTest, ACloseLeavesAShortLogAndPoliciesStay) {
+  {
+    const auto store = Open();
+    BlockingCollection c = store->collection("c");
+    ASSERT_TRUE(c.SetPolicy({.versions_max = 3, .append_only = true}).ok());
+    const Document large{{"text", std::string(200'000, 'x')}};
+    for (int i = 0; i < 100; ++i) {
+      WriteOptions later;
+      later.durability = Durability::kAsync;
+      ASSERT_TRUE(c.InsertOne(large, later).ok());
+    }
+    ASSERT_TRUE(store->Sync().ok());
+    EXPECT_GT(store->status().log_bytes, uint64_t{16} << 20);
+    ASSERT_TRUE(store->Close().ok());
+    EXPECT_LT(store->status().log_bytes, uint64_t{8} << 20);
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->collection("c").policy(),
+            (CollectionPolicy{.versions_max = 3, .append_only = true}));
+  EXPECT_EQ(*store->collection("c").Count(), 100u);
+  EXPECT_NE(store->Metrics().find("docs_read_only 0"), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "docs-memory/store/offline.h"
+#include "docs-memory/store/sync_reader.h"
 #include "tests/docs-memory/store/device.h"
 
 namespace lockstep::docs {
@@ -190,7 +191,7 @@ TEST(Metrics, CountWhatHappened) {
     EXPECT_FALSE(c.InsertOne(fiber, Json(R"({"_id": 1})")).ok());
     ASSERT_TRUE(c.DeleteOne(fiber, Json(R"({"_id": 2})")).ok());
     const StoreStatus status = store.status();
-    const std::string text = MetricsText(status);
+    const std::string text = MetricsText(status, SyncFacts(), 0);
     for (const char* line :
          {"docs_inserted_total 2\n", "docs_deleted_total 1\n", "docs_refused_total 1\n",
           "docs_audit_records 3\n", "docs_read_only 0\n", "docs_write_latency_us_count 3\n",

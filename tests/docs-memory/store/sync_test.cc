@@ -235,6 +235,36 @@ TEST(SyncedStore, PutsWhatWasRefusedAside) {
   });
 }
 
+TEST(SyncedStore, TellsOperatorsWhatWaitsWhatWasRefusedAndWhatIsInConflict) {
+  Device device;
+  device.Live([](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    EXPECT_EQ(MetricsText(store.status(), SyncFacts(), 0).find("docs_sync"), std::string::npos);
+    MustEnable(fiber, store);
+    for (const char* id : {"a", "b", "d"})
+      ASSERT_TRUE(c.InsertOne(fiber, Document{{"_id", Value(id)}}).ok());
+    PulledDocument concurrent;
+    concurrent.collection = "c";
+    concurrent.id = Value("b");
+    concurrent.heads.all.push_back({.rev = Rev(1), .document = Document{{"_id", "b"}}.bytes()});
+    concurrent.heads.sequence = 7;
+    MustApply(fiber, store,
+              {.documents = {concurrent}, .rejections = {{1, "E_SCHEMA", "because"}}});
+    fiber.SleepFor(Milliseconds(300));
+    const auto facts = ReadSyncFacts(fiber, *store.state());
+    ASSERT_TRUE(facts.ok()) << facts.status();
+    EXPECT_EQ(facts->conflicts, 1u);
+    EXPECT_GT(facts->oldest_queued_ms, 0);
+    const std::string text = MetricsText(store.status(), *facts, store.now_ms());
+    for (const char* line : {"docs_sync_pending 2\n", "docs_sync_dead_letters_total 1\n",
+                             "docs_sync_conflicts 1\n", "docs_sync_clock_offset_ms 0\n"})
+      EXPECT_NE(text.find(line), std::string::npos) << line << text;
+    const size_t at = text.find("\ndocs_sync_oldest_pending_ms ");
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_GE(std::stoi(text.substr(at + 29)), 300);
+  });
+}
+
 TEST(SyncedStore, ForgetsWhatHasLeftTheScope) {
   Device device;
   device.Live([](Fiber& fiber, Store& store) {

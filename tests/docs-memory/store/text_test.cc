@@ -194,6 +194,38 @@ TEST(TextIndex, SaysWhatItRefuses) {
   });
 }
 
+TEST(TextIndex, FindsOtherFormsOfAWordWhereItIsAskedTo) {
+  Device device;
+  IndexOptions forms;
+  forms.words = {.is_stemmed = true, .is_folded = true};
+  const auto search = [](const std::string& words) {
+    return R"({"$text": {"$search": ")" + words + "\"}}";
+  };
+  device.Live([&](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    EXPECT_EQ(CodeOf(c.CreateIndex(fiber, Json(R"({"t": 1})"), forms)), "E_INDEX");
+    ASSERT_TRUE(
+        c.InsertOne(fiber, Json(R"({"_id": 1, "t": "She was running in Z\u00fcrich"})")).ok());
+    ASSERT_TRUE(c.CreateIndex(fiber, Json(R"({"t": "text"})"), forms).ok());
+    ASSERT_TRUE(c.InsertOne(fiber, Json(R"({"_id": 2, "t": "Z\u00dcRICH RUNS"})")).ok());
+    ASSERT_TRUE(
+        c.UpdateOne(fiber, Json(R"({"_id": 2})"), Json(R"({"$set": {"t": "zurich walks"}})")).ok());
+    ASSERT_TRUE(store.Sync(fiber).ok());
+    EXPECT_EQ(CodeOf(c.CreateIndex(fiber, Json(R"({"t": "text"})"))), "E_INDEX") << "not the same";
+  });
+  device.LosePower();
+  device.Live([&](Fiber& fiber, Store& store) {
+    FindOptions by_id;
+    by_id.sort = Json(R"({"_id": 1})");
+    EXPECT_EQ(IdsOf(fiber, store, search("zurich"), by_id), "1 2");
+    EXPECT_EQ(IdsOf(fiber, store, search("runs"), by_id), "1");
+    EXPECT_EQ(IdsOf(fiber, store, search("zurich -walked"), by_id), "1");
+    by_id.hint = "$natural";
+    EXPECT_EQ(IdsOf(fiber, store, search("runner run"), by_id), "1");
+    EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
+  });
+}
+
 std::string Words(std::string_view text) {
   std::string joined;
   for (const std::string& word : WordsOf(text)) joined += (joined.empty() ? "" : "|") + word;

@@ -404,6 +404,44 @@ TEST(LostLeader, IsReplacedWithoutWaitingForATimeout) {
   EXPECT_NE(cluster.leader(), 0u);
 }
 
+TEST(LostLeader, SurvivorsTakeTurnsSoThatNoVotesAreSplit) {
+  std::map<uint64_t, int> elected;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    Cluster cluster(3, seed, [&](Options& options) { options.precedence_seed = seed * 7919; });
+    cluster.Campaign(1);
+    cluster.Settle();
+    cluster.Crash(1);
+    for (uint64_t id : {2u, 3u}) cluster.Handle(id, cluster.raft(id).LostLeader(N(1)));
+    // What is said arrives some ticks later.
+    for (int round = 0; round < 10; ++round) {
+      for (uint64_t id : {2u, 3u}) cluster.Tick(id, 3);
+      cluster.Settle();
+    }
+    ASSERT_NE(cluster.leader(), 0u) << seed;
+    EXPECT_EQ(cluster.raft(cluster.leader()).term(), Term(2)) << seed << ": a second election";
+    ++elected[cluster.leader()];
+  }
+  EXPECT_GT(elected[2], 20);
+  EXPECT_GT(elected[3], 20);
+}
+
+TEST(LostLeader, WhoGaveWayForNothingCampaignsSoon) {
+  for (const uint64_t silent : {2u, 3u}) {
+    Cluster fresh(3);
+    fresh.Campaign(1);
+    fresh.Settle();
+    fresh.Crash(1);
+    for (uint64_t id : {2u, 3u}) fresh.Handle(id, fresh.raft(id).LostLeader(N(1)));
+    // It asks for pre-votes, and then nothing is heard of it for a while.
+    fresh.RunTicks(1);
+    fresh.set_drop([&](const Message& m) { return m.from == N(silent); });
+    fresh.RunTicks(fresh.node(2).options.election_ticks);
+    fresh.Heal();
+    fresh.RunTicks(2 * fresh.node(2).options.election_ticks);
+    EXPECT_NE(fresh.leader(), 0u) << silent;
+  }
+}
+
 TEST(LostLeader, OneThatStillHearsItDoesNotGrant) {
   Cluster cluster(3);
   cluster.Campaign(1);
