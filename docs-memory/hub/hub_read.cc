@@ -52,7 +52,7 @@ absl::StatusOr<std::optional<Filter>> Check(const PullRequest& request, uint64_t
     // This replica is behind the one that was asked before.
     *refusal = Refusal(503, "E_BEHIND", absl::StrCat("this node has applied up to ", scope.last));
     refusal->retryable = true;
-  } else if (request.since != 0 && request.since < scope.floor &&
+  } else if (request.since != 0 && request.since < scope.floor && request.floor < scope.floor &&
              !mutant::Enabled(mutant::Id::kM190PullFromBelowTheFloor)) {
     // Planted bug M190: what was deleted and purged since then is never told.
     *refusal = Refusal(410, "E_CHECKPOINT_TOO_OLD",
@@ -107,6 +107,7 @@ absl::StatusOr<PullOutcome> Pull(Fiber& fiber, const machine::StoreView& view, u
   ASSIGN_OR_RETURN(const auto filter, Check(request, epoch, counts, &outcome.refusal));
   if (!outcome.refusal.code.empty()) return outcome;
   answer.epoch = epoch;
+  answer.floor = counts.floor;
   answer.checkpoint = request.since;
   const std::string prefix = ChangePrefix(scope);
   int64_t looked_at = 0;

@@ -109,7 +109,7 @@ absl::StatusOr<Document> EnvelopeOfQuery(const edge::HttpRequest& request) {
     ASSIGN_OR_RETURN(const auto value, request.Parameter(name));
     if (value) writer.AppendString(name, *value);
   }
-  for (const char* name : {"limit", "max_bytes", "wait_ms", "own_from", "after"}) {
+  for (const char* name : {"limit", "max_bytes", "wait_ms", "own_from", "floor", "after"}) {
     ASSIGN_OR_RETURN(const auto value, request.Parameter(name));
     if (!value) continue;
     int64_t number = 0;

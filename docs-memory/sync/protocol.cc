@@ -282,6 +282,7 @@ Document Encode(const PullRequest& request) {
     if (!request.filter.empty()) writer.Append("filter", request.filter.ref());
     if (request.filter_id != 0) writer.AppendString("filter_id", HexOf(request.filter_id));
     writer.Append("own_from", Int(request.own_from));
+    if (request.floor != 0) writer.Append("floor", Int(request.floor));
     if (request.is_linear) writer.AppendString("consistency", "linear");
   });
 }
@@ -307,6 +308,7 @@ absl::StatusOr<PullRequest> DecodePullRequest(std::string_view envelope) {
   if (request.filter_id != 0 && !request.filter.empty())
     fields.Fail("filter_id", "excludes a filter of one's own");
   request.own_from = fields.NumberOr("own_from", 0);
+  request.floor = fields.NumberOr("floor", 0);
   const std::string consistency = fields.StringOr("consistency", "bounded");
   request.is_linear = consistency == "linear";
   if (!request.is_linear && consistency != "bounded")
@@ -383,6 +385,7 @@ Document Encode(const PullAnswer& answer) {
     writer.AppendString("checkpoint", CheckpointText(answer.epoch, answer.checkpoint));
     writer.AppendBool("more", answer.more);
     AppendVerdicts(writer, "own", answer.own);
+    writer.Append("floor", Int(answer.floor));
     writer.AppendInt64("server_time", answer.server_ms);
   });
 }
@@ -396,6 +399,7 @@ absl::StatusOr<PullAnswer> DecodePullAnswer(std::string_view envelope) {
   const std::string checkpoint = fields.String("checkpoint");
   answer.more = fields.BoolOr("more", false);
   TakeVerdicts(fields, "own", answer.own);
+  answer.floor = fields.NumberOr("floor", 0);
   answer.server_ms = static_cast<int64_t>(fields.Number("server_time"));
   RETURN_IF_ERROR(fields.status());
   uint64_t epoch = 0;

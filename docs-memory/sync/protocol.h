@@ -83,6 +83,8 @@ struct PullRequest final {
   std::vector<std::string> collections;  // none: all
   Document filter;
   uint64_t filter_id = 0;  // of a registered one; 0: none
+  // The hub's when whoever asks began to pull from 0: pages on the way are below it.
+  uint64_t floor = 0;
   uint64_t own_from = 0;
   bool is_linear = false;
 };
@@ -101,6 +103,7 @@ struct PullAnswer final {
   uint64_t checkpoint = 0;
   bool more = false;
   std::vector<ChangeVerdict> own;
+  uint64_t floor = 0;  // deletions up to there are not told any more
   int64_t server_ms = 0;
 };
 

@@ -14,7 +14,7 @@ void Add(std::string& text, const char* name, uint64_t value) {
 
 }  // namespace
 
-std::string SyncMetricsText(const SyncStatus& status, const SyncState& state, MonoTime now) {
+std::string SyncMetricsText(const SyncStatus& status, MonoTime now) {
   std::string text;
   Add(text, "docs_sync_requests_total", status.requests);
   Add(text, "docs_sync_failures_total", status.failures);
@@ -22,10 +22,6 @@ std::string SyncMetricsText(const SyncStatus& status, const SyncState& state, Mo
   Add(text, "docs_sync_pulled_total", status.pulled);
   Add(text, "docs_sync_conflicts_pulled_total", status.conflicts);
   Add(text, "docs_sync_reconciled_total", status.reconciled);
-  Add(text, "docs_sync_dead_letters_total", state.rejected);
-  Add(text, "docs_sync_pending", "gauge", static_cast<int64_t>(state.queued));
-  Add(text, "docs_sync_checkpoint", "gauge", static_cast<int64_t>(state.checkpoint));
-  Add(text, "docs_sync_clock_offset_ms", "gauge", state.clock_offset_ms);
   Add(text, "docs_sync_caught_up", "gauge", status.is_caught_up ? 1 : 0);
   if (status.caught_up_at != MonoTime())
     Add(text, "docs_sync_lag_seconds", "gauge", (now - status.caught_up_at) / Seconds(1));

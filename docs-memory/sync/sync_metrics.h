@@ -8,9 +8,9 @@
 
 namespace lockstep::docs {
 
-// Beside MetricsText of the store. The lag is the time since this store last knew to have
-// everything that the hub had; there is none before it ever did.
-std::string SyncMetricsText(const SyncStatus& status, const SyncState& state, MonoTime now);
+// Beside MetricsText of the store, which tells what waits. The lag is the time since this store
+// last knew to have everything that the hub had; there is none before it ever did.
+std::string SyncMetricsText(const SyncStatus& status, MonoTime now);
 
 }  // namespace lockstep::docs
 

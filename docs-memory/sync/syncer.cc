@@ -382,6 +382,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   request.epoch = sync.reconciling ? reconciled_epoch_ : sync.epoch;
   request.since = sync.reconciling ? reconciled_ : sync.checkpoint;
   request.count_max = options_.pull_count;
+  request.floor = floor_;
   request.is_linear = wait == PullWait::kLinear;
   if (wait == PullWait::kForNews && !sync.reconciling)
     request.wait_ms = options_.live_wait / Milliseconds(1);
@@ -407,6 +408,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   }
   // (A store that has become another node, or begun again, meanwhile has asked something else.)
   if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
+  if (request.since == 0) floor_ = answer->value.floor;
   TakeVerdicts(answer->value.own);
   RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
   RETURN_IF_ERROR(Settle(fiber, answer->value.own));

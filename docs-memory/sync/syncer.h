@@ -123,6 +123,7 @@ class Syncer final {
   std::set<std::pair<std::string, std::string>> met_;
   int64_t retry_after_ms_ = 0;
   uint64_t reported_ = 0;  // checkpoint, to the hub
+  uint64_t floor_ = 0;     // of the hub, when everything was begun to be pulled
   MonoTime reported_at_;
   SyncStatus status_;
 };

@@ -379,6 +379,7 @@ class Universe final {
       if (!page.ok() || !page->refusal.code.empty()) return false;
       for (const PulledChange& change : page->value.changes)
         truth.documents[std::string(change.id.ref().string())].heads = change.heads;
+      if (request.since == 0) request.floor = page->value.floor;
       request.epoch = page->value.epoch;
       request.since = page->value.checkpoint;
       *now_ms = page->value.server_ms;

@@ -76,6 +76,37 @@ TEST_F(HubRetentionTest, ATombstoneStaysUntilItIsOldAndEveryKnownStoreHasPulledI
   });
 }
 
+TEST_F(HubRetentionTest, WhoBeganAfterThePurgeMayPassBelowTheFloor) {
+  Run([this](Fiber& fiber) {
+    Allow(fiber, 1000, 1000, 1'000'000);
+    PushAt(fiber, 0, {Put(1, "a", 10), Put(2, "b", 20), Put(3, "c", 25)});
+    PushAt(fiber, 0, {Remove(4, "b", 30, {20, 0, 5}), Put(5, "d", 40)});
+    now_ms_ += 5000;
+    EXPECT_EQ(In(Retain(fiber), "purged"), 1u);
+    PullRequest request = All();
+    request.count_max = 1;
+    std::string met;
+    for (bool more = true; more;) {
+      const HubReply reply = Pull(fiber, request);
+      ASSERT_EQ(reply.status, 200) << CodeOf(reply);
+      const auto page = DecodePullAnswer(reply.body.view());
+      if (request.since == 0) request.floor = page->floor;
+      for (const PulledChange& change : page->changes) met += change.id.ref().string();
+      request.epoch = page->epoch;
+      request.since = page->checkpoint;
+      more = page->more;
+    }
+    EXPECT_EQ(met, "acd");
+    // Not if something else is purged on the way.
+    request.since = 1;
+    PushAt(fiber, 5, {Remove(6, "c", 50, {25, 0, 5})});
+    PushAt(fiber, 6, {});
+    now_ms_ += 5000;
+    EXPECT_EQ(In(Retain(fiber), "purged"), 1u);
+    EXPECT_EQ(CodeOf(Pull(fiber, request)), "E_CHECKPOINT_TOO_OLD");
+  });
+}
+
 TEST_F(HubRetentionTest, AStoreThatIsSilentForTooLongIsNotWaitedFor) {
   Run([this](Fiber& fiber) {
     Allow(fiber, 2000, 1000, 1'000'000);
