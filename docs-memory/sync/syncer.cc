@@ -83,7 +83,6 @@ absl::Status Syncer::Apply(Fiber& fiber, SyncInput input) {
 absl::Status Syncer::Prepare(Fiber& fiber) {
   RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnable));
   while (!state().enqueued) RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnqueue));
-  reported_ = state().checkpoint;
   return absl::OkStatus();
 }
 
@@ -104,7 +103,7 @@ absl::Status Syncer::OnceThrough(Fiber& fiber) {
   for (bool more = true; more;) {
     ASSIGN_OR_RETURN(more, PullPage(fiber, PullWait::kLinear));
   }
-  return Report(fiber);
+  return absl::OkStatus();
 }
 
 void Syncer::Run(Fiber& fiber) {
@@ -121,10 +120,9 @@ void Syncer::Run(Fiber& fiber) {
         continue;
       }
       failed = 0;
-      if (ReportDue() <= pushing.now()) (void)Report(pushing);
-      store_.WaitForChange(pushing, sequence, ReportDue());
-      // (It has no news any more.)
-      if (!store_.status().health.ok()) pushing.SleepFor(options_.retry_max);
+      store_.WaitForChange(pushing, sequence, kNoDeadline);
+      // (A store that has failed has no news.)
+      if (store_.state()->state.sequence == sequence) pushing.SleepFor(options_.retry_max);
     }
   });
   int failed = 0;
@@ -179,36 +177,11 @@ absl::Status Syncer::PushAll(Fiber& fiber) {
   }
 }
 
-MonoTime Syncer::ReportDue() const {
-  const SyncState& sync = state();
-  const bool has_news = !sync.reconciling && sync.epoch != 0 && sync.checkpoint != reported_;
-  return has_news ? reported_at_ + options_.report_interval : kNoDeadline;
-}
-
-absl::Status Syncer::Report(Fiber& fiber) {
-  if (ReportDue() == kNoDeadline) return absl::OkStatus();
-  const ReadStateRef read = store_.state();
-  PushRequest request;
-  request.tenant = options_.scope.tenant;
-  request.space = options_.scope.space;
-  request.node = read->state.node;
-  request.checkpoint = read->state.sync.checkpoint;
-  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
-  request.confirmed = first - 1;
-  ++status_.requests;
-  reported_at_ = fiber.now();
-  const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
-  RETURN_IF_ERROR(answer.status());
-  // (Who may only pull is not waited for.)
-  if (answer->refusal.code.empty() || answer->refusal.status == 403) reported_ = request.checkpoint;
-  return absl::OkStatus();
-}
-
 absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const ReadStateRef read = store_.state();
   if (read->state.sync.queued == 0) return false;
-  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
-  const uint64_t next = FirstWithoutVerdict(first);
+  ASSIGN_OR_RETURN(const uint64_t first, FirstQueued(fiber, *read));
+  const uint64_t next = verdicts_.empty() ? first : std::max(first, verdicts_.rbegin()->first + 1);
   ASSIGN_OR_RETURN(auto queued,
                    ReadQueue(fiber, *read, next, options_.push_count, options_.push_bytes));
   if (queued.empty()) return false;
@@ -226,10 +199,9 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
   // Planted bug M62: what was sent has arrived.
   if (mutant::Enabled(mutant::Id::kM62MarkedSyncedWhenSent) && !answer.ok()) {
-    std::vector<ChangeVerdict> made_up;
-    for (const PushChange& change : request.changes) made_up.emplace_back().number = change.number;
-    TakeVerdicts(made_up);
-    RETURN_IF_ERROR(Settle(fiber, made_up));
+    for (const PushChange& change : request.changes)
+      verdicts_[change.number].number = change.number;
+    RETURN_IF_ERROR(Settle(fiber));
   }
   if (!answer.ok()) ++status_.failures;
   RETURN_IF_ERROR(answer.status());
@@ -242,10 +214,8 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   if (epoch != 0 && epoch != answer->value.epoch) RETURN_IF_ERROR(StartReconciling(fiber));
   TakeVerdicts(answer->value.verdicts);
   status_.pushed += answer->value.verdicts.size();
-  reported_ = request.checkpoint;
-  reported_at_ = fiber.now();
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
-  RETURN_IF_ERROR(Settle(fiber, answer->value.verdicts));
+  RETURN_IF_ERROR(Settle(fiber));
   if (answer->value.verdicts.empty())
     return absl::UnavailableError("the hub has processed nothing of a push");
   return true;
@@ -283,70 +253,49 @@ void Syncer::TakeVerdicts(const std::vector<ChangeVerdict>& verdicts) {
   for (const ChangeVerdict& verdict : verdicts) verdicts_[verdict.number] = verdict;
 }
 
-uint64_t Syncer::FirstWithoutVerdict(uint64_t first) const {
-  return verdicts_.empty() ? first : std::max(first, verdicts_.rbegin()->first + 1);
-}
-
-// What has left the queue leaves traces in the store for a while, and looking from the beginning
-// would walk over all of them again and again.
-absl::StatusOr<uint64_t> Syncer::FirstNumber(Fiber& fiber, const ReadState& read) {
-  if (read.state.sync.queued == 0) return read.state.sync.next_number;
-  ASSIGN_OR_RETURN(const uint64_t first,
-                   FirstQueued(fiber, read, read.state.node == numbered_ ? first_ : 1));
-  // (A node that is not this one any more numbered differently.)
-  if (read.state.node == store_.state()->state.node) {
-    numbered_ = read.state.node;
-    first_ = first;
-  }
-  return first;
-}
-
-// A page that came before has settled what it covers: so only new verdicts are looked at.
-absl::Status Syncer::Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh) {
-  // Planted bug M101 has to look at all of them.
-  if (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint)) {
-    fresh.clear();
-    for (const auto& [number, verdict] : verdicts_) fresh.push_back(verdict);
-  }
-  if (fresh.empty()) return absl::OkStatus();
+absl::Status Syncer::Settle(Fiber& fiber) {
+  if (verdicts_.empty()) return absl::OkStatus();
   const Held held(fiber, applying_);
   const ReadStateRef read = store_.state();
+  ASSIGN_OR_RETURN(const auto queued,
+                   ReadQueue(fiber, *read, verdicts_.begin()->first, verdicts_.size(), SIZE_MAX));
   SyncInput input;
-  std::map<std::pair<std::string, std::string>, PulledDocument> dropped;
-  std::vector<uint64_t> settled;
-  for (const ChangeVerdict& verdict : fresh) {
-    // (No page has told of it yet, then.)
-    const SyncState& sync = read->state.sync;
-    const bool at_once = mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed);
-    if (!sync.reconciling && verdict.sequence > sync.checkpoint && !at_once) continue;
-    ASSIGN_OR_RETURN(const auto queued, ReadQueue(fiber, *read, verdict.number, 1, SIZE_MAX));
-    const bool is_queued = !queued.empty() && queued[0].number == verdict.number;
+  std::map<std::pair<uint32_t, std::string>, PulledDocument> dropped;
+  std::map<uint64_t, ChangeVerdict> open;
+  for (const QueuedChange& change : queued) {
+    const auto found = verdicts_.find(change.number);
+    if (found == verdicts_.end()) continue;
+    const ChangeVerdict& verdict = found->second;
     const bool forgets = mutant::Enabled(mutant::Id::kM108RejectionForgotten);
-    if (is_queued && verdict.verdict == Verdict::kRejected && !forgets)
-      input.rejections.push_back({verdict.number, verdict.code, verdict.detail});
-    if (!is_queued || (verdict.verdict == Verdict::kRejected && !forgets)) {
-      settled.push_back(verdict.number);
+    if (verdict.verdict == Verdict::kRejected && !forgets) {
+      input.rejections.push_back({change.number, verdict.code, verdict.detail});
       continue;
     }
-    const Mutation& mutation = queued[0].mutation;
-    const std::string& name = read->catalog->Find(mutation.collection)->name;
-    ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, mutation.id));
+    const std::string& name = read->catalog->Find(change.mutation.collection)->name;
+    ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, change.mutation.id));
+    const SyncState& sync = read->state.sync;
     const bool covered = document.base && document.base->sequence >= verdict.sequence;
     // Planted bugs M100 and M101: the two rules that look right and are not.
     const bool drops = covered || mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed) ||
                        (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint) &&
                         verdict.sequence <= sync.checkpoint);
-    if (!drops || !document.base) continue;
-    PulledDocument& same = dropped[{name, KeyOf(mutation.id)}];
+    if (!drops || !document.base) {
+      open.insert(*found);
+      continue;
+    }
+    PulledDocument& same = dropped[{change.mutation.collection, KeyOf(change.mutation.id)}];
     same.collection = name;
-    same.id = mutation.id;
+    same.id = change.mutation.id;
     same.heads = *std::move(document.base);
-    same.dropped.push_back(verdict.number);
-    settled.push_back(verdict.number);
+    same.dropped.push_back(change.number);
   }
   for (auto& [key, document] : dropped) input.documents.push_back(std::move(document));
   status_.rejected += input.rejections.size();
-  for (const uint64_t number : settled) verdicts_.erase(number);
+  // What is no longer queued has been dropped with a page; what was pushed meanwhile stays.
+  const uint64_t last = queued.empty() ? 0 : queued.back().number;
+  std::erase_if(verdicts_, [&](const auto& one) {
+    return one.first <= last ? open.count(one.first) == 0 : queued.empty();
+  });
   if (input.documents.empty() && input.rejections.empty()) return absl::OkStatus();
   return Apply(fiber, std::move(input));
 }
@@ -358,7 +307,6 @@ absl::Status Syncer::StartReconciling(Fiber& fiber) {
   verdicts_.clear();
   reconciled_epoch_ = reconciled_ = 0;
   ++reconcilings_;
-  ++status_.reconciled;
   met_.clear();
   SyncInput input;
   input.progress = SyncProgress{0, 0, true, state().clock_offset_ms, true};
@@ -366,9 +314,6 @@ absl::Status Syncer::StartReconciling(Fiber& fiber) {
 }
 
 absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
-  // What was pushed before anything was pulled may be gone again: only a comparison tells.
-  if (state().epoch == 0 && !state().reconciling && state().queued > 0)
-    RETURN_IF_ERROR(StartReconciling(fiber));
   const ReadStateRef read = store_.state();
   const SyncState& sync = read->state.sync;
   const uint64_t reconcilings = reconcilings_;
@@ -377,17 +322,13 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   request.space = options_.scope.space;
   request.collections = options_.scope.collections;
   request.filter = options_.scope.filter;
-  request.filter_id = options_.scope.filter_id;
   request.node = read->state.node;
   request.epoch = sync.reconciling ? reconciled_epoch_ : sync.epoch;
   request.since = sync.reconciling ? reconciled_ : sync.checkpoint;
   request.count_max = options_.pull_count;
-  request.floor = floor_;
   request.is_linear = wait == PullWait::kLinear;
-  if (wait == PullWait::kForNews && !sync.reconciling)
-    request.wait_ms = options_.live_wait / Milliseconds(1);
-  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
-  request.own_from = FirstWithoutVerdict(first);
+  if (wait == PullWait::kForNews) request.wait_ms = options_.live_wait / Milliseconds(1);
+  ASSIGN_OR_RETURN(request.own_from, FirstQueued(fiber, *read));
   ++status_.requests;
   const MonoTime deadline = fiber.now() + options_.timeout + Milliseconds(request.wait_ms);
   const auto answer = pull_client_.Pull(fiber, request, deadline);
@@ -408,17 +349,12 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   }
   // (A store that has become another node, or begun again, meanwhile has asked something else.)
   if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
-  if (request.since == 0) floor_ = answer->value.floor;
   TakeVerdicts(answer->value.own);
   RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
-  RETURN_IF_ERROR(Settle(fiber, answer->value.own));
+  RETURN_IF_ERROR(Settle(fiber));
   status_.pulled += answer->value.changes.size();
-  const bool more = answer->value.more || state().reconciling;
-  status_.is_caught_up = !more;
-  if (!more) status_.caught_up_at = fiber.now();
-  for (const PulledChange& change : answer->value.changes)
-    status_.conflicts += change.heads.all.size() > 1 ? 1 : 0;
-  return more;
+  status_.is_caught_up = !answer->value.more;
+  return answer->value.more;
 }
 
 absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
@@ -442,10 +378,9 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
   if (sync.reconciling) {
     reconciled_epoch_ = answer.epoch;
     reconciled_ = answer.checkpoint;
-    // (With all verdicts, too: what has none by then comes later.)
-    progress.reconciling = answer.more || answer.own.size() >= kPullOwnMax;
-    if (progress.reconciling) progress.epoch = progress.checkpoint = 0;
-    if (!progress.reconciling) RETURN_IF_ERROR(FindAbsent(fiber, *read, answer.checkpoint, input));
+    progress.reconciling = answer.more;
+    if (answer.more) progress.epoch = progress.checkpoint = 0;
+    if (!answer.more) RETURN_IF_ERROR(FindAbsent(fiber, *read, input));
   }
   const bool moves = progress.epoch != sync.epoch || progress.checkpoint != sync.checkpoint ||
                      progress.reconciling != sync.reconciling;
@@ -457,48 +392,22 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
     early.progress = std::exchange(input.progress, std::nullopt);
     RETURN_IF_ERROR(Apply(fiber, std::move(early)));
   }
-  std::vector<uint64_t> dropped;
-  for (const PulledDocument& document : input.documents)
-    dropped.insert(dropped.end(), document.dropped.begin(), document.dropped.end());
-  RETURN_IF_ERROR(Apply(fiber, std::move(input)));
-  for (const uint64_t number : dropped) verdicts_.erase(number);
-  return absl::OkStatus();
+  return Apply(fiber, std::move(input));
 }
 
-absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, uint64_t checkpoint,
-                                SyncInput& input) {
-  std::map<std::pair<std::string, std::string>, PulledDocument> absent;
-  const auto note = [&](const std::string& collection, Value id) -> PulledDocument& {
-    PulledDocument& document = absent[{collection, KeyOf(id)}];
-    document.kind = PulledDocument::Kind::kRemove;
-    document.collection = collection;
-    document.id = std::move(id);
-    return document;
-  };
-  // Changes that the hub has applied, of documents that were deleted and purged since.
-  for (const auto& [number, verdict] : verdicts_) {
-    if (verdict.verdict == Verdict::kRejected || verdict.sequence > checkpoint) continue;
-    ASSIGN_OR_RETURN(auto queued, ReadQueue(fiber, state, number, 1, SIZE_MAX));
-    if (queued.empty() || queued[0].number != number) continue;
-    const std::string& name = state.catalog->Find(queued[0].mutation.collection)->name;
-    if (met_.count({name, KeyOf(queued[0].mutation.id)}) != 0) continue;
-    note(name, std::move(queued[0].mutation.id)).dropped.push_back(number);
-  }
+absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input) {
   for (const auto& [name, info] : state.catalog->collections) {
     if (!options_.scope.Covers(name)) continue;
     const std::string& collection = name;
     RETURN_IF_ERROR(VisitRows(fiber, state, *info, [&](std::string_view id, const Record& record) {
       if (met_.count({collection, std::string(id)}) != 0 || record.meta.deleted) return;
-      note(collection, Value(*FindField(record.document, "_id")));
+      PulledDocument& absent = input.documents.emplace_back();
+      absent.kind = PulledDocument::Kind::kRemove;
+      absent.collection = collection;
+      absent.id = Value(*FindField(record.document, "_id"));
     }));
   }
   met_.clear();
-  for (auto& [key, document] : absent) {
-    // (Of what only this store knows, the hub has said nothing before, either.)
-    ASSIGN_OR_RETURN(const auto known, ReadQueuedDocument(fiber, state, key.first, document.id));
-    const bool is_new = known.base && known.base->all.empty() && !known.numbers.empty();
-    if (!is_new || !document.dropped.empty()) input.documents.push_back(std::move(document));
-  }
   return absl::OkStatus();
 }
 
