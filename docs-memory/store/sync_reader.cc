@@ -64,9 +64,9 @@ absl::StatusOr<std::vector<QueuedChange>> ReadQueue(Fiber& fiber, const ReadStat
   return changes;
 }
 
-absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state) {
+absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state, uint64_t from) {
   const auto iterator = state.view->NewIterator(Column::kHistory);
-  iterator->Seek(fiber, kQueuePrefix);
+  iterator->Seek(fiber, QueueKey(from));
   RETURN_IF_ERROR(iterator->status());
   if (!HasPrefix(*iterator, kQueuePrefix)) return state.state.sync.next_number;
   return FromBigEndian(iterator->key().substr(kQueuePrefix.size()));

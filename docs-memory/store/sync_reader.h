@@ -20,8 +20,8 @@ namespace lockstep::docs {
 absl::StatusOr<std::vector<QueuedChange>> ReadQueue(Fiber& fiber, const ReadState& state,
                                                     uint64_t from, size_t count_max,
                                                     size_t bytes_max);
-// The number of the first that waits; what will be next, if none does.
-absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state);
+// The number of the first that waits; what will be next, if none does. None below `from` waits.
+absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state, uint64_t from = 1);
 
 // What the hub last said of a document with queued changes, and their numbers; no base: it has
 // none.

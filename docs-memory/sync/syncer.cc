@@ -180,8 +180,8 @@ absl::Status Syncer::PushAll(Fiber& fiber) {
 absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const ReadStateRef read = store_.state();
   if (read->state.sync.queued == 0) return false;
-  ASSIGN_OR_RETURN(const uint64_t first, FirstQueued(fiber, *read));
-  const uint64_t next = verdicts_.empty() ? first : std::max(first, verdicts_.rbegin()->first + 1);
+  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
+  const uint64_t next = FirstWithoutVerdict(first);
   ASSIGN_OR_RETURN(auto queued,
                    ReadQueue(fiber, *read, next, options_.push_count, options_.push_bytes));
   if (queued.empty()) return false;
@@ -199,9 +199,10 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
   // Planted bug M62: what was sent has arrived.
   if (mutant::Enabled(mutant::Id::kM62MarkedSyncedWhenSent) && !answer.ok()) {
-    for (const PushChange& change : request.changes)
-      verdicts_[change.number].number = change.number;
-    RETURN_IF_ERROR(Settle(fiber));
+    std::vector<ChangeVerdict> made_up;
+    for (const PushChange& change : request.changes) made_up.emplace_back().number = change.number;
+    TakeVerdicts(made_up);
+    RETURN_IF_ERROR(Settle(fiber, made_up));
   }
   if (!answer.ok()) ++status_.failures;
   RETURN_IF_ERROR(answer.status());
@@ -215,7 +216,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   TakeVerdicts(answer->value.verdicts);
   status_.pushed += answer->value.verdicts.size();
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
-  RETURN_IF_ERROR(Settle(fiber));
+  RETURN_IF_ERROR(Settle(fiber, answer->value.verdicts));
   if (answer->value.verdicts.empty())
     return absl::UnavailableError("the hub has processed nothing of a push");
   return true;
@@ -253,49 +254,70 @@ void Syncer::TakeVerdicts(const std::vector<ChangeVerdict>& verdicts) {
   for (const ChangeVerdict& verdict : verdicts) verdicts_[verdict.number] = verdict;
 }
 
-absl::Status Syncer::Settle(Fiber& fiber) {
-  if (verdicts_.empty()) return absl::OkStatus();
+uint64_t Syncer::FirstWithoutVerdict(uint64_t first) const {
+  return verdicts_.empty() ? first : std::max(first, verdicts_.rbegin()->first + 1);
+}
+
+// What has left the queue leaves traces in the store for a while, and looking from the beginning
+// would walk over all of them again and again.
+absl::StatusOr<uint64_t> Syncer::FirstNumber(Fiber& fiber, const ReadState& read) {
+  if (read.state.sync.queued == 0) return read.state.sync.next_number;
+  ASSIGN_OR_RETURN(const uint64_t first,
+                   FirstQueued(fiber, read, read.state.node == numbered_ ? first_ : 1));
+  // (A node that is not this one any more numbered differently.)
+  if (read.state.node == store_.state()->state.node) {
+    numbered_ = read.state.node;
+    first_ = first;
+  }
+  return first;
+}
+
+// A page that came before has settled what it covers: so only new verdicts are looked at.
+absl::Status Syncer::Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh) {
+  // Planted bug M101 has to look at all of them.
+  if (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint)) {
+    fresh.clear();
+    for (const auto& [number, verdict] : verdicts_) fresh.push_back(verdict);
+  }
+  if (fresh.empty()) return absl::OkStatus();
   const Held held(fiber, applying_);
   const ReadStateRef read = store_.state();
-  ASSIGN_OR_RETURN(const auto queued,
-                   ReadQueue(fiber, *read, verdicts_.begin()->first, verdicts_.size(), SIZE_MAX));
   SyncInput input;
-  std::map<std::pair<uint32_t, std::string>, PulledDocument> dropped;
-  std::map<uint64_t, ChangeVerdict> open;
-  for (const QueuedChange& change : queued) {
-    const auto found = verdicts_.find(change.number);
-    if (found == verdicts_.end()) continue;
-    const ChangeVerdict& verdict = found->second;
+  std::map<std::pair<std::string, std::string>, PulledDocument> dropped;
+  std::vector<uint64_t> settled;
+  for (const ChangeVerdict& verdict : fresh) {
+    // (No page has told of it yet, then.)
+    const SyncState& sync = read->state.sync;
+    const bool at_once = mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed);
+    if (!sync.reconciling && verdict.sequence > sync.checkpoint && !at_once) continue;
+    ASSIGN_OR_RETURN(const auto queued, ReadQueue(fiber, *read, verdict.number, 1, SIZE_MAX));
+    const bool is_queued = !queued.empty() && queued[0].number == verdict.number;
     const bool forgets = mutant::Enabled(mutant::Id::kM108RejectionForgotten);
-    if (verdict.verdict == Verdict::kRejected && !forgets) {
-      input.rejections.push_back({change.number, verdict.code, verdict.detail});
+    if (is_queued && verdict.verdict == Verdict::kRejected && !forgets)
+      input.rejections.push_back({verdict.number, verdict.code, verdict.detail});
+    if (!is_queued || (verdict.verdict == Verdict::kRejected && !forgets)) {
+      settled.push_back(verdict.number);
       continue;
     }
-    const std::string& name = read->catalog->Find(change.mutation.collection)->name;
-    ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, change.mutation.id));
-    const SyncState& sync = read->state.sync;
+    const Mutation& mutation = queued[0].mutation;
+    const std::string& name = read->catalog->Find(mutation.collection)->name;
+    ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, mutation.id));
     const bool covered = document.base && document.base->sequence >= verdict.sequence;
     // Planted bugs M100 and M101: the two rules that look right and are not.
     const bool drops = covered || mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed) ||
                        (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint) &&
                         verdict.sequence <= sync.checkpoint);
-    if (!drops || !document.base) {
-      open.insert(*found);
-      continue;
-    }
-    PulledDocument& same = dropped[{change.mutation.collection, KeyOf(change.mutation.id)}];
+    if (!drops || !document.base) continue;
+    PulledDocument& same = dropped[{name, KeyOf(mutation.id)}];
     same.collection = name;
-    same.id = change.mutation.id;
+    same.id = mutation.id;
     same.heads = *std::move(document.base);
-    same.dropped.push_back(change.number);
+    same.dropped.push_back(verdict.number);
+    settled.push_back(verdict.number);
   }
   for (auto& [key, document] : dropped) input.documents.push_back(std::move(document));
   status_.rejected += input.rejections.size();
-  // What is no longer queued has been dropped with a page; what was pushed meanwhile stays.
-  const uint64_t last = queued.empty() ? 0 : queued.back().number;
-  std::erase_if(verdicts_, [&](const auto& one) {
-    return one.first <= last ? open.count(one.first) == 0 : queued.empty();
-  });
+  for (const uint64_t number : settled) verdicts_.erase(number);
   if (input.documents.empty() && input.rejections.empty()) return absl::OkStatus();
   return Apply(fiber, std::move(input));
 }
@@ -328,7 +350,8 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   request.count_max = options_.pull_count;
   request.is_linear = wait == PullWait::kLinear;
   if (wait == PullWait::kForNews) request.wait_ms = options_.live_wait / Milliseconds(1);
-  ASSIGN_OR_RETURN(request.own_from, FirstQueued(fiber, *read));
+  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
+  request.own_from = FirstWithoutVerdict(first);
   ++status_.requests;
   const MonoTime deadline = fiber.now() + options_.timeout + Milliseconds(request.wait_ms);
   const auto answer = pull_client_.Pull(fiber, request, deadline);
@@ -351,7 +374,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
   TakeVerdicts(answer->value.own);
   RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
-  RETURN_IF_ERROR(Settle(fiber));
+  RETURN_IF_ERROR(Settle(fiber, answer->value.own));
   status_.pulled += answer->value.changes.size();
   status_.is_caught_up = !answer->value.more;
   return answer->value.more;
@@ -392,7 +415,12 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
     early.progress = std::exchange(input.progress, std::nullopt);
     RETURN_IF_ERROR(Apply(fiber, std::move(early)));
   }
-  return Apply(fiber, std::move(input));
+  std::vector<uint64_t> dropped;
+  for (const PulledDocument& document : input.documents)
+    dropped.insert(dropped.end(), document.dropped.begin(), document.dropped.end());
+  RETURN_IF_ERROR(Apply(fiber, std::move(input)));
+  for (const uint64_t number : dropped) verdicts_.erase(number);
+  return absl::OkStatus();
 }
 
 absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input) {

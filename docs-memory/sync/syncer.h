@@ -84,7 +84,10 @@ class Syncer final {
   // Documents that the hub does not have, at the end of reconciling.
   absl::Status FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input);
   // Refused changes become dead letters; others go if what the hub says of the document has them.
-  absl::Status Settle(Fiber& fiber);
+  absl::Status Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh);
+  // The number of the first queued change; of the first that no verdict is known of.
+  absl::StatusOr<uint64_t> FirstNumber(Fiber& fiber, const ReadState& read);
+  uint64_t FirstWithoutVerdict(uint64_t first) const;
   void TakeVerdicts(const std::vector<ChangeVerdict>& verdicts);
   absl::Status Apply(Fiber& fiber, SyncInput input);
   absl::Status Write(Fiber& fiber, Operation::Kind kind, int64_t hub_ms = 0);
@@ -100,6 +103,8 @@ class Syncer final {
   HubClient pull_client_;
   // Of changes that are still queued: by number.
   std::map<uint64_t, ChangeVerdict> verdicts_;
+  uint64_t first_ = 1;  // no queued change of node `numbered_` has a smaller number
+  uint64_t numbered_ = 0;
   // Held while verdicts are turned into changes of the store.
   fiber::Semaphore applying_{1};
   // While everything is pulled once more: how far, and what was met (collection, key of the id).
