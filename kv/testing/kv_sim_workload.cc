@@ -263,8 +263,6 @@ void KvSimWorkload::CheckAnswered(const Client& client, const KvRequest& request
   if (!client.plan.nothing_fails || certain_) return;
   if (result.outcome == CallOutcome::kAnswered || result.is_sent_again) return;
   if (result.error == kNoSpace.text) return;
-  // (Reads of the past meet compactions, which is another matter.)
-  if (OnlyReads(request) && request.success[0].revision != 0) return;
   certain_ = checkers::Violation{"availability",
                                  absl::StrCat("client c", client.plan.index + 1, " called ",
                                               checkers::DescribeRequest(request), " and was told: ",
