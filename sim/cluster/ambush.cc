@@ -6,6 +6,7 @@
 
 #include "framework/base/check.h"
 #include "framework/raft/types.h"
+#include "sim/cluster/trace_fields.h"
 
 namespace lockstep::sim {
 namespace {
@@ -17,18 +18,6 @@ constexpr Duration kElectionMin = Milliseconds(100);
 constexpr Duration kArrivalMin = Microseconds(50);
 constexpr Duration kArrivalMax = Milliseconds(20);
 constexpr uint64_t kBreaksMax = 6;
-
-// What the field says, whatever its width; 0 if there is none of that name.
-uint64_t Number(const TraceEvent& event, std::string_view key) {
-  for (const runtime::TraceField& field : event.fields) {
-    if (field.key != key) continue;
-    if (const auto* number = std::get_if<uint64_t>(&field.value)) return *number;
-    if (const auto* number = std::get_if<int64_t>(&field.value)) {
-      return static_cast<uint64_t>(*number);
-    }
-  }
-  return 0;
-}
 
 bool IsOk(const TraceEvent& event) {
   for (const runtime::TraceField& field : event.fields) {
@@ -116,9 +105,9 @@ void Ambush::Crash(size_t target, uint64_t key, Duration down_max) {
 // --- what is waited for --------------------------------------------------------------------------
 
 void Ambush::OnTrace(size_t target, const TraceEvent& event) {
-  if (event.name == "raft.role" && Number(event, "group") <= 1) {
-    const uint64_t term = Number(event, "term");
-    const bool leads = Number(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
+  if (event.name == "raft.role" && NumberOf(event, "group") <= 1) {
+    const uint64_t term = NumberOf(event, "term");
+    const bool leads = NumberOf(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
     if (leads && term > newest_term_) {
       newest_term_ = term;
       leader_ = target;
@@ -126,9 +115,9 @@ void Ambush::OnTrace(size_t target, const TraceEvent& event) {
       leader_.reset();
     }
   } else if (event.name == "snapshot.sent") {
-    transfers_.erase({target, Number(event, "to") - 1});
+    transfers_.erase({target, NumberOf(event, "to") - 1});
   } else if (event.name == "snapshot.received" && IsOk(event)) {
-    LoseAnswer(Number(event, "from") - 1, target, KeyOf(target, ++ambushes_));
+    LoseAnswer(NumberOf(event, "from") - 1, target, KeyOf(target, ++ambushes_));
   }
 }
 

@@ -2,27 +2,15 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "framework/base/check.h"
 #include "framework/raft/types.h"
+#include "sim/cluster/trace_fields.h"
 
 namespace lockstep::sim {
 namespace {
 
 constexpr uint64_t kPercent = kMillion / 100;
-
-// What the field says, whatever its width; 0 if there is none of that name.
-uint64_t Number(const TraceEvent& event, std::string_view key) {
-  for (const runtime::TraceField& field : event.fields) {
-    if (field.key != key) continue;
-    if (const auto* number = std::get_if<uint64_t>(&field.value)) return *number;
-    if (const auto* number = std::get_if<int64_t>(&field.value)) {
-      return static_cast<uint64_t>(*number);
-    }
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -41,11 +29,11 @@ void LeaderChurn::OnTrace(size_t target, const TraceEvent& event) {
   if (stopped_ || !exists) return;
   CHECK_LT(target, marks_.size());
   // (The group that has clients, if it says which.)
-  const bool elected = event.name == "raft.role" && Number(event, "group") <= 1 &&
-                       Number(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
+  const bool elected = event.name == "raft.role" && NumberOf(event, "group") <= 1 &&
+                       NumberOf(event, "role") == static_cast<uint64_t>(raft::Role::kLeader);
   if (elected) {
-    newest_ = std::max(newest_, Number(event, "term"));
-    return OnElected(target, Number(event, "term"));
+    newest_ = std::max(newest_, NumberOf(event, "term"));
+    return OnElected(target, NumberOf(event, "term"));
   }
   CountDown(target, /*is_message=*/false);
 }
