@@ -306,9 +306,10 @@ void Ambush::OnSnapshot(size_t from, size_t to) {
 
 void Ambush::BreakLater(size_t from, size_t to, uint64_t key, uint64_t breaks) {
   if (breaks == 0) return;
-  const uint64_t wait = world_.draws().Range("ambush.break_wait", KeyOf(key, breaks), 10'000'000,
-                                             500'000'000, 10'000'000);
-  Later(Nanoseconds(static_cast<int64_t>(wait)), to, [this, from, to, key, breaks] {
+  // (Most snapshots are there within milliseconds.)
+  const Duration wait =
+      LogUniform("ambush.break_wait", KeyOf(key, breaks), Microseconds(100), Milliseconds(500));
+  Later(wait, to, [this, from, to, key, breaks] {
     if (!transfers_.contains({from, to})) return;
     // What is sent until then is under way when it breaks.
     network_.Cut(nodes_[from]->host(), nodes_[to]->host());
