@@ -352,8 +352,10 @@ void Store::Core::RunGroup(Fiber& fiber) {
   const std::vector<Mutation> mutations = executor.Finish();
   if (!mutations.empty()) {
     LogBatch(mutations, *transaction);
-    if (absl::Status status = CommitRows(fiber, std::move(transaction)); !status.ok())
+    if (absl::Status status = CommitRows(fiber, std::move(transaction)); !status.ok()) {
+      in_flight_.push_back(std::move(group));  // so that these hear of it, too
       return Fail(std::move(status));
+    }
     // Planted bug M81: the oplog follows in a batch of its own.
     if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) {
       fiber.SleepFor(kBackPressurePause);

@@ -179,28 +179,32 @@ bool Damage(const std::string& directory, const std::string& text) {
 }
 
 TEST_F(BlockingStoreTest, ADamagedPageIsAnErrorWhereItIsReadAndNowhereElse) {
-  const auto needle = [](int i) { return "needle-" + std::to_string(i) + "-"; };
+  std::string needle;  // (no compression finds it anywhere else)
   {
     const auto store = Open();
     base::SequentialRandom random(7);
     std::vector<Document> many;
     for (int i = 1000; i < 3000; ++i) {
-      std::string text = needle(i);
+      std::string text;
       while (text.size() < 400) text.push_back(static_cast<char>('!' + random.Below(90)));
+      if (i == 2000) needle = text.substr(200, 16);
       many.push_back(Document{{"_id", Value(i)}, {"text", Value(text)}});
     }
     ASSERT_TRUE(store->collection("c").InsertMany(std::move(many)).ok());
     ASSERT_TRUE(store->Close().ok());
   }
-  ASSERT_TRUE(Damage(directory_, needle(2000)));
+  ASSERT_TRUE(Damage(directory_, needle));
   {
     const auto store = Open();
     BlockingCollection c = store->collection("c");
     EXPECT_TRUE(absl::IsDataLoss(c.Get(Value(2000)).status()));
     EXPECT_TRUE(absl::IsDataLoss(c.Count().status())) << "not a number that is too small";
     for (const int id : {1000, 1500, 2500, 2999}) EXPECT_TRUE(c.Get(Value(id))->has_value()) << id;
-    EXPECT_TRUE(c.InsertOne(Document{{"_id", Value(1)}}).ok());
-    EXPECT_TRUE(c.Get(Value(1))->has_value());
+    // (Whether files are being merged, and meet it, is not said.)
+    const absl::Status written = c.InsertOne(Document{{"_id", Value(1)}}).status();
+    EXPECT_TRUE(written.ok() || Is(written, ErrorCode::kReadOnly)) << written;
+    EXPECT_EQ(c.Get(Value(1))->has_value(), written.ok());
+    EXPECT_TRUE(c.Get(Value(1000))->has_value());
   }
   EXPECT_TRUE(absl::IsDataLoss(VerifyFiles(directory_, {})));
 }
@@ -327,7 +331,11 @@ TEST_F(BlockingStoreTest, AnOlderStateStaysAsItWasHoweverOftenTheNewOneIsRead) {
 
 TEST_F(BlockingStoreTest, ACloseLeavesAShortLogAndPoliciesStay) {
   {
-    const auto store = Open();
+    BlockingOptions unmaintained;
+    unmaintained.store.maintenance_interval = Seconds(3600);
+    const auto opened = BlockingStore::Open(directory_, unmaintained);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    BlockingStore* const store = opened->get();
     BlockingCollection c = store->collection("c");
     ASSERT_TRUE(c.SetPolicy({.versions_max = 3, .append_only = true}).ok());
     const Document large{{"text", std::string(200'000, 'x')}};
