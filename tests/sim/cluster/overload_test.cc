@@ -122,7 +122,7 @@ TEST(Overload, ASnapshotArrivesBeforeTheLogBehindItIsCut) {
   SmallCluster cluster(1, [](replica::NodeOptions& options) {
     SmallLogs(Milliseconds(40), Milliseconds(40))(options);
     options.snapshots.chunk_bytes = 100;
-    options.snapshots.bytes_per_second = 2000;
+    options.snapshots.bytes_per_second = 10'000;
   });
   ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllHaveLeaders(); }));
   const uint64_t leader = cluster.LeaderOf(1);
