@@ -371,6 +371,18 @@ size_t Raft::log_bytes_behind(Index index) const {
   if (index >= log.last_index()) return 0;
   return log.BytesBetween(std::max(index, log.snapshot().index), log.last_index());
 }
+std::set<NodeId> Raft::AllMembers() const {
+  std::set<NodeId> all;
+  const auto add = [&](const Configuration& configuration) {
+    for (const NodeId node : Members(configuration)) all.insert(node);
+  };
+  add(configuration());
+  for (Index i = std::max(applied() + 1, first_index()); i <= last_index(); ++i) {
+    const Entry& entry = EntryAt(i);
+    if (entry.kind == EntryKind::kConfiguration) add(*entry.configuration);
+  }
+  return all;
+}
 HardState Raft::hard_state() const {
   HardState state = core_->hard();
   state.commit = core_->log().commit();

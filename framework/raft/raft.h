@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -146,6 +147,8 @@ class Raft final {
   const Entry& EntryAt(Index index) const;
   const SnapshotMeta& snapshot() const;
   const Configuration& configuration() const;  // in force (applied)
+  // Of that one and of those in the log that are not in force yet.
+  std::set<NodeId> AllMembers() const;
   std::vector<PeerStatus> Peers() const;       // empty unless leader
   size_t log_bytes() const;                    // of the entries in memory
   size_t log_bytes_behind(Index index) const;  // of those of them that follow the index
