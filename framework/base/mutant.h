@@ -92,6 +92,9 @@ enum class Id : int {
   kM195YoungVersionsGo = 195,             // docs: a collection's old versions go before their time
   kM196KeysForgottenFirst = 196,          // docs: old keys go before the rows are sealed anew
   kM197LogCutBeforeFlush = 197,           // docs: a clean close cuts the log of what is in memory
+  kM215PushMovesCheckpoint = 215,         // docs: what was pushed counts as pulled
+  kM216DeletionsNotPulled = 216,          // docs: a store takes no deletions from the hub
+  kM217AfterIsBefore = 217,               // docs: a changed document comes back as it was
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds
