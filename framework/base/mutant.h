@@ -105,6 +105,8 @@ enum class Id : int {
   kM186AgreedWithoutAll = 186,            // replica: a version is agreed on without asking all
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
   kM188ClosedFileHoldsNothing = 188,      // store: a row of a file that is not open reads as empty
+  kM210SnapshotNotPinned = 210,           // store: a snapshot's chunks are of different instants
+  kM212RefusedAndSent = 212,              // replica: who is refused is sent all the same
 };
 
 // Whether the given bug is planted in this run.
