@@ -29,8 +29,7 @@ absl::Status Wiped() {
 
 bool NodeMembers::SetList(std::shared_ptr<const MemberList> list, Source source) {
   if (list == nullptr || (list_ != nullptr && list->version < list_->version)) return false;
-  const bool is_known = list_ != nullptr && list->version == list_->version;
-  if (is_known) {
+  if (list_ != nullptr && list->version == list_->version) {
     if (source == Source::kOwnGroup) source_ = source;
     return false;
   }

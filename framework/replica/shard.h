@@ -132,8 +132,8 @@ class Shard final : private PeerHandler, public PeerLink {
   void RecordDirectories(Fiber& fiber);
   // Of any of its groups.
   uint32_t AgreedVersion() const;
-  // The peers that are dialed follow what is known.
   void SetMembers(std::shared_ptr<const MemberList> list, NodeMembers::Source source);
+  // The peers that are dialed follow what is known.
   void FollowMembers();
   LogPressure PressureOfLogs() const;
   void DialPeers();

@@ -140,6 +140,14 @@ void WriteFiles(Fiber& fiber, const RocksStoreOptions& options) {
   CHECK_OK(store->Flush(fiber));
 }
 
+// The options of a store that has those files and reads them elsewhere.
+RocksStoreOptions WrittenFiles(Fiber& fiber, CountingOffload& offload) {
+  RocksStoreOptions options = Options();
+  WriteFiles(fiber, options);
+  options.offload = &offload;
+  return options;
+}
+
 TEST(RocksStore, ReopenFindsTheLastFlushInAllColumnsAndNothingLater) {
   RunInFiber([](Fiber& fiber) {
     const RocksStoreOptions options = Options();
@@ -396,10 +404,7 @@ TEST(RocksStore, RefusedCommitSucceedsWhenTheFlushesHaveCaughtUp) {
 TEST(RocksStore, OnlyMissesAreOffloaded) {
   RunInFiber([](Fiber& fiber) {
     CountingOffload offload;
-    RocksStoreOptions options = Options();
-    WriteFiles(fiber, options);
-    options.offload = &offload;
-    const auto store = MustOpen(fiber, options);
+    const auto store = MustOpen(fiber, WrittenFiles(fiber, offload));
     const auto group = store->Group(GroupId(1));
     offload.runs = 0;
     Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kPrimary, "new", "1"); });
@@ -459,10 +464,7 @@ TEST(RocksStore, RowsOfFilesThatAreNotOpenAreRead) {
 TEST(RocksStore, EverythingIsReadInPartsElsewhereAndTheCacheStaysAsItIs) {
   RunInFiber([](Fiber& fiber) {
     CountingOffload offload;
-    RocksStoreOptions options = Options();
-    WriteFiles(fiber, options);
-    options.offload = &offload;
-    const auto store = MustOpen(fiber, options);
+    const auto store = MustOpen(fiber, WrittenFiles(fiber, offload));
     const auto group = store->Group(GroupId(1));
     const auto view = group->Snapshot();
     Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kPrimary, "z", "later"); });
@@ -486,10 +488,7 @@ TEST(RocksStore, EverythingIsReadInPartsElsewhereAndTheCacheStaysAsItIs) {
 TEST(RocksStore, AWalkBehindARangeTombstoneMissesNothing) {
   RunInFiber([](Fiber& fiber) {
     CountingOffload offload;
-    RocksStoreOptions options = Options();
-    WriteFiles(fiber, options);
-    options.offload = &offload;
-    const auto store = MustOpen(fiber, options);
+    const auto store = MustOpen(fiber, WrittenFiles(fiber, offload));
     const auto group = store->Group(GroupId(1));
     auto transaction = group->Begin();
     transaction->DeleteRange(Column::kPrimary, Numbered(0), Numbered(1000));
@@ -503,9 +502,7 @@ TEST(RocksStore, AWalkBehindARangeTombstoneMissesNothing) {
 TEST(RocksStore, WalkNeedsNoCache) {
   RunInFiber([](Fiber& fiber) {
     CountingOffload offload;
-    RocksStoreOptions options = Options();
-    WriteFiles(fiber, options);
-    options.offload = &offload;
+    RocksStoreOptions options = WrittenFiles(fiber, offload);
     options.cache_bytes = 1;
     const auto store = MustOpen(fiber, options);
     const auto group = store->Group(GroupId(1));
