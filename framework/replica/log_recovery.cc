@@ -109,7 +109,7 @@ class Recovery final {
   absl::Status CheckDamage(uint64_t sequence, const ScannedSegment& segment,
                            const SegmentBytes& file) const {
     // Whether it was begun, nobody can say; or it was, and what it held, nobody can say.
-    const bool is_touched = segment.begun || segment.holds_batches;
+    const bool is_touched = segment.begun || segment.holds_batches || segment.garbled;
     const bool unknown =
         file.UnreadableWithin(0, sizeof(SegmentHeader)) || (is_touched && !file.unreadable.empty());
     if (segment.batches.empty() && unknown) {

@@ -35,6 +35,16 @@ absl::StatusOr<std::optional<SegmentHeader>> ReadSegmentHeader(const LogIdentity
   return header;
 }
 
+// Whether there is something where the segment header belongs, and it never was one.
+bool HasGarbledHeader(std::string_view bytes) {
+  SegmentHeader header;
+  if (bytes.size() < sizeof(header)) return false;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const bool is_intact = std::memcmp(header.magic, kSegmentMagic, sizeof(header.magic)) == 0 &&
+                         header.checksum == HeaderChecksum(header, 0);
+  return !is_intact && bytes.substr(0, sizeof(header)).find_first_not_of('\0') != bytes.npos;
+}
+
 // The batch header at `offset`, if it is intact and in its place.
 std::optional<BatchHeader> ReadBatchHeader(const LogIdentity& identity, uint64_t sequence,
                                            uint64_t offset, std::string_view bytes) {
@@ -83,6 +93,7 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
   if (!*header) {
     segment.later = FindLater(identity, sequence, 0, next_batch, bytes);
     segment.holds_batches = FindLater(identity, sequence, 0, 0, bytes).has_value();
+    segment.garbled = HasGarbledHeader(bytes);
     return segment;
   }
   segment.begun = true;

@@ -31,6 +31,9 @@ struct ScannedSegment final {
   std::vector<ScannedBatch> batches;  // numbered without gaps from first_batch
   uint64_t end = 0;                   // where the next batch would be
   bool holds_batches = false;  // if not begun: an intact header of a batch of its own all the same
+  // If not begun: in the place of its header is neither nothing nor an older segment's header. It
+  // was torn while it was begun, or damaged.
+  bool garbled = false;
   // An intact header of a batch after the one that should be at `end`: what is there is rot.
   std::optional<LaterBatch> later;
 };
