@@ -37,6 +37,7 @@ Document SyncScope::Describe() const {
     writer.AppendString(std::to_string(i), collections[i]);
   writer.End(list);
   writer.Append("filter", filter.ref());
+  if (filter_id != 0) writer.AppendInt64("filter_id", static_cast<int64_t>(filter_id));
   writer.Finish();
   return Document::FromBytes(std::move(bytes));
 }
@@ -49,6 +50,7 @@ SyncScope SyncScope::FromDocument(std::string_view document) {
   Element element;
   while (reader.Next(&element)) scope.collections.emplace_back(element.value.string());
   scope.filter = Document::FromBytes(std::string(FindField(document, "filter")->bytes));
+  scope.filter_id = static_cast<uint64_t>(IntegerIn(document, "filter_id"));
   return scope;
 }
 

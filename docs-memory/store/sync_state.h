@@ -23,6 +23,7 @@ struct SyncScope final {
   std::string space;                     // "ns" on the wire
   std::vector<std::string> collections;  // sorted; none: all
   Document filter;                       // {}: all; asked by the hub
+  uint64_t filter_id = 0;                // ... or registered there; 0: none
 
   bool Covers(std::string_view collection) const;
   bool operator==(const SyncScope&) const = default;

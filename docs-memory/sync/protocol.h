@@ -26,6 +26,8 @@ inline constexpr int64_t kPullCountDefault = 500;
 inline constexpr int64_t kPullCountMax = 1000;
 inline constexpr int64_t kPullBytesMax = int64_t{4} << 20;
 inline constexpr int64_t kPullWaitMsMax = 30'000;
+// Verdicts that a page brings; so many: there may be more.
+inline constexpr size_t kPullOwnMax = 2000;
 
 // A change of one document, as its author made it.
 struct PushChange final {
@@ -47,6 +49,8 @@ struct PushRequest final {
 };
 
 enum class Verdict : uint8_t { kApplied = 1, kDuplicate = 2, kRejected = 3 };
+// "applied"
+std::string_view NameOf(Verdict verdict);
 
 // What became of a change; the same for ever.
 struct ChangeVerdict final {
@@ -78,6 +82,9 @@ struct PullRequest final {
   int64_t wait_ms = 0;
   std::vector<std::string> collections;  // none: all
   Document filter;
+  uint64_t filter_id = 0;  // of a registered one; 0: none
+  // The hub's when whoever asks began to pull from 0: pages on the way are below it.
+  uint64_t floor = 0;
   uint64_t own_from = 0;
   bool is_linear = false;
 };
@@ -96,6 +103,7 @@ struct PullAnswer final {
   uint64_t checkpoint = 0;
   bool more = false;
   std::vector<ChangeVerdict> own;
+  uint64_t floor = 0;  // deletions up to there are not told any more
   int64_t server_ms = 0;
 };
 
@@ -126,6 +134,8 @@ std::string RenderJson(const Document& envelope);
 // From a body of that content type. E_PARSE.
 absl::StatusOr<Document> ParseEnvelope(std::string_view body, std::string_view content_type);
 
+// The sequence of a checkpoint; 0 if it is none.
+uint64_t CheckpointOf(std::string_view text);
 absl::Status ParseError(std::string_view field, std::string_view value, std::string_view reason);
 std::string HexOf(uint64_t value);
 absl::StatusOr<uint64_t> FromHex(std::string_view field, std::string_view text);

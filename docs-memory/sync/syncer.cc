@@ -83,6 +83,7 @@ absl::Status Syncer::Apply(Fiber& fiber, SyncInput input) {
 absl::Status Syncer::Prepare(Fiber& fiber) {
   RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnable));
   while (!state().enqueued) RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnqueue));
+  reported_ = state().checkpoint;
   return absl::OkStatus();
 }
 
@@ -103,7 +104,7 @@ absl::Status Syncer::OnceThrough(Fiber& fiber) {
   for (bool more = true; more;) {
     ASSIGN_OR_RETURN(more, PullPage(fiber, PullWait::kLinear));
   }
-  return absl::OkStatus();
+  return Report(fiber);
 }
 
 void Syncer::Run(Fiber& fiber) {
@@ -120,9 +121,10 @@ void Syncer::Run(Fiber& fiber) {
         continue;
       }
       failed = 0;
-      store_.WaitForChange(pushing, sequence, kNoDeadline);
-      // (A store that has failed has no news.)
-      if (store_.state()->state.sequence == sequence) pushing.SleepFor(options_.retry_max);
+      if (ReportDue() <= pushing.now()) (void)Report(pushing);
+      store_.WaitForChange(pushing, sequence, ReportDue());
+      // (It has no news any more.)
+      if (!store_.status().health.ok()) pushing.SleepFor(options_.retry_max);
     }
   });
   int failed = 0;
@@ -177,6 +179,31 @@ absl::Status Syncer::PushAll(Fiber& fiber) {
   }
 }
 
+MonoTime Syncer::ReportDue() const {
+  const SyncState& sync = state();
+  const bool has_news = !sync.reconciling && sync.epoch != 0 && sync.checkpoint != reported_;
+  return has_news ? reported_at_ + options_.report_interval : kNoDeadline;
+}
+
+absl::Status Syncer::Report(Fiber& fiber) {
+  if (ReportDue() == kNoDeadline) return absl::OkStatus();
+  const ReadStateRef read = store_.state();
+  PushRequest request;
+  request.tenant = options_.scope.tenant;
+  request.space = options_.scope.space;
+  request.node = read->state.node;
+  request.checkpoint = read->state.sync.checkpoint;
+  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
+  request.confirmed = first - 1;
+  ++status_.requests;
+  reported_at_ = fiber.now();
+  const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
+  RETURN_IF_ERROR(answer.status());
+  // (Who may only pull is not waited for.)
+  if (answer->refusal.code.empty() || answer->refusal.status == 403) reported_ = request.checkpoint;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const ReadStateRef read = store_.state();
   if (read->state.sync.queued == 0) return false;
@@ -215,6 +242,8 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   if (epoch != 0 && epoch != answer->value.epoch) RETURN_IF_ERROR(StartReconciling(fiber));
   TakeVerdicts(answer->value.verdicts);
   status_.pushed += answer->value.verdicts.size();
+  reported_ = request.checkpoint;
+  reported_at_ = fiber.now();
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
   RETURN_IF_ERROR(Settle(fiber, answer->value.verdicts));
   if (answer->value.verdicts.empty())
@@ -329,6 +358,7 @@ absl::Status Syncer::StartReconciling(Fiber& fiber) {
   verdicts_.clear();
   reconciled_epoch_ = reconciled_ = 0;
   ++reconcilings_;
+  ++status_.reconciled;
   met_.clear();
   SyncInput input;
   input.progress = SyncProgress{0, 0, true, state().clock_offset_ms, true};
@@ -336,6 +366,9 @@ absl::Status Syncer::StartReconciling(Fiber& fiber) {
 }
 
 absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
+  // What was pushed before anything was pulled may be gone again: only a comparison tells.
+  if (state().epoch == 0 && !state().reconciling && state().queued > 0)
+    RETURN_IF_ERROR(StartReconciling(fiber));
   const ReadStateRef read = store_.state();
   const SyncState& sync = read->state.sync;
   const uint64_t reconcilings = reconcilings_;
@@ -344,12 +377,15 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   request.space = options_.scope.space;
   request.collections = options_.scope.collections;
   request.filter = options_.scope.filter;
+  request.filter_id = options_.scope.filter_id;
   request.node = read->state.node;
   request.epoch = sync.reconciling ? reconciled_epoch_ : sync.epoch;
   request.since = sync.reconciling ? reconciled_ : sync.checkpoint;
   request.count_max = options_.pull_count;
+  request.floor = floor_;
   request.is_linear = wait == PullWait::kLinear;
-  if (wait == PullWait::kForNews) request.wait_ms = options_.live_wait / Milliseconds(1);
+  if (wait == PullWait::kForNews && !sync.reconciling)
+    request.wait_ms = options_.live_wait / Milliseconds(1);
   ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
   request.own_from = FirstWithoutVerdict(first);
   ++status_.requests;
@@ -372,12 +408,17 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   }
   // (A store that has become another node, or begun again, meanwhile has asked something else.)
   if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
+  if (request.since == 0) floor_ = answer->value.floor;
   TakeVerdicts(answer->value.own);
   RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
   RETURN_IF_ERROR(Settle(fiber, answer->value.own));
   status_.pulled += answer->value.changes.size();
-  status_.is_caught_up = !answer->value.more;
-  return answer->value.more;
+  const bool more = answer->value.more || state().reconciling;
+  status_.is_caught_up = !more;
+  if (!more) status_.caught_up_at = fiber.now();
+  for (const PulledChange& change : answer->value.changes)
+    status_.conflicts += change.heads.all.size() > 1 ? 1 : 0;
+  return more;
 }
 
 absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
@@ -401,9 +442,10 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
   if (sync.reconciling) {
     reconciled_epoch_ = answer.epoch;
     reconciled_ = answer.checkpoint;
-    progress.reconciling = answer.more;
-    if (answer.more) progress.epoch = progress.checkpoint = 0;
-    if (!answer.more) RETURN_IF_ERROR(FindAbsent(fiber, *read, input));
+    // (With all verdicts, too: what has none by then comes later.)
+    progress.reconciling = answer.more || answer.own.size() >= kPullOwnMax;
+    if (progress.reconciling) progress.epoch = progress.checkpoint = 0;
+    if (!progress.reconciling) RETURN_IF_ERROR(FindAbsent(fiber, *read, answer.checkpoint, input));
   }
   const bool moves = progress.epoch != sync.epoch || progress.checkpoint != sync.checkpoint ||
                      progress.reconciling != sync.reconciling;
@@ -423,19 +465,40 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
   return absl::OkStatus();
 }
 
-absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input) {
+absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, uint64_t checkpoint,
+                                SyncInput& input) {
+  std::map<std::pair<std::string, std::string>, PulledDocument> absent;
+  const auto note = [&](const std::string& collection, Value id) -> PulledDocument& {
+    PulledDocument& document = absent[{collection, KeyOf(id)}];
+    document.kind = PulledDocument::Kind::kRemove;
+    document.collection = collection;
+    document.id = std::move(id);
+    return document;
+  };
+  // Changes that the hub has applied, of documents that were deleted and purged since.
+  for (const auto& [number, verdict] : verdicts_) {
+    if (verdict.verdict == Verdict::kRejected || verdict.sequence > checkpoint) continue;
+    ASSIGN_OR_RETURN(auto queued, ReadQueue(fiber, state, number, 1, SIZE_MAX));
+    if (queued.empty() || queued[0].number != number) continue;
+    const std::string& name = state.catalog->Find(queued[0].mutation.collection)->name;
+    if (met_.count({name, KeyOf(queued[0].mutation.id)}) != 0) continue;
+    note(name, std::move(queued[0].mutation.id)).dropped.push_back(number);
+  }
   for (const auto& [name, info] : state.catalog->collections) {
     if (!options_.scope.Covers(name)) continue;
     const std::string& collection = name;
     RETURN_IF_ERROR(VisitRows(fiber, state, *info, [&](std::string_view id, const Record& record) {
       if (met_.count({collection, std::string(id)}) != 0 || record.meta.deleted) return;
-      PulledDocument& absent = input.documents.emplace_back();
-      absent.kind = PulledDocument::Kind::kRemove;
-      absent.collection = collection;
-      absent.id = Value(*FindField(record.document, "_id"));
+      note(collection, Value(*FindField(record.document, "_id")));
     }));
   }
   met_.clear();
+  for (auto& [key, document] : absent) {
+    // (Of what only this store knows, the hub has said nothing before, either.)
+    ASSIGN_OR_RETURN(const auto known, ReadQueuedDocument(fiber, state, key.first, document.id));
+    const bool is_new = known.base && known.base->all.empty() && !known.numbers.empty();
+    if (!is_new || !document.dropped.empty()) input.documents.push_back(std::move(document));
+  }
   return absl::OkStatus();
 }
 

@@ -28,16 +28,20 @@ struct SyncOptions final {
   Duration live_wait = Seconds(20);  // how long the hub may keep a pull until there is news
   Duration retry_min = Milliseconds(100);
   Duration retry_max = Seconds(30);
+  Duration report_interval = Seconds(600);  // how often the hub hears how far this store is
 };
 
 struct SyncStatus final {
   uint64_t requests = 0;
-  uint64_t pushed = 0;    // changes with a verdict
-  uint64_t pulled = 0;    // states of documents
-  uint64_t rejected = 0;  // changes that went to the dead letters
-  uint64_t failures = 0;  // requests without an answer, or refused
+  uint64_t pushed = 0;      // changes with a verdict
+  uint64_t pulled = 0;      // states of documents
+  uint64_t rejected = 0;    // changes that went to the dead letters
+  uint64_t failures = 0;    // requests without an answer, or refused
+  uint64_t reconciled = 0;  // times that everything was pulled once more
+  uint64_t conflicts = 0;   // of the states that were pulled, those with losers
   absl::Status last_failure;
   bool is_caught_up = false;  // with the hub, as of the last pull
+  MonoTime caught_up_at;      // the last time that it was
 };
 
 // Pushes the store's queue in its order, and pulls what is new in the hub's order.
@@ -82,7 +86,12 @@ class Syncer final {
   absl::Status StartReconciling(Fiber& fiber);
   absl::Status ApplyPage(Fiber& fiber, const PullAnswer& answer);
   // Documents that the hub does not have, at the end of reconciling.
-  absl::Status FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input);
+  absl::Status FindAbsent(Fiber& fiber, const ReadState& state, uint64_t checkpoint,
+                          SyncInput& input);
+  // Tells the hub how far this store has pulled: what is deleted is purged behind it only.
+  absl::Status Report(Fiber& fiber);
+  // When it is time to.
+  MonoTime ReportDue() const;
   // Refused changes become dead letters; others go if what the hub says of the document has them.
   absl::Status Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh);
   // The number of the first queued change; of the first that no verdict is known of.
@@ -113,6 +122,9 @@ class Syncer final {
   uint64_t reconciled_ = 0;
   std::set<std::pair<std::string, std::string>> met_;
   int64_t retry_after_ms_ = 0;
+  uint64_t reported_ = 0;  // checkpoint, to the hub
+  uint64_t floor_ = 0;     // of the hub, when everything was begun to be pulled
+  MonoTime reported_at_;
   SyncStatus status_;
 };
 

@@ -92,6 +92,11 @@ enum class Id : int {
   kM195YoungVersionsGo = 195,             // docs: a collection's old versions go before their time
   kM196KeysForgottenFirst = 196,          // docs: old keys go before the rows are sealed anew
   kM197LogCutBeforeFlush = 197,           // docs: a clean close cuts the log of what is in memory
+  kM190PullFromBelowTheFloor = 190,       // docs: a purged deletion is never told to who was away
+  kM191PurgedDocumentRisesAgain = 191,    // docs: an old change brings a purged document back
+  kM192ExpiryOfAnOldVersion = 192,        // docs: a document goes when its last version had to
+  kM193VersionsOfHeadsTrimmed = 193,      // docs: old versions go although they are still in use
+  kM194OldEpochAccepted = 194,            // docs: a restored hub believes checkpoints of before
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds

@@ -64,5 +64,9 @@ TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM109ClockIgnoresOthers, 5), Not(IsEmpty()));
 }
 
+TEST(SyncUniverse, FindsADeletionThatIsNeverTold) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM190PullFromBelowTheFloor, 20), HasSubstr("converge"));
+}
+
 }  // namespace
 }  // namespace lockstep::docs
