@@ -84,6 +84,7 @@ const std::vector<MutantInfo>& AllMutants() {
        "upgrade"},
       {Id::kM187UnreadableStaysUnread, "M187", "a sector that cannot be read is left alone",
        "decay"},
+      {Id::kM188ClosedFileHoldsNothing, "M188", "a row of a file that is not open reads as empty"},
   };
   return all;
 }

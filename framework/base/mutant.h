@@ -106,6 +106,7 @@ enum class Id : int {
   kM185StopsWithoutHandingOver = 185,     // replica: who stops hands nothing over, drains nobody
   kM186AgreedWithoutAll = 186,            // replica: a version is agreed on without asking all
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
+  kM188ClosedFileHoldsNothing = 188,      // store: a row of a file that is not open reads as empty
 };
 
 // Whether the given bug is planted in this run.

@@ -300,7 +300,7 @@ raft::ProposeRefusal Replica::AppendRequests(SessionId session,
   for (wire::ForwardItem& item : items) {
     proposals.push_back({WithWhatIsSeen(item.payload), now});
   }
-  raft::Effects effects = raft_->Propose(std::move(proposals));
+  raft::Effects effects = Core().Propose(std::move(proposals));
   const raft::ProposeRefusal refusal = effects.proposed.refusal;
   if (refusal == raft::ProposeRefusal::kNone) appended_.Add(session, NumbersOf(items));
   Step(std::move(effects));
@@ -357,21 +357,21 @@ void Replica::Receive(raft::Message message) {
 }
 
 void Replica::SnapshotSent(NodeId to, raft::Index index, bool ok) {
-  Step(raft_->SnapshotSent(to, index, ok));
+  Step(Core().SnapshotSent(to, index, ok));
 }
 
 void Replica::PeerSilent(NodeId peer) {
-  if (raft_->quiesced()) Step(raft_->PeerSilent(peer));
+  if (raft_->quiesced()) Step(Core().PeerSilent(peer));
 }
 
 void Replica::WakeUp() {
-  if (raft_->quiesced()) Step(raft_->Wake());
+  if (raft_->quiesced()) Step(Core().Wake());
 }
 
-void Replica::PeerUnreachable(NodeId peer) { Step(raft_->Unreachable(peer)); }
+void Replica::PeerUnreachable(NodeId peer) { Step(Core().Unreachable(peer)); }
 
 void Replica::PeerConnectionLost(NodeId peer) {
-  if (peer == raft_->leader()) Step(raft_->LostLeader(peer));
+  if (peer == raft_->leader()) Step(Core().LostLeader(peer));
 }
 
 // A follower may have space.
@@ -459,10 +459,10 @@ void Replica::ApproachWanted() {
       if (!stays || !peer.recently_active || !raft::IsVoter(current, peer.id)) continue;
       if (heir.id == NodeId(0) || peer.match > heir.match) heir = peer;
     }
-    if (heir.id != NodeId(0)) Step(raft_->TransferLeadership(heir.id));
+    if (heir.id != NodeId(0)) Step(Core().TransferLeadership(heir.id));
     return;
   }
-  Step(raft_->ProposeConfiguration(wanted, environment_.clock.Wall().ns));
+  Step(Core().ProposeConfiguration(wanted, environment_.clock.Wall().ns));
 }
 
 bool Replica::AwaitPlace(Fiber& fiber, NodeId node, Place place, MonoTime deadline) {
@@ -520,7 +520,7 @@ void Replica::OnBatchApplied(raft::Index index, std::vector<AppliedRequest> requ
   appended_.OnApplied(requests);
   proposals_.OnApplied(requests);
   applied_advanced_.WakeAll();
-  Step(raft_->Applied(index));
+  Step(Core().Applied(index));
 }
 
 void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
@@ -530,7 +530,7 @@ void Replica::OnSnapshotInstalled(const raft::SnapshotMeta& meta) {
                            {"sessions", static_cast<uint64_t>(applier_->sessions().size())}});
   proposals_.OnSnapshotInstalled(applier_->sessions());
   applied_advanced_.WakeAll();
-  Step(raft_->Applied(meta.index));
+  Step(Core().Applied(meta.index));
 }
 
 void Replica::OnPublished(raft::Index index, const std::string& event) {

@@ -20,7 +20,7 @@ absl::Status Replica::TransferLeadership(Fiber& fiber, NodeId target, MonoTime d
   if (!raft::IsVoter(raft_->configuration(), target)) {
     return absl::InvalidArgumentError("the target is no voter");
   }
-  Step(raft_->TransferLeadership(target));
+  Step(Core().TransferLeadership(target));
   while (raft_->leader() != target) {
     if (!leader_changed_.Wait(fiber, deadline)) {
       return absl::DeadlineExceededError("leadership was not taken over in time");
@@ -40,7 +40,7 @@ NodeId Replica::BestHeir() const {
 
 void Replica::GiveUpLeadership() {
   if (raft_->role() != raft::Role::kLeader) return;
-  if (const NodeId heir = BestHeir(); heir != NodeId(0)) Step(raft_->TransferLeadership(heir));
+  if (const NodeId heir = BestHeir(); heir != NodeId(0)) Step(Core().TransferLeadership(heir));
 }
 
 void Replica::PrepareToStop() {

@@ -21,6 +21,8 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kPackedBlockBytes = size_t{32} * 1024;
 constexpr size_t kWriteBufferBytesMin = 64 * 1024;  // RocksDB's own
+constexpr int kOpenFilesMin = 20;                   // RocksDB's own: ten of tables
+constexpr int kScatteredFiles = 32;                 // per column
 
 // What flushes and compactions together may write; applying waits when that is too little.
 constexpr int64_t kBackgroundBytesPerSecond = int64_t{128} << 20;
@@ -155,8 +157,13 @@ rocksdb::Options LightOptions(const RocksStoreOptions& from) {
 rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
   // An arena's block must be a small part of the buffer: a fresh memtable is never full.
   if (options.write_buffer_bytes != 0) CHECK_GE(options.write_buffer_bytes, kWriteBufferBytesMin);
-  return options.profile == RocksProfile::kProduction ? ProductionOptions(options)
-                                                      : LightOptions(options);
+  rocksdb::Options to = options.profile == RocksProfile::kProduction ? ProductionOptions(options)
+                                                                     : LightOptions(options);
+  if (options.scattered) {
+    to.max_open_files = kOpenFilesMin;
+    to.level0_file_num_compaction_trigger = kScatteredFiles;
+  }
+  return to;
 }
 
 rocksdb::ColumnFamilyOptions ToColumnOptions(const rocksdb::Options& options,

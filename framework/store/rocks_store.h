@@ -43,6 +43,8 @@ struct RocksStoreOptions final {
   // Zero: what the profile says.
   size_t cache_bytes = 0;         // blocks read from files
   size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB
+  // What only a large store comes to otherwise: many files, hardly any of them open.
+  bool scattered = false;
 };
 
 // Opens the database, or creates it. Suspends if there is an Offload, blocks if there is none.

@@ -24,6 +24,7 @@ Atlas::Atlas(World& world, const std::vector<SimNode*>& nodes)
       hurt_(nodes.size()),
       spoiled_(nodes.size()),
       lost_(nodes.size()),
+      dependent_(nodes.size()),
       log_damages_(nodes.size()) {
   const bool beyond = world.rates().beyond_budget != 0;
   const size_t budget = beyond ? nodes.size() : (nodes.size() - 1) / 2;
@@ -37,14 +38,18 @@ Atlas::Atlas(World& world, const std::vector<SimNode*>& nodes)
   }
 }
 
-std::vector<size_t> Atlas::Intact() const {
+std::vector<size_t> Atlas::QuorumWithout(const std::vector<bool>& left_out) const {
   std::vector<size_t> intact;
   for (size_t target = 0; target < nodes_.size(); ++target) {
-    if (!spoiled_[target] && !hurt_[target]) intact.push_back(target);
+    if (!spoiled_[target] && !hurt_[target] && !left_out[target]) intact.push_back(target);
   }
   if (intact.size() * 2 <= nodes_.size()) intact.clear();
   return intact;
 }
+
+std::vector<size_t> Atlas::Intact() const { return QuorumWithout(spoiled_); }
+
+std::vector<size_t> Atlas::SelfReliant() const { return QuorumWithout(dependent_); }
 
 std::vector<size_t> Atlas::Mendable() const {
   std::vector<size_t> mendable = Intact();

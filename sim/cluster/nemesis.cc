@@ -89,6 +89,7 @@ void Nemesis::Start() {
     nodes_[target]->trace().set_on_emit([this, target](const TraceEvent& event) {
       churn_.OnTrace(target, event);
       ambush_.OnTrace(target, event);
+      if (event.name == "store.set_aside") atlas_.NoteGivenUp(target);
       OnTrace(target, event.name);
     });
     nodes_[target]->disk().set_on_sync([this, target] { OnSync(target); });
@@ -445,7 +446,10 @@ void Nemesis::Heal() {
   }
   core_ = atlas_.Mendable();
   if (core_.empty() || rates.core_only == 0) return;
-  core_ = rest_.ChooseCore(atlas_.Intact());
+  // A node that still fetches its state needs somebody who has it: so might not the core alone.
+  const std::vector<size_t> reliant = atlas_.SelfReliant();
+  if (reliant.empty()) return;
+  core_ = rest_.ChooseCore(reliant);
   rest_.Freeze(core_);
 }
 

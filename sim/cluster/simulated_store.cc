@@ -57,6 +57,8 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> OpenRocksOn(
   std::unique_ptr<rocksdb::Env> env = MakeRocksEnv(node, environment.shard, directory);
   store::RocksStoreOptions options = OptionsOn(*env, environment, cipher);
   options.offload = offload;
+  options.scattered =
+      node.disk().world().draws().Chance("shape.store_scattered", node.id().value(), kMillion / 3);
   ASSIGN_OR_RETURN(auto store, store::RocksStore::Open(fiber, options));
   return std::make_unique<SimulatedStore>(std::move(env), std::move(store));
 }

@@ -1,6 +1,7 @@
 // What only the RocksDB store has: files, caches, errors.
 #include "framework/store/rocks_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -25,6 +26,7 @@ using machine::Column;
 using machine::GroupStore;
 using machine::OrderedStore;
 using machine::StoreTransaction;
+using ::testing::ElementsAre;
 
 // The real files, except that tables cannot be created while it is told so.
 class MoodyFiles final : public rocksdb::FileSystemWrapper {
@@ -410,6 +412,47 @@ TEST(RocksStore, OnlyMissesAreOffloaded) {
     EXPECT_EQ(offload.runs, 1);
     EXPECT_EQ(Read(fiber, *group->Snapshot(), Column::kPrimary, "absent"), std::nullopt);
     EXPECT_LE(offload.runs, 2);
+  });
+}
+
+// Of a file that is not open RocksDB's cache says that it has the row, and gives an empty value.
+TEST(RocksStore, RowsOfFilesThatAreNotOpenAreRead) {
+  RunInFiber([](Fiber& fiber) {
+    CountingOffload offload;
+    RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    {
+      const auto store = MustOpen(fiber, options);
+      const auto group = store->Group(GroupId(1));
+      Change(fiber, *group, [](StoreTransaction& t) {
+        for (Column column : kAllColumns) t.Put(column, "a", "value");
+        t.Put(Column::kPrimary, "empty", "");
+      });
+      CHECK_OK(store->Flush(fiber));
+    }
+    options.offload = &offload;
+    options.scattered = true;
+    {
+      const auto store = MustOpen(fiber, options);
+      const auto view = store->Group(GroupId(1))->Snapshot();
+      for (Column column : kAllColumns) EXPECT_EQ(Read(fiber, *view, column, "a"), "value");
+      EXPECT_EQ(Read(fiber, *view, Column::kPrimary, "empty"), "");
+      EXPECT_EQ(Read(fiber, *view, Column::kPrimary, Numbered(7)), std::string(100, 'v'));
+    }
+    mutant::Plant(mutant::Id::kM188ClosedFileHoldsNothing);
+    {
+      const auto store = MustOpen(fiber, options);
+      const auto view = store->Group(GroupId(1))->Snapshot();
+      EXPECT_EQ(Read(fiber, *view, Column::kPrimary, "a"), "") << "or nothing is proved here";
+    }
+    mutant::Plant(mutant::Id::kNone);
+    const auto store = MustOpen(fiber, options);
+    const auto found =
+        store->Group(GroupId(1))
+            ->Snapshot()
+            ->GetMany(fiber, Column::kPrimary, {"a", "absent", "empty", Numbered(7)});
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_THAT(*found, ElementsAre("value", std::nullopt, "", std::string(100, 'v')));
   });
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/sim/support.h"
 
@@ -35,10 +36,12 @@ class Arena final {
 
   void Boot(SimNode& node) {
     ++boots;
-    node.Boot([this](Fiber& fiber, runtime::Environment& environment) {
+    node.Boot([this, &node](Fiber& fiber, runtime::Environment& environment) {
       for (;;) {
         fiber.SleepFor(Milliseconds(10));
-        environment.trace.Emit(runtime::TraceLevel::kInfo, "idle", {});
+        const bool gives_up = gave_up.contains(node.id());
+        environment.trace.Emit(runtime::TraceLevel::kInfo, gives_up ? "store.set_aside" : "idle",
+                               {});
         auto file = environment.disk.Open(fiber, "file", runtime::OpenMode::kCreate);
         if (!file.ok()) {
           file = environment.disk.Open(fiber, "file", runtime::OpenMode::kReadWrite);
@@ -59,6 +62,7 @@ class Arena final {
   int boots = 0;
   int power_losses = 0;
   int full = 0;
+  std::set<NodeId> gave_up;
   CalmUniverse u;
   Nemesis nemesis;
 };
@@ -166,6 +170,23 @@ TEST(Nemesis, OnlyACoreIsHealedWhileTheRestStaysBroken) {
     EXPECT_FALSE(arena.u.network.IsCut(b.host(), a.host()));
     EXPECT_EQ(arena.Count(FaultClass::kCoreHealed), 1u);
   }
+}
+
+// Seed 1001013, once: a core of two, one of which waited for what only the broken third had.
+TEST(Nemesis, WhoGaveUpItsStateIsNoPartOfALonelyCore) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    Arena arena(Only(&FaultProfile::core_only, 1), seed);
+    arena.gave_up = {NodeId(2)};
+    arena.u.world.RunFor(Seconds(1));
+    arena.nemesis.Heal();
+    EXPECT_EQ(arena.nemesis.core(), (std::vector<size_t>{0, 2})) << "seed " << seed;
+  }
+  Arena arena(Only(&FaultProfile::core_only, 1));
+  arena.gave_up = {NodeId(1), NodeId(2)};
+  arena.u.world.RunFor(Seconds(1));
+  arena.nemesis.Heal();
+  EXPECT_EQ(arena.nemesis.core().size(), 3u) << "everybody is healed and has to be whole";
+  EXPECT_EQ(arena.Count(FaultClass::kCoreHealed), 0u);
 }
 
 // What the node's first start leaves on its disk.
