@@ -186,7 +186,9 @@ std::string EncodeHubDocument(const HubDocument& document) {
   row.push_back(static_cast<char>(document.id.type()));
   PutCounted(document.id.ref().bytes, row);
   EncodeHeads(document.heads, row);
-  return row += BigEndian32(static_cast<uint32_t>(document.versions));
+  row += BigEndian32(static_cast<uint32_t>(document.versions));
+  if (!document.grave.none()) document.grave.AppendTo(row);
+  return row;
 }
 
 absl::StatusOr<HubDocument> DecodeHubDocument(std::string_view row) {
@@ -201,7 +203,11 @@ absl::StatusOr<HubDocument> DecodeHubDocument(std::string_view row) {
   ASSIGN_OR_RETURN(document.heads, TakeHeads(rest));
   // (Rows of earlier versions end here.)
   document.versions = rest.empty() ? document.heads.all.size() : FromBigEndian(rest.substr(0, 4));
-  if (!rest.empty() && rest.size() != 4) return Damaged("document");
+  if (rest.size() == 4 + kRevisionBytes) {
+    document.grave = Revision::FromBytes(rest.substr(4));
+  } else if (!rest.empty() && rest.size() != 4) {
+    return Damaged("document");
+  }
   return document;
 }
 

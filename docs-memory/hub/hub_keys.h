@@ -95,6 +95,8 @@ struct HubDocument final {
   Value id;
   Heads heads;
   uint64_t versions = 0;  // in the history, or a few less
+  // The scope's when the document began: whatever it was before was deleted by then.
+  Revision grave;
 };
 std::string EncodeHubDocument(const HubDocument& document);
 absl::StatusOr<HubDocument> DecodeHubDocument(std::string_view row);

@@ -59,6 +59,11 @@ void Audit(const PushChange& change, const ChangeVerdict& verdict, PushOutcome& 
 absl::StatusOr<PushOutcome> HubPush::Run(Fiber& fiber, const PushRequest& request) {
   RETURN_IF_ERROR(LoadNode(fiber, request));
   PushOutcome outcome;
+  // What the node believes to be with the hub may not be there.
+  if (request.epoch != 0 && request.epoch != epoch_) {
+    outcome.refusal = Refusal(409, "E_EPOCH", absl::StrCat("the hub's epoch is ", HexOf(epoch_)));
+    return outcome;
+  }
   // All or nothing, and no number is used up: the node mends its clock and pushes again.
   const auto limit = static_cast<uint64_t>(std::max<int64_t>(now_ms_, 0)) + kClockSkewMsMax;
   for (const PushChange& change : request.changes) {
@@ -177,6 +182,7 @@ absl::StatusOr<std::string> HubPush::RefusalOf(Fiber& fiber, const PushChange& c
     *detail = why;
     return std::string(code);
   };
+  if (change.is_skipped) return refuse("E_SKIPPED", "the store has no change of this number");
   if (change.is_oversized)
     return refuse("E_DOC_TOO_LARGE", "the hub takes documents of at most 1 MiB");
   if (change.is_lossy) return refuse("E_WIRE_LOSSY", "the document is not what its author hashed");
@@ -214,28 +220,41 @@ absl::StatusOr<bool> HubPush::IsKnown(Fiber& fiber, const PushChange& change,
   return true;
 }
 
+// Whether what the change was made of, or the change itself, may have been deleted and purged:
+// nobody knows any more, and nobody knows when, but that the change is no later than some purge.
+bool HubPush::MayBeDeleted(const PushChange& change, const HubDocument& document, bool is_new,
+                           bool is_base_unknown) const {
+  if (change.edit.head.rev > document.grave) return false;
+  // Planted bug M191: then the document is alive again.
+  if (mutant::Enabled(mutant::Id::kM191PurgedDocumentRisesAgain)) return false;
+  // Planted bug M200: only what is not there is watched over.
+  if (!is_new && mutant::Enabled(mutant::Id::kM200NewLifeTakesOldChanges)) return false;
+  // Planted bug M205: whoever knew of no version begins a new document, however often.
+  const bool is_again = change.is_again && !mutant::Enabled(mutant::Id::kM205AgainTakenForNew);
+  return change.edit.base.none() ? is_again : is_base_unknown;
+}
+
 absl::Status HubPush::Apply(Fiber& fiber, const PushChange& change, const std::string& key,
                             HubDocument& document, ChangeVerdict& verdict) {
   const Edit& edit = change.edit;
   ASSIGN_OR_RETURN(const bool known, IsKnown(fiber, change, key, document, verdict));
   if (known) return absl::OkStatus();
-  if (document.heads.all.empty()) {
-    // Its document was deleted, and nobody knows any more when: perhaps after this.
-    // Planted bug M191: then the document is alive again.
-    if (!edit.base.none() && edit.head.rev <= counts_.grave &&
-        !mutant::Enabled(mutant::Id::kM191PurgedDocumentRisesAgain)) {
-      verdict.verdict = Verdict::kRejected;
-      verdict.code = "E_DELETED";
-      verdict.detail = "the document was deleted, and this is older than the newest purge";
-      return absl::OkStatus();
-    }
-    document.collection = change.collection;
-    document.id = change.id;
-    verdict.base_unknown = !edit.base.none();
-  } else if (!edit.base.none() && document.heads.Find(edit.base) == nullptr) {
+  const bool is_new = document.heads.all.empty();
+  if (!edit.base.none() && document.heads.Find(edit.base) == nullptr) {
     ASSIGN_OR_RETURN(const auto base,
                      store_.Get(fiber, Column::kHistory, HubVersionKey(key, edit.base)));
-    verdict.base_unknown = !base.has_value();
+    verdict.base_unknown = is_new || !base.has_value();
+  }
+  if (is_new) {
+    document.collection = change.collection;
+    document.id = change.id;
+    document.grave = counts_.grave;
+  }
+  if (MayBeDeleted(change, document, is_new, verdict.base_unknown)) {
+    verdict.verdict = Verdict::kRejected;
+    verdict.code = "E_DELETED";
+    verdict.detail = "the document was deleted, and this is older than the newest purge";
+    return absl::OkStatus();
   }
   verdict.verdict = Verdict::kApplied;
   verdict.sequence = ++counts_.last;

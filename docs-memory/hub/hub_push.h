@@ -53,6 +53,8 @@ class HubPush final {
   // What was processed before, if it was: under another number, or by another node.
   absl::StatusOr<bool> IsKnown(Fiber& fiber, const PushChange& change, const std::string& key,
                                const HubDocument& document, ChangeVerdict& verdict);
+  bool MayBeDeleted(const PushChange& change, const HubDocument& document, bool is_new,
+                    bool is_base_unknown) const;
   std::string KeyOfDocument(const PushChange& change) const;
   absl::StatusOr<HubDocument> Load(Fiber& fiber, const std::string& key);
 

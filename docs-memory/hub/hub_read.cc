@@ -48,8 +48,11 @@ absl::StatusOr<std::optional<Filter>> Check(const PullRequest& request, uint64_t
   if (request.epoch != 0 && request.epoch != epoch &&
       !mutant::Enabled(mutant::Id::kM194OldEpochAccepted)) {
     *refusal = Refusal(409, "E_EPOCH", absl::StrCat("the hub's epoch is ", HexOf(epoch)));
-  } else if (request.since > scope.last) {
+  } else if (request.since > scope.last ||
+             (request.floor > scope.floor &&
+              !mutant::Enabled(mutant::Id::kM203FloorOfAnotherReplica))) {
     // This replica is behind the one that was asked before.
+    // Planted bug M203: it tells of documents that were deleted, and nobody will tell that.
     *refusal = Refusal(503, "E_BEHIND", absl::StrCat("this node has applied up to ", scope.last));
     refusal->retryable = true;
   } else if (request.since != 0 && request.since < scope.floor && request.floor < scope.floor &&

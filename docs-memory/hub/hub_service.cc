@@ -20,6 +20,10 @@ constexpr size_t kBucketsMax = 100'000;
 
 edge::HttpResponse HubService::Handle(Fiber& fiber, const edge::HttpRequest& request) {
   if (request.path() == "/metrics") return Metrics(fiber);
+  const bool is_stream =
+      absl::StartsWith(std::string(TypeOf(request, "Accept")), "text/event-stream");
+  if (is_stream && request.path() == "/v1/changes" && request.method == "GET")
+    return Stream(fiber, request);
   const HubReply reply = Route(fiber, request);
   Count(reply);
   edge::HttpResponse response;
@@ -134,6 +138,8 @@ HubReply HubService::AwaitNews(Fiber& fiber, const HubCall& call, const PullRequ
   for (;;) {
     const auto applied = client_.AwaitApplied(fiber, raft::Index(0), until);
     HubReply reply = Ask(fiber, call);
+    // (A node that has not heard of a restore yet would send everybody back.)
+    if (CodeIn(reply) == "E_EPOCH") return AskFreshly(fiber, call);
     const bool waits = IsEmptyPage(reply) || CodeIn(reply) == "E_BEHIND";
     if (!waits || !applied.ok()) return reply;
     // (Whatever is applied next may be somebody else's.)

@@ -58,6 +58,11 @@ class HubService final : public edge::HttpHandler {
   HubReply Route(Fiber& fiber, const edge::HttpRequest& request);
   HubReply Push(Fiber& fiber, const edge::HttpRequest& request);
   HubReply Pull(Fiber& fiber, const edge::HttpRequest& request);
+  // The changes as they come, until the client goes: server-sent events.
+  edge::HttpResponse Stream(Fiber& fiber, const edge::HttpRequest& request);
+  // The next piece of it.
+  std::optional<std::string> Continue(Fiber& fiber, PullRequest& pull, HubCall& call,
+                                      bool& is_over);
   HubReply Read(Fiber& fiber, const edge::HttpRequest& request, std::string_view what);
   HubReply Administer(Fiber& fiber, const edge::HttpRequest& request);
   HubReply AdministerTokens(Fiber& fiber, const edge::HttpRequest& request);

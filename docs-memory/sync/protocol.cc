@@ -184,6 +184,7 @@ Document Encode(const PushRequest& request) {
     writer.AppendString("node", HexOf(request.node));
     writer.AppendString("tenant", request.tenant);
     writer.AppendString("ns", request.space);
+    if (request.epoch != 0) writer.AppendString("epoch", HexOf(request.epoch));
     writer.Append("confirmed", Int(request.confirmed));
     writer.Append("checkpoint", Int(request.checkpoint));
     const size_t list = writer.Begin("mutations", Type::kArray);
@@ -199,7 +200,9 @@ Document Encode(const PushRequest& request) {
       for (size_t r = 0; r < change.edit.resolves.size(); ++r)
         writer.AppendString(std::to_string(r), change.edit.resolves[r].ToText());
       writer.End(resolves);
-      writer.AppendString("op", change.edit.head.deleted ? "delete" : "put");
+      const char* const op = change.edit.head.deleted ? "delete" : "put";
+      writer.AppendString("op", change.is_skipped ? "skip" : op);
+      if (change.is_again) writer.AppendBool("again", true);
       AppendDocument(writer, change.edit.head);
       AppendMeta(writer, change.edit.head);
       writer.End(one);
@@ -214,6 +217,7 @@ absl::StatusOr<PushRequest> DecodePushRequest(std::string_view envelope) {
   request.node = fields.Hex("node");
   request.tenant = fields.String("tenant");
   request.space = fields.String("ns");
+  request.epoch = fields.HexOr("epoch", 0);
   request.confirmed = fields.NumberOr("confirmed", 0);
   request.checkpoint = fields.NumberOr("checkpoint", 0);
   fields.ForEach("mutations", [&](ValueRef value) -> absl::Status {
@@ -235,8 +239,10 @@ absl::StatusOr<PushRequest> DecodePushRequest(std::string_view envelope) {
       return absl::OkStatus();
     });
     const std::string op = one.String("op");
-    if (op != "put" && op != "delete" && op != "resolve") one.Fail("op", "is unknown");
-    change.edit.head.deleted = op == "delete";
+    change.is_skipped = op == "skip";
+    change.edit.head.deleted = op == "delete" || change.is_skipped;
+    if (op != "put" && op != "resolve" && !change.edit.head.deleted) one.Fail("op", "is unknown");
+    change.is_again = one.BoolOr("again", false);
     change.is_oversized = one.BoolOr("oversized", false);
     change.is_lossy = !TakeBody(one, change.edit.head);
     return one.status();

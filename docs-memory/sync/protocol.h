@@ -35,6 +35,8 @@ struct PushChange final {
   std::string collection;
   Value id;
   Edit edit;
+  bool is_again = false;      // it may have been pushed before, as another node's or number
+  bool is_skipped = false;    // there is no change of this number any more
   bool is_lossy = false;      // the document is not what its author hashed
   bool is_oversized = false;  // the document was left out, because of its size
 };
@@ -43,6 +45,7 @@ struct PushRequest final {
   std::string tenant;
   std::string space;
   uint64_t node = 0;
+  uint64_t epoch = 0;       // of the hub, as the node knows it; 0: it does not (yet, or any more)
   uint64_t confirmed = 0;   // verdicts up to there are not needed any more
   uint64_t checkpoint = 0;  // how far the node has pulled
   std::vector<PushChange> changes;

@@ -1,7 +1,9 @@
 #include "docs-memory/testing/hub_watch.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/hub/hub_audit.h"
 #include "docs-memory/hub/hub_keys.h"
@@ -175,22 +177,35 @@ void HubWatch::NotePush(std::string_view request, std::string_view reply, int64_
   CHECK_OK(answer.status());
   for (size_t i = 0; i < answer->verdicts.size(); ++i) {
     const PushChange& change = push->changes[i];
-    // (An answer of before, told again, is of a version that is known.)
     if (answer->verdicts[i].verdict != Verdict::kApplied) continue;
     const std::string id(change.id.ref().string());
-    if (const auto grave = graves_.find({push->tenant, id}); grave != graves_.end()) {
-      if (!change.edit.base.none() && change.edit.head.rev < grave->second && failure_.empty())
-        failure_ = id + " came back after it was deleted and purged";
-      graves_.erase(grave);
+    auto& versions = ever_[push->tenant].documents[id].versions;
+    if (const auto known = versions.find(change.edit.head.rev); known != versions.end()) {
+      // (An answer of before, told again, is of the sequence of then.)
+      if (known->second.sequence != answer->verdicts[i].sequence)
+        Fail(absl::StrCat("applied twice: ", known->first.ToText(), " of ", id));
+      continue;
     }
+    CheckGrave(push->tenant, id, change.edit);
     HubTruth::Version version;
     version.sequence = answer->verdicts[i].sequence;
     version.time_ms = now_ms;
     version.base = change.edit.base;
     version.resolves = change.edit.resolves;
     version.head = change.edit.head;
-    ever_[push->tenant].documents[id].versions.emplace(change.edit.head.rev, std::move(version));
+    versions.emplace(change.edit.head.rev, std::move(version));
   }
+}
+
+// [reference: I17] Also if somebody has begun the document anew meanwhile.
+void HubWatch::CheckGrave(const std::string& tenant, const std::string& id, const Edit& edit) {
+  const auto grave = graves_.find({tenant, id});
+  if (grave == graves_.end() || edit.base.none() || edit.head.rev > grave->second.rev) return;
+  const auto& versions = ever_[tenant].documents[id].versions;
+  const auto base = versions.find(edit.base);
+  if (base != versions.end() && base->second.sequence > grave->second.sequence) return;
+  Fail(absl::StrCat(id, " came back after it was deleted and purged: ", edit.head.rev.ToText(),
+                    " of ", edit.base.ToText(), ", deleted with ", grave->second.rev.ToText()));
 }
 
 absl::Status HubWatch::NoteRetention(Fiber& fiber, const machine::StoreView& view,
@@ -211,7 +226,12 @@ absl::Status HubWatch::NoteRetention(Fiber& fiber, const machine::StoreView& vie
         const Value id = change.Any("id");
         if (op == "purge") {
           ++purged_;
-          graves_[{tenant, std::string(id.ref().string())}] = rev;
+          const std::string text(id.ref().string());
+          Grave& grave = graves_[{tenant, text}];
+          grave.rev = std::max(grave.rev, rev);
+          const auto& versions = ever_[tenant].documents[text].versions;
+          if (const auto deleted = versions.find(rev); deleted != versions.end())
+            grave.sequence = deleted->second.sequence;
         }
         if (op != "expire") return absl::OkStatus();
         ++expired_;

@@ -43,6 +43,10 @@ class HubWatch final {
 
   // Whether nobody has applied this entry before.
   bool IsFirst(uint64_t index);
+  void Fail(const std::string& text) {
+    if (failure_.empty()) failure_ = text;
+  }
+  void CheckGrave(const std::string& tenant, const std::string& id, const Edit& edit);
   void NotePush(std::string_view request, std::string_view reply, int64_t now_ms);
   absl::Status NoteRetention(Fiber& fiber, const machine::StoreView& view,
                              const std::map<std::string, uint64_t>& before);
@@ -52,8 +56,13 @@ class HubWatch final {
   uint64_t index_ = 0;
   std::map<std::string, HubTruth> ever_;
   std::vector<Head> undone_;
-  // What was purged and has not begun anew: by tenant and id, when it was deleted.
-  std::map<std::pair<std::string, std::string>, Revision> graves_;
+  // What was purged, by tenant and id: the greatest revision, and when it was deleted the last
+  // time.
+  struct Grave final {
+    Revision rev;
+    uint64_t sequence = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Grave> graves_;
   std::string failure_;
   uint64_t expired_ = 0;
   uint64_t purged_ = 0;

@@ -69,7 +69,13 @@ void SyncEdge::Watch(Fiber& fiber, Store& store, const Syncer& syncer) {
     if (!store.status().health.ok()) return Fail(store.status().health.ToString());
     is_quiet_ = is_calm_ && store.state()->state.sync.scope != nullptr &&
                 store.state()->state.sync.queued == 0 && syncer.status().is_caught_up;
+    const SyncState sync = store.state()->state.sync;
+    noise_ = absl::StrCat(sync.queued, " queued, at ", sync.checkpoint,
+                          sync.reconciling ? ", reconciling, " : ", ",
+                          std::string(syncer.status().last_failure.message()));
     if (truth_ == nullptr || is_compared_) continue;
+    // (It was quiet before; others may have pushed since.)
+    if (!is_quiet_ || sync.checkpoint < truth_->checkpoint) continue;
     std::string wrong = oracle_.CheckStore(fiber, *store.state(), plan_.tenant);
     if (wrong.empty())
       wrong = SyncOracle::CheckConverged(fiber, *store.state(), *truth_, plan_.filter);

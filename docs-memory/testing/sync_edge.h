@@ -47,6 +47,8 @@ class SyncEdge final {
 
   // Nothing is queued, and the last pull found nothing new.
   bool is_quiet() const { return is_quiet_; }
+  // Why not, as far as it is known.
+  const std::string& noise() const { return noise_; }
   bool is_compared() const { return is_compared_; }
   const std::string& failure() const { return failure_; }
   const EdgePlan& plan() const { return plan_; }
@@ -78,6 +80,7 @@ class SyncEdge final {
   bool is_compared_ = false;
   const HubTruth* truth_ = nullptr;
   std::string failure_;
+  std::string noise_;
 };
 
 }  // namespace lockstep::docs

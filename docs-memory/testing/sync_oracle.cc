@@ -39,11 +39,9 @@ bool SameHeads(const Heads& a, const Heads& b) {
   return true;
 }
 
-// From here on the hub may say something else than before.
-bool StartsAnew(const Mutation& mutation) {
-  if (mutation.op != MutationOp::kSyncProgress) return false;
-  const auto restarts = FindField(mutation.document, "restarts");
-  return restarts && restarts->boolean();
+bool Says(const Mutation& mutation, std::string_view field) {
+  const auto value = FindField(mutation.document, field);
+  return value && value->boolean();
 }
 
 }  // namespace
@@ -92,6 +90,8 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
   const auto& scope = state.state.sync.scope;
   const bool is_filtered = scope != nullptr && !scope->filter.empty();
   std::map<std::string, std::pair<Revision, bool>> newest;  // by collection and id
+  // What was there before is still there, and the hub may say something else than it did then.
+  bool is_reconciling = false;
   for (Sequence sequence = state.state.history_from; sequence <= state.state.sequence; ++sequence) {
     const auto row = state.view->Get(fiber, machine::Column::kHistory, OplogKey(sequence));
     if (!row.ok() || !*row) return absl::StrCat("sequence ", sequence, " cannot be read");
@@ -100,10 +100,12 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
     if (mutation->op == MutationOp::kSyncRejoin && !has_restores_)
       return absl::StrCat("at sequence ", sequence, " the hub did not know the node any more");
     // (Before, tombstones were nobody's business; and revisions that nobody has seen were mended.)
+    const bool is_progress = mutation->op == MutationOp::kSyncProgress;
     if (mutation->op == MutationOp::kSyncEnable || mutation->op == MutationOp::kSyncRestamp ||
-        StartsAnew(*mutation)) {
+        (is_progress && Says(*mutation, "restarts"))) {
       newest.clear();
     }
+    if (is_progress) is_reconciling = Says(*mutation, "reconciling");
     if (!mutation->of_document()) continue;
     if (mutation->op == MutationOp::kPut) {
       const std::string wrong = CheckBody(tenant, mutation->document);
@@ -111,10 +113,13 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
     }
     auto& [last, is_deleted] = newest[absl::StrCat(mutation->collection, "/", KeyOf(mutation->id))];
     // (What was refused is taken back.)
-    const bool may_begin_anew = has_purges_ && is_deleted && mutation->op == MutationOp::kPut;
+    const bool forgets = has_purges_ || has_restores_;
+    const bool may_begin_anew = forgets && is_deleted && mutation->op == MutationOp::kPut;
+    const bool may_differ = forgets && is_reconciling && mutation->is_remote;
     // (What leaves the filter goes, but for changes that are still queued.)
     const bool left = is_filtered && mutation->is_remote;
-    if (mutation->rev < last && refused.count(last) == 0 && !may_begin_anew && !left) {
+    if (mutation->rev < last && refused.count(last) == 0 && !may_begin_anew && !may_differ &&
+        !left) {
       return absl::StrCat("at sequence ", sequence, " ", docs::ToText(mutation->id),
                           " went back from ", last.ToText(), " to ", mutation->rev.ToText());
     }

@@ -29,6 +29,7 @@ struct HubTruth final {
     std::map<Revision, Version> versions;  // all that were applied
   };
   std::map<std::string, One> documents;  // by id
+  uint64_t checkpoint = 0;               // when the heads were asked for
 };
 
 // Bodies carry a mark, "w", that no other write has: what is found somewhere is told apart by it.

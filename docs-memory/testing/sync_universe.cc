@@ -13,6 +13,7 @@
 #include "docs-memory/hub/hub_node.h"
 #include "docs-memory/hub/token.h"
 #include "docs-memory/sync/fields.h"
+#include "docs-memory/testing/event_listener.h"
 #include "docs-memory/testing/hub_watch.h"
 #include "docs-memory/testing/sync_edge.h"
 #include "framework/base/check.h"
@@ -77,6 +78,7 @@ class Universe final {
         traits_(options.seed ^ 0x74726169),
         watch_(kSpace),
         workload_(watch_),
+        listener_("ours", kSpace, {"n1:2379", "n2:2379", "n3:2379"}, options.seed ^ 0x6c697374),
         cluster_((FitDisasters(), world_), Shape(), workload_, sim::OpenSimulatedRocks) {
     for (uint64_t i = 1; i <= 3; ++i) hub_.push_back(absl::StrCat("n", i, ":2379"));
     retains_ = traits_.Below(2) == 0;
@@ -89,6 +91,7 @@ class Universe final {
     const size_t count = 2 + random_.Below(4);
     for (size_t i = 0; i < count; ++i) AddEdge(i, count);
     operator_ = AddMachine(150, "operator");
+    if (options.seed % 3 == 0) listening_ = AddMachine(160, "listener");
   }
   ~Universe() {
     for (auto& machine : machines_) machine->Kill();
@@ -103,6 +106,11 @@ class Universe final {
       BootEdge(*edge);
       PlanTrouble(*edge);
     }
+    if (listening_ != nullptr) {
+      listening_->Boot([this](Fiber& fiber, runtime::Environment& env) {
+        listener_.Live(fiber, env, tokens_["ours"]);
+      });
+    }
     RunUntil(world_.now() + options_.disasters, [] { return false; });
     Heal();
     const sim::VirtualTime limit = world_.now() + options_.limit;
@@ -115,6 +123,7 @@ class Universe final {
     };
     if (!RunUntil(limit, compared)) Fail("the stores were not compared in time");
     CheckHub(limit);
+    if (listening_ != nullptr) CheckListener(limit);
     return Report();
   }
 
@@ -237,7 +246,8 @@ class Universe final {
   std::string DescribeNoise() const {
     std::string text = "no rest:";
     for (const auto& edge : edges_) {
-      if (!edge->is_quiet()) absl::StrAppend(&text, " ", edge->plan().name);
+      if (!edge->is_quiet())
+        absl::StrAppend(&text, " ", edge->plan().name, " (", edge->noise(), ")");
     }
     return absl::StrCat(text, "; hub: ", const_cast<sim::Cluster&>(cluster_).DescribeProgress());
   }
@@ -251,6 +261,7 @@ class Universe final {
         if (!edge->failure().empty()) Fail(edge->failure());
       }
       if (!intrusion_.empty()) Fail(intrusion_);
+      Fail(listener_.failure());
       Fail(watch_.failure());
       if (cluster_.oracle().violation()) Fail(cluster_.oracle().violation()->verdict);
     }
@@ -382,6 +393,7 @@ class Universe final {
       if (request.since == 0) request.floor = page->value.floor;
       request.epoch = page->value.epoch;
       request.since = page->value.checkpoint;
+      truth.checkpoint = page->value.checkpoint;
       *now_ms = page->value.server_ms;
       more = page->value.more;
     }
@@ -451,6 +463,12 @@ class Universe final {
     if (const auto differ = cluster_.CompareStates(met_damage)) Fail(differ->verdict);
   }
 
+  void CheckListener(sim::VirtualTime limit) {
+    const auto is_told = [this] { return listener_.Compare(truths_["ours"]).empty(); };
+    if (!RunUntil(limit, is_told))
+      Fail(absl::StrCat("who listens ", listener_.Compare(truths_["ours"])));
+  }
+
   void Fail(const std::string& text) {
     if (!text.empty() && report_.failure.empty())
       report_.failure = absl::StrCat("seed ", options_.seed, ": ", text);
@@ -466,6 +484,7 @@ class Universe final {
     report_.expired = watch_.expired();
     report_.purged = watch_.purged();
     report_.restored = watch_.restored();
+    report_.events = listener_.events();
     for (const auto& edge : edges_) {
       report_.restamped += edge->restamped();
       report_.requests += edge->requests();
@@ -481,6 +500,7 @@ class Universe final {
   base::SequentialRandom traits_;  // of what only some universes have
   HubWatch watch_;
   HubWorkload workload_;
+  EventListener listener_;
   sim::Cluster cluster_;
   SyncOracle oracle_;
   SyncUniverseReport report_;
@@ -497,6 +517,7 @@ class Universe final {
   std::vector<std::unique_ptr<sim::SimNode>> machines_;
   std::vector<std::unique_ptr<SyncEdge>> edges_;
   sim::SimNode* operator_ = nullptr;
+  sim::SimNode* listening_ = nullptr;  // in some universes
 };
 
 }  // namespace

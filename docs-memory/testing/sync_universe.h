@@ -29,6 +29,7 @@ struct SyncUniverseReport final {
   uint64_t purged = 0;    // tombstones
   uint64_t restored = 0;  // hubs, from backups
   uint64_t full = 0;      // disks of stores
+  uint64_t events = 0;    // told to who listens
   int64_t virtual_ms = 0;
   uint64_t hash = 0;
 };
@@ -38,7 +39,8 @@ struct SyncUniverseReport final {
 // what the hub has, heads and bodies; every acknowledged write is at the hub or a dead letter; the
 // heads are what nothing has replaced; what was deleted and purged stays away; the hub deletes only
 // what has ended; no document of one tenant is at another's, none is where a filter keeps it away;
-// no document went back at any store; and the hub's replicas are equal.
+// no document went back at any store; who listens to events over connections that end anywhere was
+// told all of it; and the hub's replicas are equal.
 SyncUniverseReport RunSyncUniverse(const SyncUniverseOptions& options);
 
 }  // namespace lockstep::docs

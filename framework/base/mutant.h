@@ -97,6 +97,13 @@ enum class Id : int {
   kM192ExpiryOfAnOldVersion = 192,        // docs: a document goes when its last version had to
   kM193VersionsOfHeadsTrimmed = 193,      // docs: old versions go although they are still in use
   kM194OldEpochAccepted = 194,            // docs: a restored hub believes checkpoints of before
+  kM200NewLifeTakesOldChanges = 200,      // docs: a second life takes changes of the first
+  kM201VerdictsOfBefore = 201,            // docs: answers count although all began anew
+  kM202PageOfBefore = 202,                // docs: pages count although all began anew
+  kM203FloorOfAnotherReplica = 203,       // docs: who lags tells what was purged elsewhere
+  kM205AgainTakenForNew = 205,            // docs: what may have been deleted begins anew
+  kM206EventsResumeTooFar = 206,          // docs: each event of a page resumes behind it
+  kM208ReportedBeforeDurable = 208,       // docs: the hub hears what a power loss takes back
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds

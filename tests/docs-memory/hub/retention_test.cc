@@ -1,5 +1,6 @@
 // What goes from the hub by itself, what is written down of it, and hubs that were restored.
 #include "docs-memory/sync/fields.h"
+#include "framework/base/mutant_on.h"
 #include "tests/docs-memory/hub/hub_fixture.h"
 
 namespace lockstep::docs {
@@ -136,6 +137,68 @@ TEST_F(HubRetentionTest, AnOldChangeDoesNotBringAPurgedDocumentBack) {
   });
 }
 
+// A change of a document that was purged, and that somebody has begun anew since: what becomes of
+// it.
+class HubSecondLifeTest : public HubRetentionTest {
+ protected:
+  std::string VerdictInSecondLife(Fiber& fiber) {
+    Allow(fiber, 1000, 1000, 1'000'000);
+    PushAt(fiber, 0, {Put(1, "a", 10), Remove(2, "a", 20, {10, 0, 5}), Put(3, "b", 12)});
+    now_ms_ += 5000;
+    EXPECT_EQ(In(Retain(fiber), "purged"), 1u);
+    EXPECT_EQ(VerdictsOf(PushAt(fiber, 0, {Put(4, "a", 14)})), "4:applied@4");
+    return VerdictsOf(PushAt(fiber, 0, {Put(5, "a", 15, {10, 0, 5})}));
+  }
+  // The same change, of another node: the store does not know whether it was pushed before.
+  std::string VerdictOfAgain(Fiber& fiber) {
+    Allow(fiber, 1000, 1000, 1'000'000);
+    PushAt(fiber, 0, {Put(1, "a", 10), Remove(2, "a", 20, {10, 0, 5})});
+    now_ms_ += 5000;
+    EXPECT_EQ(In(Retain(fiber), "purged"), 1u);
+    PushRequest again = RequestOf({Put(1, "a", 10)});
+    again.node = 6;
+    again.changes[0].is_again = true;
+    return VerdictsOf(Push(fiber, again));
+  }
+};
+
+TEST_F(HubSecondLifeTest, ItsFirstLifesChangesStayOut) {
+  Run([this](Fiber& fiber) {
+    EXPECT_EQ(VerdictInSecondLife(fiber), "5:rejected@0");
+    // Of this life, whatever its revision; later than every purge; of a document without a first.
+    EXPECT_EQ(VerdictsOf(PushAt(fiber, 0, {Put(6, "a", 16, {14, 0, 5})})), "6:applied@5");
+    EXPECT_EQ(VerdictsOf(PushAt(fiber, 0, {Put(7, "a", 21, {10, 0, 5})})), "7:applied@6");
+    EXPECT_EQ(VerdictsOf(PushAt(fiber, 0, {Put(8, "b", 16, {11, 0, 5})})), "8:applied@7");
+  });
+}
+TEST_F(HubSecondLifeTest, TakesChangesOfTheFirstWithThePlantedBug) {
+  mutant::Plant(mutant::Id::kM200NewLifeTakesOldChanges);
+  Run([this](Fiber& fiber) { EXPECT_EQ(VerdictInSecondLife(fiber), "5:applied@5"); });
+  mutant::Plant(mutant::Id::kNone);
+}
+TEST_F(HubSecondLifeTest, WhatMayHaveBeenPushedBeforeDoesNotBeginOne) {
+  Run([this](Fiber& fiber) { EXPECT_EQ(VerdictOfAgain(fiber), "1:rejected@0"); });
+}
+TEST_F(HubSecondLifeTest, WhatWasPushedBeforeBeginsOneWithThePlantedBug) {
+  mutant::Plant(mutant::Id::kM205AgainTakenForNew);
+  Run([this](Fiber& fiber) { EXPECT_EQ(VerdictOfAgain(fiber), "1:applied@3"); });
+  mutant::Plant(mutant::Id::kNone);
+}
+
+TEST_F(HubRetentionTest, AReplicaThatKnowsLessOfPurgesThanTheOneBeforeSaysSo) {
+  Run([this](Fiber& fiber) {
+    PushAt(fiber, 0, {Put(1, "a", 10), Put(2, "b", 20)});
+    PullRequest request = All();
+    request.epoch = 77;
+    request.since = 1;
+    request.floor = 2;
+    EXPECT_EQ(CodeOf(Pull(fiber, request)), "E_BEHIND");
+    mutant::Plant(mutant::Id::kM203FloorOfAnotherReplica);
+    EXPECT_EQ(CodeOf(Pull(fiber, request)), "none");
+    mutant::Plant(mutant::Id::kNone);
+  });
+}
+
 TEST_F(HubRetentionTest, ADocumentGoesAtItsTimeUnlessItHasAnotherByThen) {
   Run([this](Fiber& fiber) {
     PushChange soon = Put(1, "a", 10);
@@ -233,9 +296,14 @@ TEST_F(HubRetentionTest, ANewEpochRefusesCheckpointsOfBefore) {
     call.salt = 78;
     EXPECT_EQ(Apply(fiber, call).status, 200);
     EXPECT_EQ(PullFrom(fiber, 1), "E_EPOCH");
+    PushRequest push = RequestOf({Put(2, "b", 20)});
+    push.epoch = 77;
+    EXPECT_EQ(CodeOf(Push(fiber, push)), "E_EPOCH");
+    push.epoch = 0;
+    EXPECT_EQ(VerdictsOf(Push(fiber, push)), "2:applied@2");
     const auto page = DecodePullAnswer(Pull(fiber, All()).body.view());
     EXPECT_EQ(page->epoch, 78u);
-    EXPECT_EQ(page->changes.size(), 1u);
+    EXPECT_EQ(page->changes.size(), 2u);
   });
 }
 
