@@ -365,6 +365,18 @@ const SnapshotMeta& Raft::snapshot() const { return core_->log().snapshot(); }
 const Configuration& Raft::configuration() const { return core_->configuration(); }
 std::vector<PeerStatus> Raft::Peers() const { return core_->Peers(); }
 size_t Raft::log_bytes() const { return core_->log().bytes(); }
+std::set<NodeId> Raft::AllMembers() const {
+  std::set<NodeId> all;
+  const auto add = [&](const Configuration& configuration) {
+    for (const NodeId node : Members(configuration)) all.insert(node);
+  };
+  add(configuration());
+  for (Index i = std::max(applied() + 1, first_index()); i <= last_index(); ++i) {
+    const Entry& entry = EntryAt(i);
+    if (entry.kind == EntryKind::kConfiguration) add(*entry.configuration);
+  }
+  return all;
+}
 HardState Raft::hard_state() const {
   HardState state = core_->hard();
   state.commit = core_->log().commit();

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -145,8 +146,10 @@ class Raft final {
   const Entry& EntryAt(Index index) const;
   const SnapshotMeta& snapshot() const;
   const Configuration& configuration() const;  // in force (applied)
-  std::vector<PeerStatus> Peers() const;       // empty unless leader
-  size_t log_bytes() const;                    // of the entries in memory
+  // Of that one and of those in the log that are not in force yet.
+  std::set<NodeId> AllMembers() const;
+  std::vector<PeerStatus> Peers() const;  // empty unless leader
+  size_t log_bytes() const;               // of the entries in memory
   HardState hard_state() const;
   // The state machine's state is lost and no snapshot has come yet.
   bool state_lost() const;

@@ -27,9 +27,15 @@ absl::Status Wiped() {
 
 }  // namespace
 
-bool NodeMembers::SetList(std::shared_ptr<const MemberList> list) {
-  if (list == nullptr || (list_ != nullptr && list->version <= list_->version)) return false;
+bool NodeMembers::SetList(std::shared_ptr<const MemberList> list, Source source) {
+  if (list == nullptr || (list_ != nullptr && list->version < list_->version)) return false;
+  const bool is_known = list_ != nullptr && list->version == list_->version;
+  if (is_known) {
+    if (source == Source::kOwnGroup) source_ = source;
+    return false;
+  }
   list_ = std::move(list);
+  source_ = source;
   std::erase_if(guests_, [&](const auto& guest) { return Knows(guest.first); });
   return true;
 }
@@ -42,8 +48,8 @@ void NodeMembers::AddGuest(NodeId node, std::string address) {
 
 bool NodeMembers::IsGone(NodeId node) const {
   // (A shard without groups cannot tell.)
-  return list_ != nullptr && list_->FindRemoved(node) != nullptr && !configured_.empty() &&
-         !configured_.contains(node);
+  return source_ == Source::kOwnGroup && list_ != nullptr && list_->FindRemoved(node) != nullptr &&
+         !configured_.empty() && !configured_.contains(node);
 }
 
 uint64_t NodeMembers::DirectoryOf(NodeId node) const {

@@ -37,9 +37,11 @@ class NodeMembers final {
 
   NodeMembers(const Self& self, const PeerRecords& records) : self_(self), records_(records) {}
 
+  // Who applied a list.
+  enum class Source : uint8_t { kOwnGroup, kOtherShard };
   // A list that is not newer than the one there is has no effect: false.
-  bool SetList(std::shared_ptr<const MemberList> list);
-  // Everybody in a configuration of a group of this shard.
+  bool SetList(std::shared_ptr<const MemberList> list, Source source);
+  // Everybody in a configuration of a group of this shard, in force or to be.
   void SetConfigured(std::set<NodeId> nodes) { configured_ = std::move(nodes); }
   // A node that is in no list we know came and said where it listens: it may know a newer one.
   void AddGuest(NodeId node, std::string address);
@@ -63,13 +65,16 @@ class NodeMembers final {
  private:
   static constexpr size_t kGuestsMax = 64;
 
-  // Removed, and no configuration of this shard needs it any more.
+  // Removed, and no configuration of this shard needs it any more. Only the shard whose group has
+  // the list can tell: what another one's groups know may be older than the list, from before the
+  // node was added even, and the node may be needed there until they know more.
   bool IsGone(NodeId node) const;
   bool HasOtherDirectory(NodeId node, uint64_t directory) const;
 
   Self self_;
   const PeerRecords& records_;
   std::shared_ptr<const MemberList> list_;  // null: none is known yet
+  Source source_ = Source::kOtherShard;
   std::set<NodeId> configured_;
   std::map<NodeId, std::string> guests_;
 };

@@ -36,7 +36,7 @@ Shard::Shard(runtime::Environment& environment, machine::OrderedStore& store, Sh
                records_),
       transport_(environment, *this, {.protocol_version_max = options_.protocol_version_max}),
       pulse_(transport_, groups_) {
-  members_.SetList(options_.members);
+  members_.SetList(options_.members, NodeMembers::Source::kOtherShard);
 }
 
 Shard::~Shard() { work_.reset(); }
@@ -184,7 +184,11 @@ void Shard::Fail(absl::Status failure) {
 }
 
 void Shard::SetMembers(std::shared_ptr<const MemberList> list) {
-  if (!members_.SetList(std::move(list))) return;
+  SetMembers(std::move(list), NodeMembers::Source::kOtherShard);
+}
+
+void Shard::SetMembers(std::shared_ptr<const MemberList> list, NodeMembers::Source source) {
+  if (!members_.SetList(std::move(list), source)) return;
   for (auto& [id, replica] : groups_) replica->SetWanted(members_.list());
   FollowMembers();
   list_changed_.WakeAll();
@@ -213,10 +217,8 @@ void Shard::RecordDirectories(Fiber& fiber) {
 
 void Shard::FollowMembers() {
   std::set<NodeId> configured;
-  for (const auto& [id, replica] : groups_) {
-    for (const NodeId node : raft::Members(replica->raft().configuration()))
-      configured.insert(node);
-  }
+  // A list may be applied a moment before the configurations in front of it are in force.
+  for (const auto& [id, replica] : groups_) configured.merge(replica->raft().AllMembers());
   members_.SetConfigured(std::move(configured));
   DialPeers();
   if (absl::Status gone = members_.CheckSelf(); !gone.ok()) Fail(std::move(gone));
@@ -239,7 +241,7 @@ void Shard::OnMembersChanged(GroupId id) {
   const Replica* replica = group(id);
   if (replica == nullptr) return;  // it is being opened
   std::shared_ptr<const MemberList> list = replica->members();
-  SetMembers(list);
+  SetMembers(list, NodeMembers::Source::kOwnGroup);
   if (options_.on_members) options_.on_members(std::move(list));
 }
 

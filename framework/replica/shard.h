@@ -65,7 +65,7 @@ class Shard final : private PeerHandler, public PeerLink {
   absl::StatusOr<Replica*> AddGroup(Fiber& fiber, const ReplicaOptions& options,
                                     std::unique_ptr<machine::StateMachine> machine);
 
-  // A newer list was applied on this shard or another: its peers and its groups follow.
+  // A newer list was applied on another shard: peers and groups of this one follow.
   void SetMembers(std::shared_ptr<const MemberList> list);
   std::shared_ptr<const MemberList> members() const { return members_.list(); }
   // Whether the peer's directory is known here, durably, whatever is applied after a restart.
@@ -133,6 +133,7 @@ class Shard final : private PeerHandler, public PeerLink {
   // Of any of its groups.
   uint32_t AgreedVersion() const;
   // The peers that are dialed follow what is known.
+  void SetMembers(std::shared_ptr<const MemberList> list, NodeMembers::Source source);
   void FollowMembers();
   LogPressure PressureOfLogs() const;
   void DialPeers();

@@ -1,6 +1,7 @@
 #include "sim/cluster/ambush.h"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <variant>
 
@@ -18,6 +19,9 @@ constexpr Duration kElectionMin = Milliseconds(100);
 constexpr Duration kArrivalMin = Microseconds(50);
 constexpr Duration kArrivalMax = Milliseconds(20);
 constexpr uint64_t kBreaksMax = 6;
+// Clocks that differ in speed by so much are worth a race; a siege has time for so many or more.
+constexpr int64_t kRacePpmMin = 10'000;
+constexpr int kRaces = 4;
 
 bool IsOk(const TraceEvent& event) {
   for (const runtime::TraceField& field : event.fields) {
@@ -61,6 +65,14 @@ void Ambush::Later(Duration wait, size_t target, std::function<void()> what) {
                [this, what = std::move(what)] {
                  if (!stopped_) what();
                });
+}
+
+int64_t Ambush::DriftOf(size_t target) const { return nodes_[target]->clock().drift_ppm(); }
+
+int64_t Ambush::FastestOf(const std::vector<size_t>& some) const {
+  int64_t fastest = std::numeric_limits<int64_t>::min();
+  for (const size_t one : some) fastest = std::max(fastest, DriftOf(one));
+  return fastest;
 }
 
 std::vector<size_t> Ambush::AllBut(size_t target) const {
@@ -171,12 +183,16 @@ void Ambush::Besiege(uint64_t count) {
   const uint64_t first = draws.Range("ambush.kept", siege.key, 0, others.size() - 1, 0);
   siege.assault =
       static_cast<Assault>(draws.Range("ambush.assault", siege.key, 0, kAssaults - 1, 0));
+  // A slow leader and a fast voter: the chance has to be taken.
+  const bool can_race = FastestOf(others) - DriftOf(siege.leader) >= kRacePpmMin;
+  if (can_race && draws.Chance("ambush.race_clocks", siege.key, 70 * kPercent)) {
+    siege.assault = Assault::kRacePromises;
+  }
   std::rotate(others.begin(), others.begin() + static_cast<ptrdiff_t>(first), others.end());
   // (The promise of the fastest clock ends first.)
   if (siege.assault == Assault::kRacePromises) {
-    std::stable_sort(others.begin(), others.end(), [this](size_t a, size_t b) {
-      return nodes_[a]->clock().drift_ppm() > nodes_[b]->clock().drift_ppm();
-    });
+    std::stable_sort(others.begin(), others.end(),
+                     [this](size_t a, size_t b) { return DriftOf(a) > DriftOf(b); });
   }
   const size_t kept = (others.size() + 1) / 2;
   siege.kept.assign(others.begin(), others.begin() + static_cast<ptrdiff_t>(kept));
@@ -192,7 +208,8 @@ void Ambush::Besiege(uint64_t count) {
   if (is_quiet) ForEachClient([this](HostId client, HostId node) { network_.Cut(client, node); });
   const Duration timeout = ElectionTimeout();
   const Duration wait = LogUniform("ambush.siege_wait", siege.key, timeout / 2, 2 * timeout);
-  const Duration lasts = LogUniform("ambush.siege_lasts", siege.key, 2 * timeout, 3 * timeout);
+  const Duration lasts = LogUniform("ambush.siege_lasts", siege.key, 2 * timeout, 3 * timeout) *
+                         (siege.assault == Assault::kRacePromises ? kRaces : 1);
   siege_ = std::move(siege);
   InSiege(wait, [this] { siege_->is_armed = true; });
   InSiege(wait + lasts, [this] {
@@ -210,7 +227,10 @@ void Ambush::InSiege(Duration wait, std::function<void()> what) {
 void Ambush::Storm() {
   if (leader_ != siege_->leader) return;
   world_.CountFault(FaultClass::kLeaderBesieged);
-  ForEachClient([this](HostId client, HostId node) { network_.Restore(client, node); });
+  const bool goes_on = siege_->assault == Assault::kRacePromises;
+  if (!goes_on) {
+    ForEachClient([this](HostId client, HostId node) { network_.Restore(client, node); });
+  }
   if (siege_->assault == Assault::kHoldAnswers) return HoldAnswers();
   // (Of what was promised just now it has to hear.)
   InSiege(LogUniform("ambush.arrival", siege_->key, kArrivalMin, kArrivalMax), [this] {
@@ -242,13 +262,25 @@ void Ambush::RacePromise(size_t voter, Duration promise) {
   NodeClock& clock = nodes_[voter]->clock();
   const Duration ends = clock.ToVirtual(clock.Monotonic() + promise) - world_.now();
   const Duration wait = LogUniform("ambush.race", siege_->key, Microseconds(10), Milliseconds(5));
-  InSiege(ends + wait, [this] {
+  InSiege(ends + wait, [this, promise] {
     world_.CountFault(FaultClass::kPromiseRaced);
     for (const size_t from : siege_->apart) {
       for (const size_t to : siege_->kept)
         network_.Restore(nodes_[from]->host(), nodes_[to]->host());
     }
+    InSiege(promise / 4, [this] { RaceAgain(); });
   });
+}
+
+// Nobody happened to campaign in the moment that counts: new promises, and the same again.
+void Ambush::RaceAgain() {
+  if (leader_ != siege_->leader) return;
+  for (const size_t voter : siege_->kept) {
+    CutInto(voter, siege_->apart);
+    network_.Restore(nodes_[siege_->leader]->host(), nodes_[voter]->host());
+    network_.Restore(nodes_[voter]->host(), nodes_[siege_->leader]->host());
+  }
+  siege_->is_armed = true;
 }
 
 void Ambush::RestartVoters() {
@@ -274,9 +306,10 @@ void Ambush::OnSnapshot(size_t from, size_t to) {
 
 void Ambush::BreakLater(size_t from, size_t to, uint64_t key, uint64_t breaks) {
   if (breaks == 0) return;
-  const uint64_t wait = world_.draws().Range("ambush.break_wait", KeyOf(key, breaks), 10'000'000,
-                                             500'000'000, 10'000'000);
-  Later(Nanoseconds(static_cast<int64_t>(wait)), to, [this, from, to, key, breaks] {
+  // (Most snapshots are there within milliseconds.)
+  const Duration wait =
+      LogUniform("ambush.break_wait", KeyOf(key, breaks), Microseconds(100), Milliseconds(500));
+  Later(wait, to, [this, from, to, key, breaks] {
     if (!transfers_.contains({from, to})) return;
     // What is sent until then is under way when it breaks.
     network_.Cut(nodes_[from]->host(), nodes_[to]->host());

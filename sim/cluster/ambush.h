@@ -70,6 +70,7 @@ class Ambush final {
   void HoldAnswers();
   void RestartVoters();
   void RacePromise(size_t voter, Duration promise);
+  void RaceAgain();
   void BreakLater(size_t from, size_t to, uint64_t key, uint64_t breaks);
   void Break(size_t from, size_t to, uint64_t key, uint64_t breaks);
   void ResetSome(size_t from, size_t to, uint64_t key);
@@ -79,6 +80,9 @@ class Ambush final {
   void CutInto(size_t target, const std::vector<size_t>& others);
   void CutOutOf(size_t target, const std::vector<size_t>& others);
   std::vector<size_t> AllBut(size_t target) const;
+  // Of the clock, against true time, in ppm.
+  int64_t DriftOf(size_t target) const;
+  int64_t FastestOf(const std::vector<size_t>& some) const;
   // With each of the nodes.
   void ForEachClient(absl::FunctionRef<void(HostId, HostId)> visit) const;
   void Crash(size_t target, uint64_t key, Duration down_max);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <variant>
 
 #include "tests/framework/raft/support.h"
@@ -100,6 +101,21 @@ TEST(Flow, MessagesForOthersAreIgnored) {
 
 // Found as seed 6 of the membership profile: 2 was removed and is gone, and 1, which votes alone
 // now, restarts without knowing that.
+TEST(Membership, EverybodyInTheLogCountsBeforeItIsInForce) {
+  Cluster cluster(3);
+  cluster.AddNode(4);
+  const uint64_t leader = cluster.RunUntilLeader();
+  ASSERT_EQ(cluster.ProposeConfiguration(leader, Voters({1, 2, 3, 4})).refusal,
+            ProposeRefusal::kNone);
+  EXPECT_EQ(cluster.raft(leader).configuration(), Voters({1, 2, 3}));
+  EXPECT_EQ(cluster.raft(leader).AllMembers(), (std::set{N(1), N(2), N(3), N(4)}));
+  cluster.Settle();
+  ASSERT_EQ(cluster.ProposeConfiguration(leader, Voters({1, 2, 3})).refusal, ProposeRefusal::kNone);
+  EXPECT_TRUE(cluster.raft(leader).AllMembers().contains(N(4)));
+  cluster.Settle();
+  EXPECT_FALSE(cluster.raft(leader).AllMembers().contains(N(4)));
+}
+
 TEST(Membership, WhoForgotAConfigurationHearsOfItFromALearner) {
   Cluster cluster(2, 1, [](Options& options) { options.saves_commit = false; });
   cluster.AddNode(3);

@@ -36,9 +36,9 @@ class NodeMembersTest : public testing::Test {
   }
   ~NodeMembersTest() override { mutant::Plant(mutant::Id::kNone); }
 
-  void SetList(MemberList list) {
+  void SetList(MemberList list, NodeMembers::Source source = NodeMembers::Source::kOwnGroup) {
     list.version = ++version_;
-    members_.SetList(std::make_shared<const MemberList>(std::move(list)));
+    members_.SetList(std::make_shared<const MemberList>(std::move(list)), source);
   }
   static wire::Hello From(uint64_t node, uint64_t directory) {
     wire::Hello hello;
@@ -135,6 +135,16 @@ TEST_F(NodeMembersTest, ANodeThatWasRemovedStops) {
   EXPECT_TRUE(members_.Heard({HelloRefusal::kOtherCluster, {}, {}}).ok());
 }
 
+// Its groups' configurations may be from before the node was added.
+TEST_F(NodeMembersTest, AShardThatHasTheListFromAnotherOneTurnsNobodyAway) {
+  SetList(Without(2), NodeMembers::Source::kOtherShard);
+  members_.SetConfigured({NodeId(1), NodeId(3)});
+  EXPECT_EQ(RefusalOf(From(2, 22)), HelloRefusal::kNone);
+  EXPECT_TRUE(members_.StillAdmits(NodeId(2), 22));
+  EXPECT_FALSE(members_.SetList(members_.list(), NodeMembers::Source::kOwnGroup));
+  EXPECT_EQ(RefusalOf(From(2, 22)), HelloRefusal::kRemoved) << "now its own group has applied it";
+}
+
 TEST_F(NodeMembersTest, AnUnknownNodeIsAGuestUntilAListNamesIt) {
   EXPECT_EQ(RefusalOf(From(9, 99)), HelloRefusal::kNone) << "it may know a newer list";
   members_.AddGuest(NodeId(9), "g:1");
@@ -159,7 +169,8 @@ TEST_F(NodeMembersTest, OtherClustersShardsAndNodesAreNotMeant) {
 }
 
 TEST_F(NodeMembersTest, AnOlderListHasNoEffect) {
-  EXPECT_FALSE(members_.SetList(std::make_shared<const MemberList>(InitialList({}))));
+  EXPECT_FALSE(members_.SetList(std::make_shared<const MemberList>(InitialList({})),
+                                NodeMembers::Source::kOwnGroup));
   EXPECT_EQ(members_.list()->members.size(), 3u);
 }
 
