@@ -63,7 +63,7 @@ TEST(SyncUniverse, FindsConflictsThatAreNotTold) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM64ConflictsNotPulled, 5), HasSubstr("heads"));
 }
 TEST(SyncUniverse, FindsChangesThatAreAppliedTwice) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("heads"));
+  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("applied twice"));
 }
 TEST(SyncUniverse, FindsATenantWhereItMustNotBe) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM106TenantIgnored, 5), HasSubstr("was answered with"));
