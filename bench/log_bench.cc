@@ -3,7 +3,6 @@
 //
 //   log_bench DIRECTORY [seconds]      (DIRECTORY must exist and be empty; a second per line)
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/cpu_time.h"
 #include "disk/posix_disk.h"
 #include "framework/base/check.h"
 #include "framework/fiber/sync.h"
@@ -40,15 +40,6 @@ namespace {
 
 constexpr size_t kPayloadBytes = 256;
 constexpr GroupId kGroup(1);
-
-double CpuSeconds() {
-  rusage usage{};
-  CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double Median(std::vector<double>& values) {
   CHECK(!values.empty());
@@ -83,7 +74,7 @@ void MeasureAppends(Fiber& fiber, Appender& to, size_t entries, double seconds) 
   std::vector<double> waits_us;
   waits_us.reserve(1 << 20);
   const uint64_t allocations_before = allocations.load();
-  const double cpu_before = CpuSeconds();
+  const double cpu_before = bench::CpuSeconds();
   const MonoTime start = fiber.now();
   size_t made = 0;
   while (std::chrono::duration<double>(fiber.now() - start).count() < seconds) {
@@ -106,7 +97,7 @@ void MeasureAppends(Fiber& fiber, Appender& to, size_t entries, double seconds) 
     meta.term = raft::Term(1);
     to.log.Compact(kGroup, meta);
   }
-  const double cpu_us = (CpuSeconds() - cpu_before) * 1e6;
+  const double cpu_us = (bench::CpuSeconds() - cpu_before) * 1e6;
   const auto allocated = static_cast<double>(allocations.load() - allocations_before);
   std::printf(
       "log, %4zu entries a write : durable in %7.1f us (median), %5.2f us of CPU and %5.2f "

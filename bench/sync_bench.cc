@@ -7,7 +7,6 @@
 // its own. Documents are those of docs_bench, about 1 kB, as agents remember; everybody syncs to
 // disk. "push" ends with the hub's last verdict, "settled" when the store has nothing left to do.
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "bench/cpu_time.h"
 #include "docs-memory/blocking/blocking_store.h"
 #include "docs-memory/sync/fields.h"
 #include "docs-memory/sync/syncer.h"
@@ -47,16 +47,6 @@ struct Settings final {
   int port = 24'100;
   bool speaks_json = false;
 };
-
-// Of this process.
-double CpuSeconds() {
-  rusage usage{};
-  CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -255,22 +245,22 @@ Round Run(const Settings& settings, int number) {
   Round round;
   double cpu = hub.CpuSeconds();
   double pushed = 0;
-  double own_cpu = CpuSeconds();
+  double own_cpu = bench::CpuSeconds();
   double began = Now();
   Sync(*writer, options, count, &pushed, &status);
   CHECK_EQ(writer->state()->state.sync.queued, 0u);
   round.settled = static_cast<double>(count) / (Now() - began);
   round.push = static_cast<double>(count) / (pushed - began);
-  round.own_cpu_us_push = (CpuSeconds() - own_cpu) * 1e6 / static_cast<double>(count);
+  round.own_cpu_us_push = (bench::CpuSeconds() - own_cpu) * 1e6 / static_cast<double>(count);
   round.hub_cpu_us_push = (hub.CpuSeconds() - cpu) * 1e6 / static_cast<double>(count);
 
   const auto reader = OpenStore(directory + "/reader");
   cpu = hub.CpuSeconds();
-  own_cpu = CpuSeconds();
+  own_cpu = bench::CpuSeconds();
   began = Now();
   Sync(*reader, options, 0, nullptr, &status);
   round.pull = static_cast<double>(count) / (Now() - began);
-  round.own_cpu_us_pull = (CpuSeconds() - own_cpu) * 1e6 / static_cast<double>(count);
+  round.own_cpu_us_pull = (bench::CpuSeconds() - own_cpu) * 1e6 / static_cast<double>(count);
   round.hub_cpu_us_pull = (hub.CpuSeconds() - cpu) * 1e6 / static_cast<double>(count);
   const auto found = reader->collection("memory").Count();
   CHECK_OK(found.status());

@@ -38,6 +38,7 @@ struct FindFlags final {
   int64_t skip = 0;
   int64_t limit = 0;
   int64_t as_of = -1;
+  int64_t as_of_ms = -1;
   bool meta = false;
   bool explain = false;
   bool relaxed = false;
@@ -142,6 +143,7 @@ absl::StatusOr<docs::FindOptions> OptionsOf(const FindFlags& flags) {
   options.hint = flags.hint;
   options.with_meta = flags.meta;
   if (flags.as_of >= 0) options.as_of = static_cast<docs::Sequence>(flags.as_of);
+  if (flags.as_of_ms >= 0) options.as_of_ms = flags.as_of_ms;
   return options;
 }
 
@@ -216,7 +218,7 @@ absl::Status Export(const FindFlags& flags) {
             docs::Cursor::Open(fiber, store.state(), flags.collection, filter, options, NowMs()));
         // (Counting is a part of the work; without a terminal nobody would see it.)
         uint64_t all = 0;
-        if (progress.visible() && !options.as_of) {
+        if (progress.visible() && !options.as_of && !options.as_of_ms) {
           ASSIGN_OR_RETURN(
               all, docs::CountDocuments(fiber, store.state(), flags.collection, filter, NowMs()));
         }
@@ -339,7 +341,10 @@ Command AddAudit(CLI::App& docs) {
 
 void AddFindOptions(CLI::App& app, FindFlags& flags) {
   app.add_option("COLLECTION", flags.collection, "Whose documents")->required();
-  app.add_option("--as-of", flags.as_of, "The past, as of this sequence");
+  CLI::Option* const sequence =
+      app.add_option("--as-of", flags.as_of, "The past, as of this sequence");
+  app.add_option("--as-of-time", flags.as_of_ms, "... as of this time, in ms since 1970")
+      ->excludes(sequence);
   app.add_flag("--meta", flags.meta, "Also _rev, _updated_at, _source_node and _score");
 }
 

@@ -86,6 +86,9 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM187UnreadableStaysUnread, "M187", "a sector that cannot be read is left alone",
        "decay"},
       {Id::kM188ClosedFileHoldsNothing, "M188", "a row of a file that is not open reads as empty"},
+      {Id::kM210SnapshotNotPinned, "M210", "the chunks of a snapshot are of different instants",
+       "rot"},
+      {Id::kM212RefusedAndSent, "M212", "who is refused is sent all the same", "overload"},
   };
   return all;
 }

@@ -78,6 +78,25 @@ absl::StatusOr<WriteResult> BlockingCollection::DeleteMany(const Document& filte
   return store_->Write(DeleteOp(name_, filter, true, options));
 }
 
+absl::StatusOr<std::optional<Document>> BlockingCollection::FindOneAndUpdate(
+    const Document& filter, const Document& update, const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(FindAnd(UpdateOp(name_, filter, update, false, options))));
+  return std::move(result.document);
+}
+absl::StatusOr<std::optional<Document>> BlockingCollection::FindOneAndReplace(
+    const Document& filter, const Document& replacement, const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(FindAnd(ReplaceOp(name_, filter, replacement, options))));
+  return std::move(result.document);
+}
+absl::StatusOr<std::optional<Document>> BlockingCollection::FindOneAndDelete(
+    const Document& filter, const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(FindAnd(DeleteOp(name_, filter, false, options))));
+  return std::move(result.document);
+}
+
 absl::StatusOr<WriteResult> BlockingCollection::Purge(ValueRef id) {
   return store_->Write(PurgeOp(name_, id));
 }
@@ -142,6 +161,10 @@ absl::StatusOr<std::vector<ChangeEvent>> BlockingCollection::History(ValueRef id
 
 BlockingWatch BlockingCollection::WatchFromNow() const {
   return {*store_, name_, store_->state()->state.sequence};
+}
+
+BlockingWatch BlockingCollection::WatchAfter(Sequence sequence) const {
+  return {*store_, name_, sequence};
 }
 
 absl::Status BlockingCollection::CreateIndex(const Document& fields, const IndexOptions& options,

@@ -69,6 +69,15 @@ class BlockingCollection final {
   absl::StatusOr<WriteResult> DeleteOne(const Document& filter, const WriteOptions& options = {});
   absl::StatusOr<WriteResult> DeleteMany(const Document& filter, const WriteOptions& options = {});
 
+  absl::StatusOr<std::optional<Document>> FindOneAndUpdate(const Document& filter,
+                                                           const Document& update,
+                                                           const WriteOptions& options = {});
+  absl::StatusOr<std::optional<Document>> FindOneAndReplace(const Document& filter,
+                                                            const Document& replacement,
+                                                            const WriteOptions& options = {});
+  absl::StatusOr<std::optional<Document>> FindOneAndDelete(const Document& filter,
+                                                           const WriteOptions& options = {});
+
   absl::StatusOr<WriteResult> Purge(ValueRef id);
   absl::StatusOr<WriteResult> Restore(ValueRef id, const Revision& rev);
 
@@ -83,6 +92,8 @@ class BlockingCollection final {
   absl::StatusOr<Document> Explain(const Document& filter, const FindOptions& options = {}) const;
   absl::StatusOr<std::vector<ChangeEvent>> History(ValueRef id) const;
   BlockingWatch WatchFromNow() const;
+  // Goes on where another watch was (BlockingWatch::position), also in another process.
+  BlockingWatch WatchAfter(Sequence sequence) const;
   // Returns when the index is ready. E_UNIQUE: documents that are there violate it. `progress`
   // hears now and then of about how many documents are in it.
   absl::Status CreateIndex(const Document& fields, const IndexOptions& options = {},

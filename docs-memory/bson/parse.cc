@@ -11,6 +11,7 @@
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/number.h"
+#include "docs-memory/bson/utf8.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 
@@ -173,21 +174,26 @@ bool IsBinaryWhole(std::string_view bytes) {
   return inner.int32() >= 0 && static_cast<size_t>(inner.int32()) == bytes.size() - 9;
 }
 
+// Of a string with its length: whether it ends, and is text.
+bool IsText(std::string_view bytes) {
+  return bytes.back() == '\0' && IsUtf8(bytes.substr(4, bytes.size() - 5));
+}
+
 // Whether a value of the right length is right inside.
 bool IsWhole(ValueRef value) {
   switch (value.type) {
     case Type::kString:
     case Type::kCode:
     case Type::kSymbol:
-      return value.bytes.back() == '\0';
+      return IsText(value.bytes);
     case Type::kDbPointer:
-      return value.bytes[value.bytes.size() - 13] == '\0';
+      return IsText(value.bytes.substr(0, value.bytes.size() - 12));
     case Type::kBinary:
       return IsBinaryWhole(value.bytes);
     case Type::kCodeWithScope: {
       const std::string_view inner = value.bytes.substr(4);
       const std::optional<size_t> code = ValueBytes(Type::kString, inner);
-      return code && inner[*code - 1] == '\0' && *code + 5 <= inner.size();
+      return code && IsText(inner.substr(0, *code)) && *code + 5 <= inner.size();
     }
     default:
       return true;
@@ -210,6 +216,7 @@ absl::Status CheckShape(std::string_view document, size_t depth) {
       return Error(ErrorCode::kBson, "", "", "a field name does not end");
     const std::string_view name = rest.substr(1, end - 1);
     rest.remove_prefix(end + 1);
+    if (!IsUtf8(name)) return Error(ErrorCode::kBson, "", "", "a field name is not UTF-8");
     if (NameOf(type) == "unknown")
       return Error(ErrorCode::kBson, name, "", "a type that BSON does not have");
     const std::optional<size_t> bytes = ValueBytes(type, rest);
@@ -219,7 +226,8 @@ absl::Status CheckShape(std::string_view document, size_t depth) {
     if (value.is_container()) {
       RETURN_IF_ERROR(CheckShape(value.bytes, depth + 1));
     } else if (!IsWhole(value)) {
-      return Error(ErrorCode::kBson, name, "", "the value's parts do not fit together");
+      return Error(ErrorCode::kBson, name, "",
+                   "the value's parts do not fit together, or no UTF-8");
     } else if (type == Type::kCodeWithScope) {
       const std::string_view inner = value.bytes.substr(4);
       RETURN_IF_ERROR(CheckShape(inner.substr(*ValueBytes(Type::kString, inner)), depth + 1));
@@ -240,18 +248,9 @@ bson_t StaticBson(const Document& document) {
 }  // namespace
 
 absl::StatusOr<Document> ParseDocument(std::string_view bytes) {
-  bson_t bson;
-  if (bytes.size() < 5 || bytes.size() > kDocumentBytesHardMax ||
-      !bson_init_static(&bson, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size())) {
+  if (bytes.size() < 5 || bytes.size() > kDocumentBytesHardMax)
     return Error(ErrorCode::kBson, "", "", "not a document");
-  }
   RETURN_IF_ERROR(CheckShape(bytes, 1));
-  bson_error_t error;
-  const auto flags =
-      static_cast<bson_validate_flags_t>(BSON_VALIDATE_UTF8 | BSON_VALIDATE_UTF8_ALLOW_NULL);
-  if (!bson_validate_with_error(&bson, flags, &error)) {
-    return Error(ErrorCode::kBson, "", "", error.message);
-  }
   return Document::FromBytes(std::string(bytes));
 }
 

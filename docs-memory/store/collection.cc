@@ -43,6 +43,14 @@ Operation DeleteOp(std::string collection, Document filter, bool many, WriteOpti
   return operation;
 }
 
+Operation FindAnd(Operation operation) {
+  PickOptions& pick = operation.options.pick;
+  const bool is_left = operation.kind != Operation::Kind::kDelete;
+  if (pick.returns == PickOptions::Returns::kNothing || !is_left)
+    pick.returns = PickOptions::Returns::kBefore;
+  return operation;
+}
+
 Operation PurgeOp(std::string collection, ValueRef id) {
   Operation operation = DeleteOp(std::move(collection), Document{{"_id", Value(id)}}, false);
   operation.kind = Operation::Kind::kPurge;
@@ -111,6 +119,30 @@ absl::StatusOr<WriteResult> Collection::DeleteOne(Fiber& fiber, const Document& 
 absl::StatusOr<WriteResult> Collection::DeleteMany(Fiber& fiber, const Document& filter,
                                                    const WriteOptions& options) {
   return store_->Write(fiber, DeleteOp(name_, filter, true, options));
+}
+
+absl::StatusOr<std::optional<Document>> Collection::FindOneAndUpdate(Fiber& fiber,
+                                                                     const Document& filter,
+                                                                     const Document& update,
+                                                                     const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(fiber, FindAnd(UpdateOp(name_, filter, update, false, options))));
+  return std::move(result.document);
+}
+absl::StatusOr<std::optional<Document>> Collection::FindOneAndReplace(Fiber& fiber,
+                                                                      const Document& filter,
+                                                                      const Document& replacement,
+                                                                      const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(fiber, FindAnd(ReplaceOp(name_, filter, replacement, options))));
+  return std::move(result.document);
+}
+absl::StatusOr<std::optional<Document>> Collection::FindOneAndDelete(Fiber& fiber,
+                                                                     const Document& filter,
+                                                                     const WriteOptions& options) {
+  ASSIGN_OR_RETURN(WriteResult result,
+                   store_->Write(fiber, FindAnd(DeleteOp(name_, filter, false, options))));
+  return std::move(result.document);
 }
 
 absl::StatusOr<WriteResult> Collection::Purge(Fiber& fiber, ValueRef id) {

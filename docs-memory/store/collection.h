@@ -19,6 +19,9 @@ Operation UpdateOp(std::string collection, Document filter, Document update, boo
 Operation ReplaceOp(std::string collection, Document filter, Document replacement,
                     WriteOptions options = {});
 Operation DeleteOp(std::string collection, Document filter, bool many, WriteOptions options = {});
+// UpdateOp, ReplaceOp or DeleteOp of one document, which comes back: as it was, unless the options
+// of the operation say otherwise.
+Operation FindAnd(Operation operation);
 Operation PurgeOp(std::string collection, ValueRef id);
 // E_POLICY.
 absl::StatusOr<Operation> SetPolicyOp(std::string collection, const CollectionPolicy& policy);
@@ -66,6 +69,18 @@ class Collection final {
                                         const WriteOptions& options = {});
   absl::StatusOr<WriteResult> DeleteMany(Fiber& fiber, const Document& filter,
                                          const WriteOptions& options = {});
+
+  // In one step: of many that take a document away from all others, each gets one of its own.
+  // They return the document as it was, or (options.pick.returns) as it is then; nothing if there
+  // was, or is, none.
+  absl::StatusOr<std::optional<Document>> FindOneAndUpdate(Fiber& fiber, const Document& filter,
+                                                           const Document& update,
+                                                           const WriteOptions& options = {});
+  absl::StatusOr<std::optional<Document>> FindOneAndReplace(Fiber& fiber, const Document& filter,
+                                                            const Document& replacement,
+                                                            const WriteOptions& options = {});
+  absl::StatusOr<std::optional<Document>> FindOneAndDelete(Fiber& fiber, const Document& filter,
+                                                           const WriteOptions& options = {});
 
   // Erases the document with all of its versions; changes of it are still told, without content.
   // Files forget it with their next compaction, the log when it is cut.

@@ -6,7 +6,6 @@
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/index/keys.h"
-#include "docs-memory/store/text_rows.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -81,6 +80,8 @@ Executor::Outcome Executor::Execute(Fiber& fiber, const Operation& operation) {
         Error(ErrorCode::kBatch, "resolves", "", "a document has at most 10 conflicts");
     return outcome;
   }
+  outcome.status = CheckPick(operation);
+  if (!outcome.status.ok()) return outcome;
   switch (operation.kind) {
     case Operation::Kind::kInsert:
       outcome.status = Insert(fiber, operation, outcome.result);
@@ -136,6 +137,7 @@ Executor::Outcome Executor::ExecuteBatch(Fiber& fiber, const std::vector<Operati
       all.result.modified += one.result.modified;
       all.result.deleted += one.result.deleted;
       all.result.ids.insert(all.result.ids.end(), one.result.ids.begin(), one.result.ids.end());
+      if (one.result.document) all.result.document = std::move(one.result.document);
       if (one.result.sequence != 0) {
         all.result.rev = one.result.rev;
         all.result.sequence = one.result.sequence;
@@ -227,20 +229,7 @@ absl::Status Executor::InsertDocument(Fiber& fiber, const Operation& operation,
   RETURN_IF_ERROR(Apply(fiber, std::move(put), result));
   ++result.inserted;
   result.ids.push_back(inserted);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<Found>> Executor::Targets(Fiber& fiber, const CollectionInfo& info,
-                                                     Filter& filter, bool many) {
-  ASSIGN_OR_RETURN(Plan plan, PlanFind(fiber, transaction_, info, filter, SortSpec(), {}, false));
-  Walk walk(transaction_, info, filter, std::move(plan), now_ms_, many ? 0 : 1);
-  std::vector<Found> all;
-  for (;;) {
-    ASSIGN_OR_RETURN(auto found, walk.Next(fiber));
-    if (!found) return all;
-    all.push_back(*std::move(found));
-    if (!many) return all;
-  }
+  return Tell(operation, nullptr, &stored, result);
 }
 
 absl::Status Executor::Change(Fiber& fiber, const Operation& operation, WriteResult& result) {
@@ -253,7 +242,7 @@ absl::Status Executor::Change(Fiber& fiber, const Operation& operation, WriteRes
   const CollectionInfo* const info = applier_.catalog()->Find(operation.collection);
   std::vector<Found> targets;
   if (info != nullptr) {
-    ASSIGN_OR_RETURN(targets, Targets(fiber, *info, filter, operation.many));
+    ASSIGN_OR_RETURN(targets, Targets(fiber, *info, filter, operation));
   }
   if (targets.empty() && operation.options.upsert)
     return Upsert(fiber, operation, filter, by, result);
@@ -280,6 +269,7 @@ absl::Status Executor::ChangeOne(Fiber& fiber, const Operation& operation, const
   }
   ASSIGN_OR_RETURN(changed, Canonicalize(changed, options_.rules));
   ++result.matched;
+  RETURN_IF_ERROR(Tell(operation, &found.document, &changed, result));
   const bool expires_anew = operation.options.expires_at_ms != 0 &&
                             operation.options.expires_at_ms != found.meta.expires_ms;
   if (changed == found.document && !expires_anew && operation.options.resolves.empty())
@@ -328,7 +318,7 @@ absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteRes
   const CollectionInfo* const info = applier_.catalog()->Find(operation.collection);
   std::vector<Found> targets;
   if (info != nullptr) {
-    ASSIGN_OR_RETURN(targets, Targets(fiber, *info, filter, operation.many));
+    ASSIGN_OR_RETURN(targets, Targets(fiber, *info, filter, operation));
   }
   if (targets.empty()) return CheckRev(operation.options, Revision());
   RETURN_IF_ERROR(CheckMayChange(operation, *info, targets));
@@ -343,6 +333,7 @@ absl::Status Executor::Delete(Fiber& fiber, const Operation& operation, WriteRes
     remove.resolves = operation.options.resolves;
     RETURN_IF_ERROR(Apply(fiber, std::move(remove), result));
     ++result.deleted;
+    RETURN_IF_ERROR(Tell(operation, &found.document, nullptr, result));
   }
   return absl::OkStatus();
 }

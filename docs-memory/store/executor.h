@@ -4,12 +4,14 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "docs-memory/query/filter.h"
 #include "docs-memory/store/applier.h"
 #include "docs-memory/store/options.h"
+#include "docs-memory/store/reusing.h"
 #include "docs-memory/store/walk.h"
 #include "docs-memory/update/update.h"
 #include "framework/runtime/environment.h"
@@ -24,6 +26,10 @@ class UndoableTransaction final : public machine::StoreTransaction {
   absl::StatusOr<std::optional<std::string>> Get(Fiber& fiber, machine::Column column,
                                                  std::string_view key) const override {
     return inner_.Get(fiber, column, key);
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      Fiber& fiber, machine::Column column, const std::vector<std::string>& keys) const override {
+    return inner_.GetMany(fiber, column, keys);
   }
   std::unique_ptr<machine::Iterator> NewIterator(machine::Column column) const override {
     return inner_.NewIterator(column);
@@ -75,7 +81,12 @@ class Executor final {
                      const absl::Status& outcome);
 
   // Of the operations so far, in order.
-  std::vector<Mutation>& mutations() { return mutations_; }
+  const std::vector<Mutation>& mutations() const { return mutations_; }
+  // Takes them, and lets go of the transaction. The last thing that is asked for.
+  std::vector<Mutation> Finish() {
+    transaction_.DropIterators();
+    return std::move(mutations_);
+  }
 
  private:
   absl::Status Insert(Fiber& fiber, const Operation& operation, WriteResult& result);
@@ -117,9 +128,15 @@ class Executor final {
   absl::Status SyncRejoin(Fiber& fiber, WriteResult& result);
 
   absl::StatusOr<const CollectionInfo*> CollectionFor(Fiber& fiber, const std::string& name);
-  // Documents that the filter matches; at most one unless `many`.
+
+  // executor_pick.cc
+  static absl::Status CheckPick(const Operation& operation);
+  // Documents that the filter matches; at most one unless the operation is one on many.
   absl::StatusOr<std::vector<Found>> Targets(Fiber& fiber, const CollectionInfo& info,
-                                             Filter& filter, bool many);
+                                             Filter& filter, const Operation& operation);
+  // What shall come back of a document. Null: there was, or is, none.
+  static absl::Status Tell(const Operation& operation, const Document* before,
+                           const Document* after, WriteResult& result);
   absl::Status Apply(Fiber& fiber, Mutation mutation, WriteResult& result);
   Value NewId();
 
@@ -128,7 +145,7 @@ class Executor final {
   Applier& applier_;
   HybridClock& clock_;
   Walked& walked_;
-  machine::StoreTransaction& transaction_;
+  ReusingTransaction transaction_;
   UndoableTransaction* undo_ = nullptr;  // in a batch
   const int64_t now_ms_;
   // By the hub's clock, as far as it is known: for revisions.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "docs-memory/store/reusing.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_recovery.h"
@@ -13,12 +14,13 @@ namespace lockstep::docs {
 absl::Status ApplyEntry(Fiber& fiber, std::string_view payload, Applier& applier,
                         machine::StoreTransaction& transaction) {
   ASSIGN_OR_RETURN(std::vector<Mutation> batch, DecodeBatch(payload));
+  ReusingTransaction view(transaction);
   for (Mutation& mutation : batch) {
     if (mutation.op == MutationOp::kPut && mutation.collection == 0) {
       applier.set_node(mutation.rev.node);  // the first entry of all
       continue;
     }
-    ASSIGN_OR_RETURN(const Change change, applier.Prepare(fiber, transaction, std::move(mutation)));
+    ASSIGN_OR_RETURN(const Change change, applier.Prepare(fiber, view, std::move(mutation)));
     applier.Commit(change, transaction);
   }
   return absl::OkStatus();

@@ -48,6 +48,15 @@ enum class Durability {
   kAsync,  // acknowledged when it is visible; durable a moment later, in order
 };
 
+// Of an operation on one document: which of those that its filter matches, and what of it comes
+// back, as it was or as it is then.
+struct PickOptions final {
+  enum class Returns { kNothing, kBefore, kAfter };
+  Returns returns = Returns::kNothing;
+  Document sort = {};  // the first one in this order; {}: any
+  Document projection = {};
+};
+
 struct WriteOptions final {
   Durability durability = Durability::kSync;
   std::optional<Revision> expect_rev =
@@ -57,6 +66,7 @@ struct WriteOptions final {
   // Conflicts of the document that the write takes in, at most ten; of a synced store.
   std::vector<Revision> resolves = {};
   std::string actor = {};  // for the audit trail
+  PickOptions pick = {};
 };
 
 struct FindOptions final {
@@ -78,8 +88,9 @@ struct WriteResult final {
   uint64_t deleted = 0;
   std::vector<Value> ids;  // of inserted and upserted documents
   bool upserted = false;
-  Revision rev;           // of the last change
-  Sequence sequence = 0;  // of the last change; 0: nothing changed
+  Revision rev;                           // of the last change
+  Sequence sequence = 0;                  // of the last change; 0: nothing changed
+  std::optional<Document> document = {};  // what WriteOptions::pick asks for, if there is any
 };
 
 struct StoredDocument final {

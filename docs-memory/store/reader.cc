@@ -155,11 +155,8 @@ absl::StatusOr<std::unique_ptr<Cursor>> Cursor::Open(Fiber& fiber, ReadStateRef 
   return cursor;
 }
 
-// The descending id of equal documents follows the last field; so do indexes.
 void Cursor::Keep(Found found, size_t wanted, size_t* bytes) {
-  std::string id = found.id;
-  if (!sort_.empty() && !sort_.fields().back().ascending) Invert(id, 0);
-  std::string key = sort_.KeyOf(found.document.view(), id);
+  std::string key = SortKeyOf(sort_, found);
   const auto less = [](const auto& a, const auto& b) { return a.first < b.first; };
   if (sorted_.size() == wanted) {
     if (!(key < sorted_.front().first)) return;

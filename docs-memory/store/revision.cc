@@ -16,9 +16,9 @@ void AppendHex(uint64_t value, int digits, std::string& out) {
 std::optional<uint64_t> ParseHex(std::string_view text) {
   uint64_t value = 0;
   for (const char c : text) {
-    const size_t digit = std::string_view(kDigits, 16).find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    value = value << 4 | digit;
+    const bool is_number = c >= '0' && c <= '9';
+    if (!is_number && (c < 'a' || c > 'f')) return std::nullopt;
+    value = value << 4 | static_cast<uint64_t>(is_number ? c - '0' : c - 'a' + 10);
   }
   return value;
 }

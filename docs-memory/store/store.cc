@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/executor.h"
+#include "docs-memory/store/flushing.h"
 #include "docs-memory/store/offline.h"
 #include "framework/base/check.h"
 #include "framework/base/mutant.h"
@@ -67,6 +68,7 @@ class Store::Core final : public replica::LogClient {
         group_(rows.Group(kStoreGroup)),
         options_(options),
         observer_(observer),
+        flushing_(options.log_bytes_retained),
         fibers_(environment.scheduler) {}
   ~Core() override {
     fibers_.Cancel();
@@ -132,6 +134,7 @@ class Store::Core final : public replica::LogClient {
   const std::unique_ptr<machine::GroupStore> group_;
   const StoreOptions options_;
   StateObserver* const observer_;
+  Flushing flushing_;
   std::unique_ptr<replica::Log> log_;
   Applier applier_;
   HybridClock clock_;
@@ -346,11 +349,13 @@ void Store::Core::RunGroup(Fiber& fiber) {
     at_once = at_once || request->durability == Durability::kAsync;
     group.requests.push_back(std::move(request));
   }
-  const std::vector<Mutation> mutations = std::move(executor.mutations());
+  const std::vector<Mutation> mutations = executor.Finish();
   if (!mutations.empty()) {
     LogBatch(mutations, *transaction);
-    if (absl::Status status = CommitRows(fiber, std::move(transaction)); !status.ok())
+    if (absl::Status status = CommitRows(fiber, std::move(transaction)); !status.ok()) {
+      in_flight_.push_back(std::move(group));  // so that these hear of it, too
       return Fail(std::move(status));
+    }
     // Planted bug M81: the oplog follows in a batch of its own.
     if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) {
       fiber.SleepFor(kBackPressurePause);
@@ -449,9 +454,8 @@ absl::Status Store::Core::CutLog(Fiber& fiber) {
   if (row) log_->Compact(kStoreGroup, MetaAt(AppliedOf(*row)));
   if (std::exchange(purged_, false)) return rows_.StartCompaction();
   const bool eager = options_.eager_flush || environment_.fault_points.Fire("docs.eager_flush");
-  if (!eager && log_->BytesRetained(kStoreGroup) < options_.log_bytes_retained / 2)
-    return absl::OkStatus();
-  return rows_.StartFlush();
+  const bool is_due = flushing_.IsDue(log_->BytesRetained(kStoreGroup), applier_.state().applied);
+  return eager || is_due ? rows_.StartFlush() : absl::OkStatus();
 }
 
 void Store::Core::RunMaintenance(Fiber& fiber) {

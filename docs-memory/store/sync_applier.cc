@@ -191,8 +191,10 @@ absl::Status Applier::PreparePull(Fiber& fiber, const machine::StoreView& view,
   const CollectionInfo* const info = catalog_->Find(change.mutation.collection);
   if (info == nullptr) return absl::DataLossError("documents: a mutation of an unknown collection");
   ASSIGN_OR_RETURN(const PulledDocument pulled, DecodePulled(change.mutation.document));
+  std::string document = std::move(change.mutation.document);
+  change.mutation.document.clear();
   change.told = change.mutation;
-  change.told->document.clear();
+  change.mutation.document = std::move(document);
   change.sync = state_.sync;
   for (const Head& head : pulled.heads.all)
     change.sync->seen = std::max(change.sync->seen, head.rev);
@@ -213,13 +215,13 @@ absl::Status Applier::Rebase(Fiber& fiber, const machine::StoreView& view,
     for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber)) {
       if (iterator->key().substr(0, prefix.size()) != prefix) break;
       const uint64_t number = FromBigEndian(iterator->key().substr(prefix.size()));
-      ASSIGN_OR_RETURN(const auto mutation, QueuedAt(fiber, view, number));
+      ASSIGN_OR_RETURN(auto mutation, QueuedAt(fiber, view, number));
       if (!mutation) return absl::DataLossError("documents: a queued change is missing");
       if (std::find(dropped.begin(), dropped.end(), number) != dropped.end()) {
         DropQueued(number, *mutation, change);
         --change.sync->queued;
       } else {
-        heads.Apply(EditOf(*mutation));
+        heads.Apply(EditOf(*std::move(mutation)));
         ++left;
       }
     }

@@ -72,6 +72,27 @@ absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state, uint6
   return FromBigEndian(iterator->key().substr(kQueuePrefix.size()));
 }
 
+absl::StatusOr<std::optional<Mutation>> ReadQueuedChange(Fiber& fiber, const ReadState& state,
+                                                         uint64_t number) {
+  ASSIGN_OR_RETURN(const auto row, state.view->Get(fiber, Column::kHistory, QueueKey(number)));
+  if (!row) return std::optional<Mutation>();
+  ASSIGN_OR_RETURN(Mutation mutation, DecodeMutation(*row));
+  return std::optional<Mutation>(std::move(mutation));
+}
+
+absl::StatusOr<std::vector<uint64_t>> QueuedNumbers::Of(Fiber& fiber, std::string_view collection,
+                                                        ValueRef id) {
+  std::vector<uint64_t> numbers;
+  const CollectionInfo* const info = state_.catalog->Find(collection);
+  if (info == nullptr) return numbers;
+  if (iterator_ == nullptr) iterator_ = state_.view->NewIterator(Column::kHistory);
+  const std::string prefix = QueuedOfPrefix(info->id, KeyOf(id));
+  for (iterator_->Seek(fiber, prefix); HasPrefix(*iterator_, prefix); iterator_->Next(fiber))
+    numbers.push_back(FromBigEndian(iterator_->key().substr(prefix.size())));
+  RETURN_IF_ERROR(iterator_->status());
+  return numbers;
+}
+
 absl::StatusOr<QueuedDocument> ReadQueuedDocument(Fiber& fiber, const ReadState& state,
                                                   std::string_view collection, ValueRef id) {
   QueuedDocument document;
@@ -82,11 +103,7 @@ absl::StatusOr<QueuedDocument> ReadQueuedDocument(Fiber& fiber, const ReadState&
                    state.view->Get(fiber, Column::kHistory, BaseKey(info->id, key)));
   if (!base) return document;
   ASSIGN_OR_RETURN(document.base, DecodeHeads(*base));
-  const std::string prefix = QueuedOfPrefix(info->id, key);
-  const auto iterator = state.view->NewIterator(Column::kHistory);
-  for (iterator->Seek(fiber, prefix); HasPrefix(*iterator, prefix); iterator->Next(fiber))
-    document.numbers.push_back(FromBigEndian(iterator->key().substr(prefix.size())));
-  RETURN_IF_ERROR(iterator->status());
+  ASSIGN_OR_RETURN(document.numbers, QueuedNumbers(state).Of(fiber, collection, id));
   return document;
 }
 

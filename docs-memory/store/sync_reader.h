@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ absl::StatusOr<std::vector<QueuedChange>> ReadQueue(Fiber& fiber, const ReadStat
 // The number of the first that waits; what will be next, if none does. None below `from` waits.
 absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state, uint64_t from = 1);
 
+// The change with that number, if it waits.
+absl::StatusOr<std::optional<Mutation>> ReadQueuedChange(Fiber& fiber, const ReadState& state,
+                                                         uint64_t number);
+
 // What the hub last said of a document with queued changes, and their numbers; no base: it has
 // none.
 struct QueuedDocument final {
@@ -31,6 +36,20 @@ struct QueuedDocument final {
 };
 absl::StatusOr<QueuedDocument> ReadQueuedDocument(Fiber& fiber, const ReadState& state,
                                                   std::string_view collection, ValueRef id);
+
+// Numbers of the queued changes of documents: many documents, one iterator. The state outlives it.
+class QueuedNumbers final {
+ public:
+  explicit QueuedNumbers(const ReadState& state) : state_(state) {}
+  QueuedNumbers(const QueuedNumbers&) = delete;
+  QueuedNumbers& operator=(const QueuedNumbers&) = delete;
+  // In order. Suspends.
+  absl::StatusOr<std::vector<uint64_t>> Of(Fiber& fiber, std::string_view collection, ValueRef id);
+
+ private:
+  const ReadState& state_;
+  std::unique_ptr<machine::Iterator> iterator_;
+};
 
 // All heads of a document: the first is the document, the others are conflicts. None: it is not
 // there.

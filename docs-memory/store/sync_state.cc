@@ -122,15 +122,15 @@ absl::StatusOr<PulledDocument> DecodePulled(std::string_view bytes) {
   return pulled;
 }
 
-Edit EditOf(const Mutation& mutation) {
+Edit EditOf(Mutation mutation) {
   Edit edit;
   edit.head.rev = mutation.rev;
   edit.head.deleted = mutation.op != MutationOp::kPut;
   edit.head.time_ms = mutation.time_ms;
   edit.head.expires_ms = mutation.expires_ms;
-  edit.head.document = mutation.document;
+  edit.head.document = std::move(mutation.document);
   edit.base = mutation.base;
-  edit.resolves = mutation.resolves;
+  edit.resolves = std::move(mutation.resolves);
   return edit;
 }
 

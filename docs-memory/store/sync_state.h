@@ -97,7 +97,7 @@ struct QueuedChange final {
   uint64_t number = 0;
   Mutation mutation;
 };
-Edit EditOf(const Mutation& mutation);
+Edit EditOf(Mutation mutation);
 Head HeadOf(const Record& record);
 
 // A change that the hub has refused.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "docs-memory/bson/compare.h"
 #include "docs-memory/index/keys.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
@@ -18,6 +19,12 @@ int64_t ExpiryOf(const CollectionInfo& info, const Record& record) {
     if (by_index && (expiry == 0 || *by_index < expiry)) expiry = *by_index;
   }
   return expiry;
+}
+
+std::string SortKeyOf(const SortSpec& sort, const Found& found) {
+  std::string id = found.id;
+  if (!sort.empty() && !sort.fields().back().ascending) Invert(id, 0);
+  return sort.KeyOf(found.document.view(), id);
 }
 
 namespace {

@@ -35,6 +35,10 @@ struct WalkStats final {
 // When the document vanishes: by itself or by an index; 0: never.
 int64_t ExpiryOf(const CollectionInfo& info, const Record& record);
 
+// Sorts as documents do that are sorted so; the descending id of equal ones follows the last field,
+// as in indexes.
+std::string SortKeyOf(const SortSpec& sort, const Found& found);
+
 // The document of that id, unless its time is over.
 absl::StatusOr<std::optional<Found>> GetDocument(Fiber& fiber, const machine::StoreView& view,
                                                  const CollectionInfo& info, std::string_view id,

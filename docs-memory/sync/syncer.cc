@@ -39,8 +39,8 @@ PushChange ChangeOf(const ReadState& state, QueuedChange queued) {
   change.is_again = queued.number <= state.state.sync.numbered_again;
   change.number = queued.number;
   change.collection = state.catalog->Find(queued.mutation.collection)->name;
-  change.edit = EditOf(queued.mutation);
-  change.id = std::move(queued.mutation.id);
+  change.id = queued.mutation.id;
+  change.edit = EditOf(std::move(queued.mutation));
   return change;
 }
 
@@ -259,6 +259,14 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   status_.pushed += answer->value.verdicts.size();
   reported_ = request.checkpoint;
   reported_at_ = fiber.now();
+  // Planted bug M215: what was pushed counts as pulled, with all that others did before.
+  if (mutant::Enabled(mutant::Id::kM215PushMovesCheckpoint) && !answer->value.verdicts.empty()) {
+    SyncInput input;
+    input.progress = SyncProgress{answer->value.epoch, answer->value.verdicts.back().sequence,
+                                  state().reconciling, state().clock_offset_ms};
+    if (input.progress->checkpoint > state().checkpoint)
+      RETURN_IF_ERROR(Apply(fiber, std::move(input)));
+  }
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
   RETURN_IF_ERROR(Settle(fiber, life, answer->value.verdicts));
   if (answer->value.verdicts.empty())
@@ -371,8 +379,8 @@ absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdi
     const SyncState& sync = read->state.sync;
     const bool at_once = mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed);
     if (!sync.reconciling && verdict.sequence > sync.checkpoint && !at_once) continue;
-    ASSIGN_OR_RETURN(const auto queued, ReadQueue(fiber, *read, verdict.number, 1, SIZE_MAX));
-    const bool is_queued = !queued.empty() && queued[0].number == verdict.number;
+    ASSIGN_OR_RETURN(const auto queued, ReadQueuedChange(fiber, *read, verdict.number));
+    const bool is_queued = queued.has_value();
     const bool forgets = mutant::Enabled(mutant::Id::kM108RejectionForgotten);
     if (is_queued && verdict.verdict == Verdict::kRejected && !forgets)
       input.rejections.push_back({verdict.number, verdict.code, verdict.detail});
@@ -380,7 +388,7 @@ absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdi
       settled.push_back(verdict.number);
       continue;
     }
-    const Mutation& mutation = queued[0].mutation;
+    const Mutation& mutation = *queued;
     const std::string& name = read->catalog->Find(mutation.collection)->name;
     ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, mutation.id));
     const bool covered = document.base && document.base->sequence >= verdict.sequence;
@@ -491,13 +499,18 @@ absl::StatusOr<bool> Syncer::ApplyPage(Fiber& fiber, uint64_t life, const PullAn
   // (What was queued meanwhile may be pushed, deleted and purged before this page was made.)
   if (sync.epoch == 0 && !sync.reconciling && sync.queued > 0) return false;
   SyncInput input;
+  QueuedNumbers queued(*read);
   for (const PulledChange& change : answer.changes) {
-    PulledDocument& document = input.documents.emplace_back(DocumentOf(change));
     if (sync.reconciling) reconciled_.met.insert({change.collection, KeyOf(change.id)});
-    if (sync.queued == 0) continue;
-    ASSIGN_OR_RETURN(const auto queued,
-                     ReadQueuedDocument(fiber, *read, change.collection, change.id));
-    for (const uint64_t number : queued.numbers) {
+    // Planted bug M216: what others have deleted stays.
+    const Head* const winner = change.heads.winner();
+    if (mutant::Enabled(mutant::Id::kM216DeletionsNotPulled) && winner != nullptr &&
+        winner->deleted)
+      continue;
+    PulledDocument& document = input.documents.emplace_back(DocumentOf(change));
+    if (sync.queued == 0 || verdicts_.empty()) continue;
+    ASSIGN_OR_RETURN(const auto numbers, queued.Of(fiber, change.collection, change.id));
+    for (const uint64_t number : numbers) {
       const auto verdict = verdicts_.find(number);
       if (verdict == verdicts_.end() || verdict->second.verdict == Verdict::kRejected) continue;
       if (verdict->second.sequence <= change.heads.sequence) document.dropped.push_back(number);

@@ -249,24 +249,47 @@ class Universe final {
   void TakeTurn(Fiber& fiber, Store& store, int client) {
     ClientModel& model = models_[static_cast<size_t>(client)];
     if (random_.Below(8) == 0) return Read(fiber, store, client);
-    Facts next = model.newest();
+    const Facts before = model.newest();
+    Facts next = before;
     std::vector<Operation> operations;
     const size_t count = random_.Below(4) == 0 ? 1 + random_.Below(4) : 1;
     for (size_t i = 0; i < count; ++i) operations.push_back(Draw(client, next, count == 1));
     const Durability durability = random_.Below(4) == 0 ? Durability::kAsync : Durability::kSync;
     model.Begin(next);
     ++report_.unknown;
-    absl::Status status;
+    // (Not drawn: what is asked to come back changes nothing else.)
+    const auto returns = static_cast<PickOptions::Returns>(report_.writes % 3);
+    for (Operation& operation : operations) operation.options.pick.returns = returns;
+    const Operation last = operations.back();
+    absl::StatusOr<WriteResult> result;
     if (count > 1) {
-      status = store.WriteBatch(fiber, std::move(operations), durability).status();
+      result = store.WriteBatch(fiber, std::move(operations), durability);
     } else {
       operations[0].options.durability = durability;
-      status = store.Write(fiber, std::move(operations[0])).status();
+      result = store.Write(fiber, std::move(operations[0]));
     }
     --report_.unknown;
-    if (!status.ok()) return Fail(absl::StrCat("a write failed: ", status.ToString()));
+    if (!result.ok()) return Fail(absl::StrCat("a write failed: ", result.status().ToString()));
+    if (count == 1) CheckTold(last, before, next, *result);
     ++report_.writes;
     if (durability == Durability::kSync) model.Durable();
+  }
+
+  // What comes back of a document is what this client has made of it, or makes of it now.
+  void CheckTold(const Operation& asked, const Facts& before, const Facts& after,
+                 const WriteResult& result) {
+    using Returns = PickOptions::Returns;
+    const Returns returns = asked.options.pick.returns;
+    if (returns == Returns::kNothing || asked.kind == Operation::Kind::kPurge) return;
+    const Document& about =
+        asked.kind == Operation::Kind::kInsert ? asked.documents[0] : asked.filter;
+    const std::string id(about.Find("_id")->string());
+    const Facts& facts = returns == Returns::kBefore ? before : after;
+    const auto wanted = facts.find(id);
+    std::optional<Fact> told;
+    if (result.document) told = FromDocument(*result.document);
+    if (wanted == facts.end() ? !result.document : told == wanted->second) return;
+    Fail(absl::StrCat(id, " came back as ", result.document ? ToText(told) : "nothing"));
   }
 
   // An operation that is legal in that state, which becomes the state after it.

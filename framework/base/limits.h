@@ -32,13 +32,15 @@ inline constexpr size_t kPendingProposalBytesMax = 32 * 1024 * 1024;
 inline constexpr size_t kApplyBatchEntriesMax = 1024;
 inline constexpr size_t kApplyBatchBytesMax = 4 * 1024 * 1024;
 
-// Log bytes kept of one group before a flush of the state is asked for. Of these: as many as are
-// kept for followers that lag; as many as refuse proposals, until some are flushed and forgotten;
-// as many as a follower takes, which tells its leader to wait.
+// Log bytes kept of one group before a flush of the state is asked for. Of these: as many as refuse
+// proposals, if they are not flushed; as many as a follower takes and has not flushed, which tells
+// its leader to wait; as many as are kept for followers that lag, or are sent a snapshot; as many
+// as there may be in all.
 inline constexpr size_t kLogBytesRetained = 12 * 1024 * 1024;
-inline constexpr size_t kLogKeptForFollowers = 3;
 inline constexpr size_t kLogFull = 4;
 inline constexpr size_t kLogFullForFollowers = 6;
+inline constexpr size_t kLogKeptForFollowers = 8;
+inline constexpr size_t kLogHeldMax = kLogKeptForFollowers + kLogFull;
 
 // Concurrent client connections of a node, calls of one connection, bytes queued to one client.
 inline constexpr size_t kClientConnectionsMax = 4096;
@@ -57,7 +59,7 @@ static_assert(kPeerFrameBytesMax > kEntryBytesMax + kAppendBytesMax, "a frame ho
 static_assert(kPeerQueueBytesMax > 2 * kPeerFrameBytesMax, "a peer queue holds any frame");
 static_assert(kPeerWriteBytesMax <= kPeerFrameBytesMax / 2, "what is written together is a frame");
 static_assert(kPeerQueueBytesMax > kPendingProposalBytesMax, "what waits can be forwarded");
-static_assert(kLogKeptForFollowers < kLogFull, "no follower makes a leader refuse for ever");
+static_assert(kLogKeptForFollowers < kLogHeldMax, "no follower makes a leader refuse for ever");
 static_assert(kLogFull < kLogFullForFollowers, "who leads next may be behind, and is not stuck");
 static_assert(kClientQueueBytesMax >= kResponseRoomBytes, "a client may have a response made");
 static_assert(kResponseBytesHeldMax > 2 * kClientQueueBytesMax, "one client does not fill a node");

@@ -104,6 +104,9 @@ enum class Id : int {
   kM205AgainTakenForNew = 205,            // docs: what may have been deleted begins anew
   kM206EventsResumeTooFar = 206,          // docs: each event of a page resumes behind it
   kM208ReportedBeforeDurable = 208,       // docs: the hub hears what a power loss takes back
+  kM215PushMovesCheckpoint = 215,         // docs: what was pushed counts as pulled
+  kM216DeletionsNotPulled = 216,          // docs: a store takes no deletions from the hub
+  kM217AfterIsBefore = 217,               // docs: a changed document comes back as it was
   kM160ScrubberSkipsChecksums = 160,      // store, replica: the scrubber reads and compares nothing
   kM161NewerThanThePeer = 161,            // replica: a peer is told what its version lacks
   kM180FullLogTakesMore = 180,            // replica: a leader appends whatever its log holds
@@ -114,6 +117,8 @@ enum class Id : int {
   kM186AgreedWithoutAll = 186,            // replica: a version is agreed on without asking all
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
   kM188ClosedFileHoldsNothing = 188,      // store: a row of a file that is not open reads as empty
+  kM210SnapshotNotPinned = 210,           // store: a snapshot's chunks are of different instants
+  kM212RefusedAndSent = 212,              // replica: who is refused is sent all the same
 };
 
 // Whether the given bug is planted in this run.

@@ -49,6 +49,11 @@ class Iterator {
   virtual absl::Status status() const = 0;
 };
 
+struct Row final {
+  std::string key;
+  std::string value;
+};
+
 // Reads at one instant.
 class StoreView {
  public:
@@ -69,6 +74,21 @@ class StoreView {
     return values;
   }
   virtual std::unique_ptr<Iterator> NewIterator(Column column) const = 0;
+  // The rows from `from` on, in order, until they have `bytes_max` together; none: there are no
+  // more. For whoever walks over everything: caches stay as they are, and others go on meanwhile.
+  virtual absl::StatusOr<std::vector<Row>> ReadRows(Fiber& fiber, Column column,
+                                                    std::string_view from, size_t bytes_max) const {
+    std::vector<Row> rows;
+    size_t bytes = 0;
+    const std::unique_ptr<Iterator> at = NewIterator(column);
+    for (at->Seek(fiber, from); at->Valid() && (rows.empty() || bytes < bytes_max);
+         at->Next(fiber)) {
+      rows.push_back({std::string(at->key()), std::string(at->value())});
+      bytes += at->key().size() + at->value().size();
+    }
+    if (absl::Status status = at->status(); !status.ok()) return status;
+    return rows;
+  }
 };
 
 // Collects the changes of one batch of entries and reads through them.

@@ -12,14 +12,13 @@ namespace lockstep::raft {
 
 Log::Log(SnapshotMeta snapshot, std::vector<Entry> entries, Index commit, Index applied)
     : snapshot_(std::move(snapshot)),
-      entries_(std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end())),
       applied_(applied),
       handed_(std::max(applied, snapshot_.index)),
-      unsaved_from_(last_index() + 1),
+      unsaved_from_(snapshot_.index + entries.size() + 1),
       state_lost_(applied < snapshot_.index) {
+  for (Entry& entry : entries) PushBack(std::move(entry));
   CHECK_LE(applied, last_index());
   commit_ = std::min(std::max(commit, handed_), last_index());
-  for (const Entry& entry : entries_) bytes_ += entry.bytes();
   CheckInvariants();
   CheckContent();
 }
@@ -74,9 +73,16 @@ std::vector<Entry> Log::Copy(Index from, size_t bytes_max) const {
 size_t Log::BytesBetween(Index after, Index through) const {
   CHECK_GE(after, snapshot_.index);
   CHECK_LE(through, last_index());
-  size_t total = 0;
-  for (Index i = after + 1; i <= through; ++i) total += At(i).bytes();
-  return total;
+  return after < through ? EndOf(through) - EndOf(after) : 0;
+}
+
+uint64_t Log::EndOf(Index index) const {
+  return index == snapshot_.index ? start_ : ends_[index - first_index()];
+}
+
+void Log::PushBack(Entry entry) {
+  ends_.push_back((ends_.empty() ? start_ : ends_.back()) + entry.bytes());
+  entries_.push_back(std::move(entry));
 }
 
 bool Log::HasConfigurationBetween(Index after, Index through) const {
@@ -100,7 +106,7 @@ void Log::TruncateFrom(Index index) {
   CHECK_GT(index, commit_) << "a committed entry would be replaced";
   marks::Sometimes(last_index() >= index, kMarkConflictTruncated);
   while (last_index() >= index) {
-    bytes_ -= entries_.back().bytes();
+    ends_.pop_back();
     entries_.pop_back();
   }
   unsaved_from_ = std::min(unsaved_from_, index);
@@ -115,8 +121,7 @@ void Log::Append(LogSlice slice) {
   TruncateFrom(conflict);
   std::vector<Entry> entries = std::move(slice).TakeEntries();
   for (size_t i = conflict - prev_index - 1; i < entries.size(); ++i) {
-    bytes_ += entries[i].bytes();
-    entries_.push_back(std::move(entries[i]));
+    PushBack(std::move(entries[i]));
   }
 }
 
@@ -127,8 +132,7 @@ void Log::AppendOwn(std::vector<Entry> entries) {
     CHECK_EQ(entry.index, last_index() + 1);
     CHECK_GE(entry.term, last_term());
     CHECK_GE(entry.timestamp_ns, last_timestamp_ns());
-    bytes_ += entry.bytes();
-    entries_.push_back(std::move(entry));
+    PushBack(std::move(entry));
   }
 }
 
@@ -144,7 +148,7 @@ void Log::Restore(const SnapshotMeta& snapshot) {
   CHECK_GE(snapshot.term, snapshot_.term);
   snapshot_ = snapshot;
   entries_.clear();
-  bytes_ = 0;
+  ends_.clear();
   handed_bytes_ = 0;
   commit_ = snapshot.index;
   handed_ = snapshot.index;
@@ -176,7 +180,8 @@ void Log::DropThrough(const SnapshotMeta& snapshot) {
   if (snapshot.index == snapshot_.index) return;
   const int64_t timestamp_ns = std::max(snapshot.timestamp_ns, At(snapshot.index).timestamp_ns);
   const auto count = static_cast<ptrdiff_t>(snapshot.index - snapshot_.index);
-  for (auto it = entries_.begin(); it != entries_.begin() + count; ++it) bytes_ -= it->bytes();
+  start_ = EndOf(snapshot.index);
+  ends_.erase(ends_.begin(), ends_.begin() + count);
   entries_.erase(entries_.begin(), entries_.begin() + count);
   snapshot_ = snapshot;
   snapshot_.timestamp_ns = timestamp_ns;
@@ -232,14 +237,18 @@ void Log::CheckInvariants() const {
   CHECK_LE(unsaved_from_, last_index() + 1);
   CHECK_EQ(snapshot_.index == Index(0), snapshot_.term == Term(0));
   CHECK_EQ(handed_ == std::max(applied_, snapshot_.index), handed_bytes_ == 0);
-  CHECK_EQ(entries_.empty(), bytes_ == 0);
+  CHECK_EQ(ends_.size(), entries_.size());
   constexpr uint64_t kTail = 16;
   CheckEntries(entries_.size() > kTail ? last_index() - kTail : snapshot_.index);
 }
 
 void Log::CheckContent() const {
   CheckEntries(snapshot_.index);
-  CHECK_EQ(bytes_, BytesBetween(snapshot_.index, last_index()));
+  uint64_t end = start_;
+  for (const Entry& entry : entries_) {
+    end += entry.bytes();
+    CHECK_EQ(EndOf(entry.index), end);
+  }
   CHECK_EQ(handed_bytes_, BytesBetween(std::max(applied_, snapshot_.index), handed_));
 }
 

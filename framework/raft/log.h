@@ -31,7 +31,8 @@ struct UnsavedLog final {
 //   4. unsaved_from_ > commit_ at the time when it was set (but for Rebase); everything from it on
 //   is
 //      to be saved.
-//   5. bytes_ is the sum over entries_; handed_bytes_ the sum over (applied_, handed_].
+//   5. ends_[i] is start_ and the sum over entries_[0..i]; handed_bytes_ the sum over
+//   (applied_, handed_].
 // A resource of the core. Does not suspend.
 class Log final {
  public:
@@ -48,7 +49,7 @@ class Log final {
   Index commit() const { return commit_; }
   Index applied() const { return applied_; }
   Index handed() const { return handed_; }
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return entries_.empty() ? 0 : ends_.back() - start_; }
   const SnapshotMeta& snapshot() const { return snapshot_; }
   // Nobody has the state that the log continues.
   bool state_lost() const { return state_lost_; }
@@ -102,6 +103,9 @@ class Log final {
 
  private:
   void CheckEntries(Index after) const;
+  void PushBack(Entry entry);
+  // Where the entry ends, counted in bytes from somewhere.
+  uint64_t EndOf(Index index) const;
   // The first entry of the slice that this log lacks or contradicts; behind the slice if none.
   Index FirstConflict(const LogSlice& slice) const;
   void TruncateFrom(Index index);
@@ -109,13 +113,14 @@ class Log final {
 
   SnapshotMeta snapshot_;
   std::deque<Entry> entries_;
+  std::deque<uint64_t> ends_;  // so that any stretch is measured at once
+  uint64_t start_ = 0;
   Index commit_;
   Index applied_;
   Index handed_;
   Index unsaved_from_;
   bool unsaved_snapshot_ = false;
   bool state_lost_ = false;
-  size_t bytes_ = 0;
   size_t handed_bytes_ = 0;
 };
 

@@ -45,6 +45,7 @@ class Progress final {
   State state() const { return state_; }
   Index match() const { return match_; }
   Index next() const { return next_; }
+  Index pending_snapshot() const { return pending_snapshot_; }  // 0 outside kSnapshot
   bool recently_active() const { return recently_active_; }
   void set_recently_active(bool active) { recently_active_ = active; }
   // A new span of time begins, in which it has to show itself again.

@@ -279,6 +279,7 @@ std::vector<PeerStatus> Raft::Core::Peers() const {
     status.is_learner = IsLearner(configuration_, id);
     status.recently_active = progress.seen_lately();
     status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
+    status.snapshot = progress.pending_snapshot();
     peers.push_back(status);
   }
   return peers;
@@ -365,6 +366,11 @@ const SnapshotMeta& Raft::snapshot() const { return core_->log().snapshot(); }
 const Configuration& Raft::configuration() const { return core_->configuration(); }
 std::vector<PeerStatus> Raft::Peers() const { return core_->Peers(); }
 size_t Raft::log_bytes() const { return core_->log().bytes(); }
+size_t Raft::log_bytes_behind(Index index) const {
+  const Log& log = core_->log();
+  if (index >= log.last_index()) return 0;
+  return log.BytesBetween(std::max(index, log.snapshot().index), log.last_index());
+}
 std::set<NodeId> Raft::AllMembers() const {
   std::set<NodeId> all;
   const auto add = [&](const Configuration& configuration) {

@@ -80,6 +80,7 @@ struct PeerStatus final {
   bool is_learner = false;
   bool recently_active = false;
   bool snapshot_pending = false;
+  Index snapshot;  // that is pending, or an earlier one
 };
 
 class Raft final {
@@ -148,8 +149,9 @@ class Raft final {
   const Configuration& configuration() const;  // in force (applied)
   // Of that one and of those in the log that are not in force yet.
   std::set<NodeId> AllMembers() const;
-  std::vector<PeerStatus> Peers() const;  // empty unless leader
-  size_t log_bytes() const;               // of the entries in memory
+  std::vector<PeerStatus> Peers() const;       // empty unless leader
+  size_t log_bytes() const;                    // of the entries in memory
+  size_t log_bytes_behind(Index index) const;  // of those of them that follow the index
   HardState hard_state() const;
   // The state machine's state is lost and no snapshot has come yet.
   bool state_lost() const;

@@ -30,9 +30,11 @@ inline constexpr Mark kMarkRefusedByLeader{"replica.request_refused_by_leader"};
 inline constexpr Mark kMarkLogFull{"replica.log_is_full"};
 inline constexpr Mark kMarkCopyNotAppended{"replica.copy_of_appended_request"};
 inline constexpr Mark kMarkTooManyPending{"replica.too_many_pending"};
+inline constexpr Mark kMarkSnapshotGivesWay{"replica.snapshot_gives_way"};
 
 // Rare: no run of a few hundred universes has to reach it.
 inline constexpr Mark kMarkAppendHeldOff{"replica.append_held_off_by_full_log"};
+inline constexpr Mark kMarkWouldBeLate{"replica.request_would_be_late"};
 
 inline constexpr std::array kMarks = {
     kMarkRetryAnswered,         kMarkSentAgain,         kMarkAnswerInSnapshot,
@@ -41,7 +43,7 @@ inline constexpr std::array kMarks = {
     kMarkRecoveryInterrupted,   kMarkLogWaitsForSpace,  kMarkStoreWaitsForSpace,
     kMarkScrubFoundLog,         kMarkScrubFoundStore,   kMarkPeerIsOlder,
     kMarkRefusedByLeader,       kMarkLogFull,           kMarkCopyNotAppended,
-    kMarkTooManyPending};
+    kMarkTooManyPending,        kMarkSnapshotGivesWay};
 
 }  // namespace lockstep::replica
 

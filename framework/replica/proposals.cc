@@ -16,7 +16,7 @@ namespace {
 
 // A request that is not answered waits no longer than so many times the first patience.
 constexpr uint32_t kDoublingsMax = 3;
-// How often it is decided anew how many are let in: by a quarter fewer, or by a few more.
+// How often it is decided anew how many are let in, and by how many more at least.
 constexpr Duration kAdaptPause = Milliseconds(250);
 constexpr size_t kShareStep = 8;
 
@@ -24,12 +24,10 @@ constexpr size_t kShareStep = 8;
 
 absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command, MonoTime deadline,
                                                EnvelopeKind kind) {
-  const bool is_refused =
-      IsFull(command.size()) && !mutant::Enabled(mutant::Id::kM182PendingUncounted);
-  marks::Sometimes(is_refused, kMarkTooManyPending);
-  if (is_refused) {
-    return absl::ResourceExhaustedError("too many requests are pending");
-  }
+  Adapt(fiber.now(), false);
+  const absl::Status refusal = RefusalOf(fiber.now(), command.size(), deadline);
+  // Planted bug M212: whoever is refused is sent all the same.
+  if (!refusal.ok() && !mutant::Enabled(mutant::Id::kM212RefusedAndSent)) return refusal;
   const RequestNumber number = next_;
   ++next_;
   auto owned = std::make_unique<Pending>();
@@ -41,27 +39,36 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   pending.payload = std::make_shared<const std::string>(EncodeEnvelope(envelope));
   std::string().swap(command);
   pending_bytes_ += pending.payload->size();
+  if (watched_ == RequestNumber(0)) watched_ = number;
   // Also when this fiber is unwound: nobody waits then, and the floor may move past it.
-  struct Forget {
+  struct Waiting {
     Proposals& all;
     RequestNumber number;
-    ~Forget() {
-      const auto it = all.pending_.find(number);
-      all.pending_bytes_ -= it->second->payload->size();
-      all.pending_.erase(it);
-    }
-  } forget{*this, number};
+    ~Waiting() { all.Forget(number); }
+  } waiting{*this, number};
   unsent_.push_back(number);
   work_.WakeOne();
   const bool is_answered = pending.done.Wait(fiber, deadline);
+  if (!refusal.ok()) return refusal;
   // (A refusal says nothing of how long answers take.)
-  if (!absl::IsResourceExhausted(pending.result.status())) {
-    Adapt(fiber.now(), fiber.now() - pending.since);
+  if (number == watched_ && !absl::IsResourceExhausted(pending.result.status())) {
+    Adapt(fiber.now(), true);
   }
   if (!is_answered) {
     return absl::DeadlineExceededError("the outcome is not known yet");
   }
   return std::move(pending.result);
+}
+
+absl::Status Proposals::RefusalOf(MonoTime now, size_t bytes, MonoTime deadline) const {
+  const bool is_full = IsFull(bytes);
+  const bool is_late = IsTooLate(now, deadline);
+  marks::Sometimes(is_full, kMarkTooManyPending);
+  marks::Sometimes(is_late, kMarkWouldBeLate);
+  if (mutant::Enabled(mutant::Id::kM182PendingUncounted)) return absl::OkStatus();
+  if (is_full) return absl::ResourceExhaustedError("too many requests are pending");
+  if (is_late) return absl::ResourceExhaustedError("it would not be answered in time");
+  return absl::OkStatus();
 }
 
 // A single large request is let through when nothing else is pending.
@@ -72,14 +79,46 @@ bool Proposals::IsFull(size_t bytes) const {
          pending_bytes_ + bytes > limits_.bytes_max / kShareWhole * share_;
 }
 
-void Proposals::Adapt(MonoTime now, Duration waited) {
+Duration Proposals::WaitNow(MonoTime now) const {
+  const auto it = pending_.find(watched_);
+  return it == pending_.end() ? last_wait_ : std::max(last_wait_, now - it->second->since);
+}
+
+// Only where answers take long anyway: without a leader, say, a request waits for a moment.
+bool Proposals::IsTooLate(MonoTime now, MonoTime deadline) const {
+  return share_ < kShareWhole && pending_.size() * kShareWhole > limits_.count_max &&
+         deadline - now < WaitNow(now);
+}
+
+// What is pending now takes as long as the watched request waits. Of it so much is let in as takes
+// half of wait_max.
+void Proposals::Adapt(MonoTime now, bool is_answered) {
+  if (!is_answered && now - adapted_ < kAdaptPause) return;
+  const auto it = pending_.find(watched_);
+  if (it == pending_.end()) return;
+  const Duration waited = now - it->second->since;
+  if (is_answered) last_wait_ = waited;
   if (now - adapted_ < kAdaptPause) return;
-  adapted_ = now;
-  if (waited > limits_.wait_max) {
-    share_ = std::max(kShareMin, share_ * 3 / 4);
-  } else if (waited < limits_.wait_max / 2) {
-    share_ = std::min(kShareWhole, share_ + kShareStep);
+  const Duration wanted = limits_.wait_max / 2;
+  if (waited > wanted) {
+    const size_t used = std::max(pending_.size() * kShareWhole / limits_.count_max,
+                                 pending_bytes_ / (limits_.bytes_max / kShareWhole + 1));
+    const auto fitting = static_cast<size_t>(static_cast<int64_t>(used) * (wanted.count() >> 10) /
+                                             (waited.count() >> 10));
+    share_ = std::clamp(fitting, kShareMin, share_);
+  } else if (is_answered && waited < wanted / 2) {
+    share_ = std::min(kShareWhole, share_ + std::max(kShareStep, share_ / 4));
+  } else {
+    return;
   }
+  adapted_ = now;
+}
+
+void Proposals::Forget(RequestNumber number) {
+  if (number == watched_) watched_ = RequestNumber(0);
+  const auto it = pending_.find(number);
+  pending_bytes_ -= it->second->payload->size();
+  pending_.erase(it);
 }
 
 RequestNumber Proposals::acked_below() const {

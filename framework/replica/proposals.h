@@ -29,14 +29,15 @@ namespace lockstep::replica {
 struct ProposalLimits final {
   size_t count_max = limits::kPendingProposalsMax;
   size_t bytes_max = limits::kPendingProposalBytesMax;
-  // As long as answers take longer than that, fewer and fewer are let in: who would wait until its
-  // deadline is told at once.
+  // If answers take more than half of that, only so many are let in as can be answered in half of
+  // it: who would wait until its deadline is told at once.
   Duration wait_max = Seconds(2);
 };
 
 // Invariants:
 //   1. pending_bytes() is the sum over pending_, and within the limit.
 //   2. kShareMin <= share_ <= kShareWhole: the part of the limits that is in use now.
+//   3. watched_ is 0 or in pending_.
 // Owned by the Replica. Only Propose suspends.
 class Proposals final {
  public:
@@ -45,7 +46,8 @@ class Proposals final {
       : session_(session), owner_(owner), limits_(limits) {}
 
   // Suspends until the command is applied here, or the deadline. RESOURCE_EXHAUSTED: too many are
-  // pending here, or the leader has too much to do; nothing happened and nothing will.
+  // pending here, or it would take longer than the deadline, or the leader has too much to do;
+  // nothing happened and nothing will.
   // DEADLINE_EXCEEDED, ABORTED: it may or may not be applied.
   absl::StatusOr<std::string> Propose(Fiber& fiber, std::string command, MonoTime deadline,
                                       EnvelopeKind kind = EnvelopeKind::kCommand);
@@ -89,9 +91,16 @@ class Proposals final {
     absl::StatusOr<std::string> result{absl::UnknownError("pending")};
   };
 
+  absl::Status RefusalOf(MonoTime now, size_t bytes, MonoTime deadline) const;
   bool IsFull(size_t bytes) const;
-  // An answer took so long, or there was none: lets more or fewer in, now and then.
-  void Adapt(MonoTime now, Duration waited);
+  // Whether a request would not be answered by then, as far as one can tell.
+  bool IsTooLate(MonoTime now, MonoTime deadline) const;
+  // How long the watched request has been waiting, or the last one waited.
+  Duration WaitNow(MonoTime now) const;
+  // The watched request waits, or its answer has come: lets more or fewer in, now and then.
+  void Adapt(MonoTime now, bool is_answered);
+  // The request is not waited for any more.
+  void Forget(RequestNumber number);
   void Finish(Pending& pending, Admission admission, std::string result);
   // The session was superseded: whatever is pending may have been applied under it.
   void AbortAll();
@@ -104,6 +113,8 @@ class Proposals final {
   ProposalLimits limits_;
   size_t share_ = kShareWhole;
   MonoTime adapted_;
+  RequestNumber watched_;  // one request after another shows how long answers take
+  Duration last_wait_{0};
   bool registered_ = false;
   RequestNumber next_{1};
   size_t pending_bytes_ = 0;

@@ -187,6 +187,10 @@ class Replica final : private ApplySink, private EffectListener {
   // Lets the log forget what the flushed state covers; asks for a flush if it retains too much.
   absl::Status CompactLog(Fiber& fiber, LogPressure pressure);
 
+  // Whether others may go before a snapshot as of `taken`, of which `sent` of about `whole` bytes
+  // are on their way: requests are, and the log will have what follows it when it has arrived.
+  bool SnapshotMayWait(raft::Index taken, uint64_t sent, uint64_t whole) const;
+
   // Leader: hands over to the most caught-up voter, if there is another.
   void GiveUpLeadership();
   // The same for a graceful stop: nobody hands it back.
@@ -222,6 +226,8 @@ class Replica final : private ApplySink, private EffectListener {
   void DispatchLocal(std::vector<wire::ForwardItem> items);
   // Has the core append what is not in the log already. Nothing of it was, if that is refused.
   raft::ProposeRefusal AppendRequests(SessionId session, std::vector<wire::ForwardItem> items);
+  // Whether the log holds so many times what is retained and is not flushed, or too much in all.
+  bool LogHolds(size_t times) const;
   // Nothing is proposed before some of the log is forgotten.
   bool LogIsFull() const;
   // The leader has to send it again: the log holds more than is to be in memory, and some of that
@@ -281,6 +287,7 @@ class Replica final : private ApplySink, private EffectListener {
   bool is_asleep_ = false;                         // nobody ticks it
   LogPressure log_pressure_ = LogPressure::kNone;  // as of the last round
   uint64_t log_grown_at_ = 0;                      // so many bytes are to be looked at
+  raft::Index flushed_;                            // as of the last round
   uint64_t disk_stalls_ = 0;
 };
 

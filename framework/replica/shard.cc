@@ -386,8 +386,14 @@ absl::StatusOr<raft::SnapshotMeta> Shard::StreamSnapshot(Fiber& fiber, Replica& 
   const auto view = replica.Snapshot();
   // (0 would be a transfer of one attempt.)
   const uint64_t transfer = std::max<uint64_t>(1, environment_.random.Draw("snapshot.transfer"));
+  const raft::Index taken = replica.status().applied;
+  // (More than there is of this group, if the shard has others: then it is in more of a hurry.)
+  const uint64_t whole = store_.DiskBytes();
+  const auto may_wait = [&replica, taken, whole](uint64_t sent) {
+    return replica.SnapshotMayWait(taken, sent, whole);
+  };
   SnapshotSource source({replica.group(), environment_.node, term, *view, transfer, snapshot_pace_,
-                         options_.snapshots, is_wanted});
+                         options_.snapshots, is_wanted, may_wait});
   absl::Status failure;
   uint64_t chunks = 0;
   for (int attempt = 0; attempt < options_.snapshots.attempts_max; ++attempt) {

@@ -12,6 +12,12 @@
 #include "framework/replica/peer_transport.h"
 
 namespace lockstep::replica {
+namespace {
+
+// Where others go first, a chunk takes so many times as long.
+constexpr uint64_t kSlowness = 4;
+
+}  // namespace
 
 absl::StatusOr<raft::SnapshotMeta> SnapshotSource::SendTo(Fiber& fiber, runtime::Stream& stream,
                                                           uint32_t version) {
@@ -61,43 +67,38 @@ absl::StatusOr<size_t> SnapshotSource::AskWhereToGoOn(Fiber& fiber, runtime::Str
   return static_cast<size_t>(resume->chunk);
 }
 
-// All rows behind the first `chunk` chunks, and the end.
+// All rows behind the first `chunk` chunks, and the end. What is read at a time is a chunk, and
+// never spans columns, so that where it ends is one place.
 absl::Status SnapshotSource::SendRows(Fiber& fiber, runtime::Stream& stream, size_t chunk) {
   ChunkEnd from = chunk == 0 ? ChunkEnd{} : ends_[chunk - 1];
-  wire::SnapshotChunk rows;
-  rows.sequence = chunk;
   // Planted bug M47: the rows go on behind a chunk that was sent and did not arrive.
   if (mutant::Enabled(mutant::Id::kM47ResumedChunkSkipped) && chunk > 0 && chunk < ends_.size()) {
     from = ends_[chunk];
   }
   SnapshotSums sums(from.sums);
-  size_t bytes = 0;
-  const auto flush = [&](size_t column) -> absl::Status {
-    if (rows.rows.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(SendChunk(fiber, stream, rows));
-    if (rows.sequence == ends_.size()) {
+  wire::SnapshotChunk rows;
+  rows.sequence = chunk;
+  std::string next = chunk > 0 ? from.key + '\0' : std::string();
+  for (size_t column = from.column; column < machine::kColumnCount; ++column, next.clear()) {
+    for (;; ++rows.sequence) {
+      ASSIGN_OR_RETURN(std::vector<machine::Row> found,
+                       parts_.view.ReadRows(fiber, static_cast<machine::Column>(column), next,
+                                            parts_.options.chunk_bytes));
+      if (found.empty()) break;
+      rows.rows.clear();
+      for (machine::Row& row : found) {
+        rows.rows.push_back(
+            {static_cast<uint8_t>(column), std::move(row.key), std::move(row.value)});
+        sums.Add(rows.rows.back());
+      }
+      next = rows.rows.back().key + '\0';
+      RETURN_IF_ERROR(SendChunk(fiber, stream, rows));
+      if (rows.sequence < ends_.size()) continue;
       ends_.push_back({column, rows.rows.back().key, sums.end()});
+      for (const wire::SnapshotRow& row : rows.rows) {
+        sent_bytes_ += row.key.size() + row.value.size();
+      }
     }
-    ++rows.sequence;
-    rows.rows.clear();
-    bytes = 0;
-    return absl::OkStatus();
-  };
-  for (size_t column = from.column; column < machine::kColumnCount; ++column) {
-    auto it = parts_.view.NewIterator(static_cast<machine::Column>(column));
-    const bool goes_on = chunk > 0 && column == from.column;
-    it->Seek(fiber, goes_on ? from.key + '\0' : std::string());
-    for (; it->Valid(); it->Next(fiber)) {
-      wire::SnapshotRow row{static_cast<uint8_t>(column), std::string(it->key()),
-                            std::string(it->value())};
-      bytes += wire::EncodedBytesMax(row);
-      sums.Add(row);
-      rows.rows.push_back(std::move(row));
-      if (bytes >= parts_.options.chunk_bytes) RETURN_IF_ERROR(flush(column));
-    }
-    RETURN_IF_ERROR(it->status());
-    // A chunk never spans columns, so that where it ends is one place.
-    RETURN_IF_ERROR(flush(column));
   }
   return Write(fiber, stream, sums.end());
 }
@@ -105,14 +106,15 @@ absl::Status SnapshotSource::SendRows(Fiber& fiber, runtime::Stream& stream, siz
 absl::Status SnapshotSource::SendChunk(Fiber& fiber, runtime::Stream& stream,
                                        const wire::SnapshotChunk& chunk) {
   if (!parts_.is_wanted()) return absl::AbortedError("this replica no longer leads");
-  return Write(fiber, stream, chunk);
+  const bool may_wait = parts_.may_wait && parts_.may_wait(sent_bytes_);
+  return Write(fiber, stream, chunk, may_wait ? kSlowness : 1);
 }
 
-absl::Status SnapshotSource::Write(Fiber& fiber, runtime::Stream& stream,
-                                   const wire::Frame& frame) const {
+absl::Status SnapshotSource::Write(Fiber& fiber, runtime::Stream& stream, const wire::Frame& frame,
+                                   uint64_t slowness) const {
   std::string bytes;
   wire::EncodeFrame(frame, &bytes);
-  parts_.pace.Spend(fiber, bytes.size());
+  parts_.pace.Spend(fiber, slowness * bytes.size());
   stream.SetWriteDeadline(fiber.now() + parts_.options.stall_timeout);
   return stream.Write(fiber, bytes);
 }

@@ -23,8 +23,9 @@ namespace lockstep::replica {
 
 struct SnapshotOptions final {
   size_t chunk_bytes = 256 * 1024;
-  uint64_t bytes_per_second = 64 * 1024 * 1024;  // of all that a shard sends; 0: no limit
-  Duration stall_timeout = Seconds(10);          // of a write or a read
+  // Of all that a shard sends, and a quarter of it where others go first; 0: no limit.
+  uint64_t bytes_per_second = 64 * 1024 * 1024;
+  Duration stall_timeout = Seconds(10);  // of a write or a read
   // An attempt that brought nothing is repeated so often, after a pause each time.
   int attempts_max = 20;
   Duration retry_pause = Milliseconds(200);
@@ -45,6 +46,8 @@ class SnapshotSource final {
     Pace& pace;
     const SnapshotOptions& options;
     std::function<bool()> is_wanted;  // asked before each chunk
+    // Whether others go first, now that so many bytes of it are sent; asked before each chunk, too.
+    std::function<bool(uint64_t)> may_wait;
   };
 
   explicit SnapshotSource(Parts parts) : parts_(std::move(parts)) {}
@@ -71,10 +74,13 @@ class SnapshotSource final {
                                         wire::FrameDecoder& decoder) const;
   absl::Status SendRows(Fiber& fiber, runtime::Stream& stream, size_t chunk);
   absl::Status SendChunk(Fiber& fiber, runtime::Stream& stream, const wire::SnapshotChunk& chunk);
-  absl::Status Write(Fiber& fiber, runtime::Stream& stream, const wire::Frame& frame) const;
+  // Waits as if it were so many times as long.
+  absl::Status Write(Fiber& fiber, runtime::Stream& stream, const wire::Frame& frame,
+                     uint64_t slowness = 1) const;
 
   const Parts parts_;
   std::vector<ChunkEnd> ends_;
+  uint64_t sent_bytes_ = 0;  // of the chunks in ends_
 };
 
 // The first frame. Suspends.

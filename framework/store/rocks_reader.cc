@@ -168,6 +168,40 @@ absl::StatusOr<std::optional<std::string>> RocksReader::GetFlushed(Fiber& fiber,
   return ToResult(status, value);
 }
 
+absl::StatusOr<std::vector<machine::Row>> RocksReader::ReadRows(
+    Fiber& fiber, Column column, std::string_view prefix, std::string_view from, size_t bytes_max,
+    const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions options = Options();
+  options.snapshot = mutant::Enabled(mutant::Id::kM210SnapshotNotPinned) ? nullptr : snapshot;
+  options.fill_cache = false;
+  const std::string end = PrefixEnd(std::string(prefix));
+  const rocksdb::Slice upper(end);
+  options.iterate_upper_bound = &upper;
+  const PrefixedKey start(prefix, from);
+  std::vector<machine::Row> rows;
+  rocksdb::Status status;
+  const auto read = [&] {
+    const std::unique_ptr<rocksdb::Iterator> at(db_.NewIterator(options, handle(column)));
+    size_t bytes = 0;
+    for (at->Seek(ToSlice(start.bytes())); at->Valid() && (rows.empty() || bytes < bytes_max);
+         at->Next()) {
+      const std::string_view key = ToView(at->key()).substr(prefix.size());
+      rows.push_back({std::string(key), at->value().ToString()});
+      bytes += key.size() + at->value().size();
+    }
+    status = at->status();
+  };
+  if (offload_ != nullptr) {
+    offload_->Run(fiber, runtime::Lane::kGeneral, read);
+  } else {
+    read();
+  }
+  absl::Status failure = FromRocks(status);
+  Note(failure);
+  if (!failure.ok()) return failure;
+  return rows;
+}
+
 // RocksDB's iterators keep the addresses of the slices.
 struct RocksCursor::Bounds final {
   explicit Bounds(std::string_view prefix)

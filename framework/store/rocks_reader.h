@@ -70,6 +70,12 @@ class RocksReader final {
       const std::vector<std::string>& keys, const rocksdb::Snapshot* snapshot) const;
   absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber, machine::Column column,
                                                         std::string_view key) const;
+  // As StoreView::ReadRows, of keys behind one prefix, which they are given without. Always in the
+  // Offload, if there is one.
+  absl::StatusOr<std::vector<machine::Row>> ReadRows(Fiber& fiber, machine::Column column,
+                                                     std::string_view prefix, std::string_view from,
+                                                     size_t bytes_max,
+                                                     const rocksdb::Snapshot* snapshot) const;
 
   // The first read that failed; DATA_LOSS if any of them met damage.
   const absl::Status& failure() const { return failure_; }

@@ -210,6 +210,11 @@ class SnapshotView final : public machine::StoreView {
       Fiber& fiber, Column column, const std::vector<std::string>& keys) const override {
     return reader_.GetMany(fiber, column, prefix_, keys, snapshot_);
   }
+  absl::StatusOr<std::vector<machine::Row>> ReadRows(Fiber& fiber, Column column,
+                                                     std::string_view from,
+                                                     size_t bytes_max) const override {
+    return reader_.ReadRows(fiber, column, prefix_, from, bytes_max, snapshot_);
+  }
   std::unique_ptr<machine::Iterator> NewIterator(Column column) const override;
 
  private:

@@ -45,6 +45,9 @@ void ShapeOverload(World& world, ClusterShape& shape) {
   shape.log_bytes_retained = draws.LogUniform("overload.retained", 0, 1024, 8 * 1024, 8 * 1024);
   shape.proposals.count_max = draws.Range("overload.pending", 0, 1, 6, 6);
   shape.proposals.bytes_max = draws.LogUniform("overload.pending_bytes", 0, 150, 4'000, 4'000);
+  // How long an answer may take before fewer are let in.
+  shape.proposals.wait_max = Nanoseconds(static_cast<int64_t>(
+      draws.LogUniform("overload.wait_max", 0, 4'000'000, 2'000'000'000, 2'000'000'000)));
   shape.uncommitted_bytes_max = draws.LogUniform("overload.uncommitted", 0, 100, 16'000, 16'000);
   // What a follower takes at once is more than its bound.
   rates.append_bytes_max = std::min<uint64_t>(rates.append_bytes_max, 2048);

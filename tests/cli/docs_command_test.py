@@ -6,9 +6,11 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 LOCKSTEP = ""
@@ -113,6 +115,32 @@ class DocsCommand(unittest.TestCase):
         self.assertEqual(json.loads(self.ok("inspect", self.store, "-w", "json"))["collections"][0]["documents"], 4)
         self.assertIn("t_text", self.ok("inspect", self.store))
 
+    def test_long_work_shows_its_progress_to_a_terminal_alone(self):
+        self.ok("init", self.store)
+        lines = "".join('{"_id":%d,"t":"%s"}\n' % (i, "x" * 300) for i in range(40000))
+        terminal, stderr = pty.openpty()
+        done = subprocess.run([LOCKSTEP, "docs", "import", self.store, "c", self.path("in.jsonl", lines)],
+                              stdout=subprocess.DEVNULL, stderr=stderr, timeout=60)
+        os.close(stderr)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(os.read(terminal, 65536).decode(), r"imported \d+ documents  \[#*\.*\] \d+ %")
+        os.close(terminal)
+        self.assertEqual(run("export", self.store, "c", "-o", os.devnull).stderr, "40000 documents\n")
+
+    def test_find_and_export_show_the_past(self):
+        self.filled(['{"_id":1,"n":"old"}'])
+        meta = json.loads(self.ok("find", self.store, "c", "--meta", "-w", "canonical"))
+        then = int(meta["_updated_at"]["$date"]["$numberLong"])
+        sequence = str(json.loads(self.ok("inspect", self.store, "-w", "json"))["sequence"])
+        time.sleep(0.01)
+        self.ok("import", self.store, "c", "-", "--upsert", stdin='{"_id":1,"n":"new"}\n')
+        for past in (["--as-of", sequence], ["--as-of-time", str(then)]):
+            self.assertIn('"old"', self.ok("find", self.store, "c", *past))
+            self.assertIn('"old"', self.ok("export", self.store, "c", *past))
+        self.assertEqual(self.ok("find", self.store, "c", "--as-of-time", str(then - 1000)), "")
+        self.assertIn('"new"', self.ok("find", self.store, "c"))
+        self.assertEqual(run("find", self.store, "c", "--as-of", "1", "--as-of-time", "1").returncode, 2)
+
     def test_a_collection_has_a_policy_and_an_index_forms_of_words(self):
         self.filled(['{"_id":1,"t":"She was running in Z\u00fcrich"}'], "log")
         self.assertEqual(json.loads(self.ok("policy", self.store, "log")), {})
@@ -159,7 +187,9 @@ class DocsCommand(unittest.TestCase):
         self.ok("rekey", self.store, "--passphrase-file", key)
         self.ok("rekey", self.store, "--passphrase-file", key, "--new-passphrase-file", wrong)
         self.assertIn("plain words", self.ok("export", self.store, "secrets", "--passphrase-file", wrong))
-        self.ok("doctor", self.store, "--passphrase-file", wrong)
+        for words in (["doctor", self.store], ["inspect", self.store], ["audit", self.store, "--verify"]):
+            self.ok(*words, "--passphrase-file", wrong)
+            self.assertIn("E_BAD_PASSPHRASE", run(*words, "--passphrase-file", key).stderr)
         for path, (content, _) in files_of(self.store).items():
             for secret in (b"plain words", b"secrets"):
                 self.assertNotIn(secret, content, path)

@@ -336,6 +336,75 @@ TEST(Store, IsReadOnlyAfterAFailedSyncUntilItIsReopened) {
   });
 }
 
+// Rows that can be read and, once they are told so, not written.
+class Unwritable final : public machine::OrderedStore {
+ public:
+  explicit Unwritable(machine::OrderedStore& inner) : inner_(inner) {}
+  std::unique_ptr<machine::GroupStore> Group(GroupId group) override {
+    return std::make_unique<Rows>(inner_.Group(group), fails);
+  }
+  absl::Status StartFlush() override { return inner_.StartFlush(); }
+  absl::Status Flush(Fiber& fiber) override { return inner_.Flush(fiber); }
+  absl::Status StartCompaction() override { return inner_.StartCompaction(); }
+  absl::StatusOr<uint64_t> VerifyNextFile(Fiber& fiber, std::string* after) override {
+    return inner_.VerifyNextFile(fiber, after);
+  }
+  absl::Status ReadAgain(Fiber& fiber) override { return inner_.ReadAgain(fiber); }
+  uint64_t DiskBytes() const override { return inner_.DiskBytes(); }
+  absl::Status health() const override { return inner_.health(); }
+
+  bool fails = false;
+
+ private:
+  class Rows final : public machine::GroupStore {
+   public:
+    Rows(std::unique_ptr<machine::GroupStore> inner, const bool& fails)
+        : inner_(std::move(inner)), fails_(fails) {}
+    std::unique_ptr<machine::StoreView> Snapshot() override { return inner_->Snapshot(); }
+    std::unique_ptr<machine::StoreTransaction> Begin() override { return inner_->Begin(); }
+    absl::Status Commit(Fiber& fiber,
+                        std::unique_ptr<machine::StoreTransaction>&& transaction) override {
+      if (fails_) return absl::FailedPreconditionError("a file is damaged");
+      return inner_->Commit(fiber, std::move(transaction));
+    }
+    absl::StatusOr<std::optional<std::string>> GetFlushed(Fiber& fiber,
+                                                          std::string_view key) override {
+      return inner_->GetFlushed(fiber, key);
+    }
+    absl::Status Clear(Fiber& fiber) override { return inner_->Clear(fiber); }
+
+   private:
+    const std::unique_ptr<machine::GroupStore> inner_;
+    const bool& fails_;
+  };
+  machine::OrderedStore& inner_;
+};
+
+TEST(Store, AnswersEveryWriteWhenItsRowsCannotBeWritten) {
+  Device device;
+  device.universe.Run(1, [&](Fiber& fiber, runtime::Environment& environment) {
+    const auto rows = OpenSimulatedRows(fiber, environment, device.universe.node(1), "rows");
+    ASSERT_TRUE(rows.ok());
+    Unwritable unwritable(**rows);
+    const auto opened = Store::Open(fiber, environment, unwritable, device.options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    Store& store = **opened;
+    ASSERT_TRUE(Collection(store, "c").InsertOne(fiber, Json(R"({"_id": 1})")).ok());
+    unwritable.fails = true;
+    int refused = 0;
+    fiber::Scope writers(fiber.scheduler());
+    for (int i = 2; i < 6; ++i) {
+      writers.Spawn("writer", [&, i](Fiber& writing) {
+        const auto written = Collection(store, "c").InsertOne(writing, Document{{"_id", Value(i)}});
+        refused += Is(written.status(), ErrorCode::kReadOnly) ? 1 : 0;
+      });
+    }
+    fiber.SleepFor(Seconds(5));
+    EXPECT_EQ(refused, 4);
+    EXPECT_EQ(IdsOf(fiber, store, "{}"), "1");
+  });
+}
+
 TEST(Store, WaitsForSpaceAndRefusesMeanwhile) {
   Device device;
   device.Live([&](Fiber& fiber, Store& store) {

@@ -214,6 +214,9 @@ TEST(SyncedStore, ShowsTheWinnerAndKeepsTheLoser) {
     ASSERT_TRUE(resolved.ok()) << resolved.status();
     EXPECT_GT(resolved->rev, other.mutation.rev);
     EXPECT_EQ(ReadConflicts(fiber, *store.state(), 10)->size(), 0u);
+    const auto queued = ReadQueuedChange(fiber, *store.state(), 2);
+    ASSERT_TRUE(queued.ok() && *queued) << "others hear of it";
+    EXPECT_EQ((*queued)->resolves, std::vector<Revision>{loser});
     EXPECT_TRUE(VerifyStore(fiber, *store.state()).ok());
   });
 }

@@ -69,6 +69,9 @@ TEST(DocsUniverse, FindsALogThatIsCutBeforeTheFlush) {
 TEST(DocsUniverse, FindsRevisionsThatGoBack) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM82RevisionsForgotten, 50), HasSubstr("does not rise"));
 }
+TEST(DocsUniverse, FindsADocumentThatComesBackAsItWas) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM217AfterIsBefore, 5), HasSubstr("came back as"));
+}
 TEST(DocsUniverse, FindsAcknowledgementsBeforeTheSync) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM83AcknowledgedBeforeSync, 50),
               AnyOf(HasSubstr("was durable as"), HasSubstr("states that may be")));

@@ -71,6 +71,12 @@ TEST(SyncUniverse, FindsATenantWhereItMustNotBe) {
 TEST(SyncUniverse, FindsRefusalsThatNobodyHearsOf) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM108RejectionForgotten, 5), Not(IsEmpty()));
 }
+TEST(SyncUniverse, FindsAPushThatMovesTheCheckpoint) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM215PushMovesCheckpoint, 5), Not(IsEmpty()));
+}
+TEST(SyncUniverse, FindsDeletionsThatAreNotPulled) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM216DeletionsNotPulled, 5), Not(IsEmpty()));
+}
 TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM109ClockIgnoresOthers, 5), Not(IsEmpty()));
 }

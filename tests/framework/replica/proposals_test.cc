@@ -249,6 +249,39 @@ TEST_F(ProposalsTest, WhereAnswersTakeTooLongFewAreLetIn) {
   EXPECT_EQ(proposals_.share(), Proposals::kShareWhole);
 }
 
+// A thousand callers that never give up, where a hundred a second are answered.
+TEST_F(ProposalsTest, BehindTheFirstWaveHardlyAnybodyWaitsInVain) {
+  Registered();
+  size_t answered = 0;
+  size_t late = 0;
+  fiber::Scope scope(scheduler_);
+  for (int i = 0; i < 1000; ++i) {
+    scope.Spawn("caller", [&](Fiber& fiber) {
+      for (;;) {
+        const auto result = proposals_.Propose(fiber, "c", fiber.now() + Seconds(5));
+        answered += result.ok() ? 1 : 0;
+        late += absl::IsDeadlineExceeded(result.status()) ? 1 : 0;
+        if (!result.ok()) fiber.SleepFor(Milliseconds(100));
+      }
+    });
+  }
+  scheduler_.RunReady();
+  for (int i = 0; i < 100 * 60; ++i) {
+    Take();
+    if (proposals_.pending_count() > 0) {
+      Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    }
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(10));
+    scheduler_.RunReady();
+  }
+  EXPECT_GT(answered, 5800u);
+  EXPECT_LE(late, 600u) << "of the first thousand, half are answered within five seconds";
+  // Who has less time than others wait is told so.
+  const Caller& hasty = Propose("h", scheduler_.now() + Milliseconds(100));
+  ASSERT_TRUE(hasty.done);
+  EXPECT_TRUE(absl::IsResourceExhausted(hasty.result.status())) << hasty.result.status();
+}
+
 TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
   Proposals proposals(kSession, kOwner, {.count_max = 100, .bytes_max = 10});
   fiber::Scope scope(scheduler_);

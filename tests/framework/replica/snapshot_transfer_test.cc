@@ -46,7 +46,7 @@ class SnapshotTransferTest : public testing::Test {
   void Renew() {
     source_ = std::make_unique<SnapshotSource>(
         SnapshotSource::Parts{kGroup, NodeId(1), raft::Term(3), *view_, ++transfer_, pace_,
-                              options_, [this] { return is_wanted_; }});
+                              options_, [this] { return is_wanted_; }, nullptr});
   }
 
   // One attempt, cut off when the receiver's disk was written to `writes` times.
@@ -180,16 +180,30 @@ TEST_F(SnapshotTransferTest, PlantedItSkipsAChunkAndNobodyCompares) {
   EXPECT_TRUE(has_lost);
 }
 
-TEST_F(SnapshotTransferTest, ItIsNoFasterThanItMay) {
-  Pace slow(2000);
-  source_ = std::make_unique<SnapshotSource>(SnapshotSource::Parts{
-      kGroup, NodeId(1), raft::Term(3), *view_, 5, slow, options_, [] { return true; }});
-  ASSERT_TRUE(Attempt(std::nullopt).ok());
+TEST_F(SnapshotTransferTest, ItIsNoFasterThanItMayAndSlowerWhereOthersGoFirst) {
+  std::vector<Duration> took;
+  std::vector<uint64_t> asked;
+  for (const bool may_wait : {false, true}) {
+    disk_.SetContents({});
+    Pace slow(2000);
+    source_ = std::make_unique<SnapshotSource>(SnapshotSource::Parts{
+        kGroup, NodeId(1), raft::Term(3), *view_, ++transfer_, slow, options_, [] { return true; },
+        [&](uint64_t sent) {
+          asked.push_back(sent);
+          return may_wait;
+        }});
+    ASSERT_TRUE(Attempt(std::nullopt).ok());
+    RunInFiber([&](Fiber& fiber) {
+      slow.Spend(fiber, 1);
+      took.push_back(fiber.now() - MonoTime{});
+    });
+  }
   const uint64_t bytes = disk_.Contents().begin()->second.size();
-  RunInFiber([&](Fiber& fiber) {
-    slow.Spend(fiber, 1);
-    EXPECT_GE(fiber.now() - MonoTime{}, Milliseconds(static_cast<int64_t>(bytes / 2)));
-  });
+  EXPECT_GE(took[0], Milliseconds(static_cast<int64_t>(bytes / 2)));
+  EXPECT_GT(took[1], took[0] * 3);
+  EXPECT_LT(took[1], took[0] * 4);
+  EXPECT_EQ(asked.front(), 0u);
+  EXPECT_GT(asked.back(), 30u * 30);
 }
 
 }  // namespace

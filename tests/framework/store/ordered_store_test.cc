@@ -136,6 +136,32 @@ TYPED_TEST(OrderedStoreTest, IteratorWalksBothWaysAndTurns) {
   });
 }
 
+TYPED_TEST(OrderedStoreTest, RowsAreReadInPartsOfOneInstant) {
+  this->Run([](Fiber& fiber, OrderedStore& store, GroupStore& group) {
+    Change(fiber, group, [](StoreTransaction& t) {
+      for (const char* key : {"a", "b", "c", "d"}) t.Put(Column::kHistory, key, "12345");
+    });
+    Change(fiber, *store.Group(GroupId(8)),
+           [](StoreTransaction& t) { t.Put(Column::kHistory, "e", "another group's"); });
+    const auto view = group.Snapshot();
+    Change(fiber, group, [](StoreTransaction& t) {
+      t.Delete(Column::kHistory, "c");
+      t.Put(Column::kHistory, "bb", "later");
+    });
+    const auto read = [&](const char* from, size_t bytes_max) {
+      std::string found;
+      const auto rows = view->ReadRows(fiber, Column::kHistory, from, bytes_max);
+      CHECK_OK(rows.status());
+      for (const machine::Row& row : *rows) found += row.key + row.value + " ";
+      return found;
+    };
+    EXPECT_EQ(read("", 7), "a12345 b12345 ");
+    EXPECT_EQ(read("b", 1), "b12345 ") << "one in any case";
+    EXPECT_EQ(read("bb", 1000), "c12345 d12345 ");
+    EXPECT_EQ(read("dd", 1000), "");
+  });
+}
+
 TYPED_TEST(OrderedStoreTest, TransactionReadsThroughItsOwnChanges) {
   this->Run([](Fiber& fiber, OrderedStore&, GroupStore& group) {
     Change(fiber, group, [](StoreTransaction& t) {

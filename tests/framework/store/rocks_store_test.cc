@@ -456,6 +456,31 @@ TEST(RocksStore, RowsOfFilesThatAreNotOpenAreRead) {
   });
 }
 
+TEST(RocksStore, EverythingIsReadInPartsElsewhereAndTheCacheStaysAsItIs) {
+  RunInFiber([](Fiber& fiber) {
+    CountingOffload offload;
+    RocksStoreOptions options = Options();
+    WriteFiles(fiber, options);
+    options.offload = &offload;
+    const auto store = MustOpen(fiber, options);
+    const auto group = store->Group(GroupId(1));
+    const auto view = group->Snapshot();
+    Change(fiber, *group, [](StoreTransaction& t) { t.Put(Column::kPrimary, "z", "later"); });
+    offload.runs = 0;
+    std::vector<std::string> keys;
+    for (std::string from;; from = keys.back() + '\0') {
+      const auto rows = view->ReadRows(fiber, Column::kPrimary, from, 10'000);
+      ASSERT_TRUE(rows.ok());
+      if (rows->empty()) break;
+      for (const machine::Row& row : *rows) keys.push_back(row.key);
+    }
+    EXPECT_EQ(keys.size(), 4000u);
+    EXPECT_EQ(offload.runs, 45) << "92 rows of 109 bytes each time, and once nothing";
+    (void)Read(fiber, *view, Column::kPrimary, Numbered(7));
+    EXPECT_GT(offload.runs, 45) << "it is not in the cache";
+  });
+}
+
 // Walking with the cache alone, RocksDB skips rows behind a range tombstone that it has not cached,
 // and says OK. Found as seed 8 of the short default profile.
 TEST(RocksStore, AWalkBehindARangeTombstoneMissesNothing) {

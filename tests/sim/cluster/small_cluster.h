@@ -48,12 +48,13 @@ class MessageCounter final : public replica::ReplicaObserver {
   }
   void OnReceive(GroupId, const raft::Message&) override {}
   void OnApplied(GroupId, const raft::Entry&, std::string_view) override {}
-  void OnInstalled(GroupId, const raft::SnapshotMeta&) override {}
+  void OnInstalled(GroupId, const raft::SnapshotMeta&) override { ++snapshots; }
 
   uint64_t messages = 0;
   uint64_t read_heartbeats = 0;
   uint64_t read_requests = 0;
   uint64_t elections = 0;
+  uint64_t snapshots = 0;
 };
 
 // Three nodes, one shard each, ticks of 10 ms, heartbeats of 100 ms, election timeouts of 1 s.
