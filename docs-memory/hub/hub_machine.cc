@@ -7,9 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
+#include "docs-memory/hub/hub_audit.h"
 #include "docs-memory/hub/hub_keys.h"
 #include "docs-memory/hub/hub_push.h"
 #include "docs-memory/hub/hub_read.h"
+#include "docs-memory/hub/hub_retention.h"
+#include "docs-memory/query/filter.h"
 #include "docs-memory/sync/fields.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -20,6 +23,11 @@ namespace {
 using machine::Column;
 
 constexpr int64_t kNanosecondsPerMs = 1'000'000;
+constexpr int64_t kRetentionMsMax = int64_t{100} * 366 * 24 * 3600 * 1000;
+// Between two steps; and how long the leader believes that nothing falls due.
+constexpr Duration kRetentionPause = Milliseconds(250);
+constexpr Duration kRetentionTimeout = Seconds(5);
+constexpr int64_t kRetentionWaitMsMax = int64_t{3600} * 1000;
 
 HubReply Refuse(int status, std::string_view code, std::string_view message) {
   WireError error;
@@ -29,6 +37,11 @@ HubReply Refuse(int status, std::string_view code, std::string_view message) {
   return {status, Encode(error)};
 }
 HubReply Refuse(const WireError& error) { return {error.status, Encode(error)}; }
+std::string CodeIn(const HubReply& reply) {
+  const auto error = reply.body.Find("error");
+  const auto code = error ? FindField(*error, "code") : std::nullopt;
+  return code ? std::string(code->string()) : std::string();
+}
 HubReply Malformed(const absl::Status& status) {
   return Refuse(400, "E_PARSE", std::string(status.message()));
 }
@@ -97,17 +110,41 @@ absl::StatusOr<uint64_t> EpochOf(Fiber& fiber, const machine::StoreView& view) {
   return row ? FromBigEndian(*row) : 0;
 }
 
-HubReply PutToken(const HubCall& call, machine::StoreTransaction& store) {
+// The hub's first, with its first command that has something to make it of.
+absl::Status BeginEpoch(Fiber& fiber, uint64_t salt, machine::StoreTransaction& store) {
+  if (salt == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const uint64_t epoch, EpochOf(fiber, store));
+  if (epoch == 0) store.Put(Column::kPrimary, kHubKey, BigEndian64(salt));
+  return absl::OkStatus();
+}
+
+AuditedAct ActOf(int64_t now_ms, std::string_view actor, std::string_view action) {
+  AuditedAct act;
+  act.time_ms = now_ms;
+  act.actor = actor;
+  act.action = action;
+  return act;
+}
+
+// Enough to tell tokens apart, and of no use to anybody.
+std::string Hint(std::string_view token_hash) { return std::string(token_hash.substr(0, 6)); }
+
+absl::StatusOr<HubReply> PutToken(Fiber& fiber, const HubCall& call, int64_t now_ms,
+                                  machine::StoreTransaction& store) {
   Fields fields(call.body.view());
   const Value hash = fields.Any("hash");
   const auto claims = DecodeClaims(fields.DocumentOr("claims", {}).view());
   if (hash.type() != Type::kBinary || !claims.ok())
     return Malformed(claims.ok() ? ParseError("hash", "", "is missing") : claims.status());
-  store.Put(Column::kPrimary, TokenKey(hash.ref().bytes.substr(5)), Encode(*claims).bytes());
-  return {200, Document()};
+  const std::string_view key = hash.ref().bytes.substr(5);
+  store.Put(Column::kPrimary, TokenKey(key), Encode(*claims).bytes());
+  AuditedAct act = ActOf(now_ms, "administrator", "token");
+  act.token = Hint(key);
+  RETURN_IF_ERROR(AppendAudit(fiber, store, claims->tenant, act));
+  return HubReply{200, Document()};
 }
 
-absl::StatusOr<HubReply> RevokeToken(Fiber& fiber, const HubCall& call,
+absl::StatusOr<HubReply> RevokeToken(Fiber& fiber, const HubCall& call, int64_t now_ms,
                                      machine::StoreTransaction& store) {
   Fields fields(call.body.view());
   const Value hash = fields.Any("hash");
@@ -116,21 +153,119 @@ absl::StatusOr<HubReply> RevokeToken(Fiber& fiber, const HubCall& call,
   ASSIGN_OR_RETURN(const auto row, store.Get(fiber, Column::kPrimary, key));
   if (!row) return Refuse(404, "E_NOT_FOUND", "there is no such token");
   store.Delete(Column::kPrimary, key);
+  ASSIGN_OR_RETURN(const Document document, ParseDocument(*row));
+  ASSIGN_OR_RETURN(const Claims claims, DecodeClaims(document.view()));
+  AuditedAct act = ActOf(now_ms, "administrator", "revoke");
+  act.token = Hint(hash.ref().bytes.substr(5));
+  RETURN_IF_ERROR(AppendAudit(fiber, store, claims.tenant, act));
   return HubReply{200, Document()};
+}
+
+absl::StatusOr<HubPolicy> ReadPolicy(Fiber& fiber, const machine::StoreView& view) {
+  ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, kPolicyKey));
+  if (!row) return HubPolicy();
+  return DecodeHubPolicy(*row);
+}
+
+Document Describe(const HubPolicy& policy) {
+  return Document{{"tombstones_ms", Value(policy.tombstones_ms)},
+                  {"node_ttl_ms", Value(policy.node_ttl_ms)},
+                  {"history_ms", Value(policy.history_ms)},
+                  {"versions_max", Value(static_cast<int64_t>(policy.versions_max))}};
+}
+
+absl::StatusOr<HubReply> PutPolicy(Fiber& fiber, const HubCall& call, int64_t now_ms,
+                                   machine::StoreTransaction& store) {
+  Fields fields(call.body.view());
+  ASSIGN_OR_RETURN(HubPolicy policy, ReadPolicy(fiber, store));
+  struct Line {
+    const char* name;
+    int64_t* ms;
+  };
+  for (const Line& line :
+       {Line{"tombstones_ms", &policy.tombstones_ms}, Line{"node_ttl_ms", &policy.node_ttl_ms},
+        Line{"history_ms", &policy.history_ms}}) {
+    *line.ms = static_cast<int64_t>(fields.NumberOr(line.name, static_cast<uint64_t>(*line.ms)));
+    if (*line.ms < 1 || *line.ms > kRetentionMsMax)
+      fields.Fail(line.name, "is not 1 ms to 100 years");
+  }
+  policy.versions_max = fields.NumberOr("versions_max", policy.versions_max);
+  if (policy.versions_max < kHeadsMax || policy.versions_max > 1'000'000)
+    fields.Fail("versions_max", "is not 11 to 1000000");
+  // (Who is waited for no more may come back before its tombstones are gone, not after.)
+  if (policy.node_ttl_ms > policy.tombstones_ms)
+    fields.Fail("node_ttl_ms", "is more than tombstones_ms");
+  if (!fields.status().ok()) return Malformed(fields.status());
+  store.Put(Column::kPrimary, kPolicyKey, EncodeHubPolicy(policy));
+  RETURN_IF_ERROR(AppendAudit(fiber, store, "", ActOf(now_ms, "administrator", "policy")));
+  return HubReply{200, Describe(policy)};
+}
+
+// Sequences go on; but nobody may compare one from before with one from now.
+absl::StatusOr<HubReply> ChangeEpoch(Fiber& fiber, const HubCall& call, int64_t now_ms,
+                                     machine::StoreTransaction& store) {
+  const uint64_t epoch = std::max<uint64_t>(call.salt, 1);
+  store.Put(Column::kPrimary, kHubKey, BigEndian64(epoch));
+  RETURN_IF_ERROR(AppendAudit(fiber, store, "", ActOf(now_ms, "administrator", "epoch")));
+  return HubReply{200, Document{{"epoch", Value(HexOf(epoch))}}};
+}
+
+absl::StatusOr<HubReply> ReadTrail(Fiber& fiber, const HubCall& call, const Claims& claims,
+                                   const machine::StoreView& view) {
+  Fields fields(call.body.view());
+  const std::string tenant = fields.String("tenant");
+  const uint64_t after = fields.NumberOr("after", 0);
+  const uint64_t limit = std::min<uint64_t>(fields.NumberOr("limit", 100), 1000);
+  if (!fields.status().ok()) return Malformed(fields.status());
+  if (claims.tenant != tenant) return Refuse(403, "E_TENANT", "the token is not of this tenant");
+  if ((claims.permissions & kMayAudit) == 0)
+    return Refuse(403, "E_FORBIDDEN", "the token is not good for this");
+  ASSIGN_OR_RETURN(const Document trail, ReadHubAudit(fiber, view, tenant, after, limit));
+  return HubReply{200, trail};
 }
 
 absl::StatusOr<HubReply> ReadPull(Fiber& fiber, const HubCall& call, const Claims& claims,
                                   const machine::StoreView& view) {
-  const auto request = DecodePullRequest(call.body.view());
+  auto request = DecodePullRequest(call.body.view());
   if (!request.ok()) return Malformed(request.status());
   if (auto refusal = CheckScope(claims, kMayPull, request->tenant, request->space, request->node)) {
     return *std::move(refusal);
+  }
+  if (!claims.filters.empty() && std::find(claims.filters.begin(), claims.filters.end(),
+                                           request->filter_id) == claims.filters.end()) {
+    return Refuse(403, "E_FORBIDDEN", "the token is not good for this filter");
+  }
+  if (request->filter_id != 0) {
+    const std::string key = FilterKey(ScopeOf(request->tenant, request->space), request->filter_id);
+    ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, key));
+    if (!row) return Refuse(404, "E_FILTER", "there is no such filter");
+    ASSIGN_OR_RETURN(request->filter, ParseDocument(*row));
   }
   ASSIGN_OR_RETURN(const uint64_t epoch, EpochOf(fiber, view));
   ASSIGN_OR_RETURN(PullOutcome outcome, Pull(fiber, view, epoch, *request));
   outcome.answer.server_ms = call.now_ms;
   if (!outcome.refusal.code.empty()) return Refuse(outcome.refusal);
   return HubReply{200, Encode(outcome.answer)};
+}
+
+// Its id is made of what it says: the same filter is registered once, and never changes.
+absl::StatusOr<HubReply> PutFilter(Fiber& fiber, const HubCall& call, const Claims& claims,
+                                   int64_t now_ms, machine::StoreTransaction& store) {
+  Fields fields(call.body.view());
+  const std::string tenant = fields.String("tenant");
+  const std::string space = fields.String("ns");
+  const Document filter = fields.DocumentOr("filter", {});
+  if (!fields.status().ok()) return Malformed(fields.status());
+  if (auto refusal = CheckScope(claims, kMayAdmin, tenant, space, 0)) return *std::move(refusal);
+  if (const auto parsed = Filter::Parse(filter.view()); !parsed.ok())
+    return Malformed(parsed.status());
+  const uint64_t id = std::max<uint64_t>(FromBigEndian(BodyHash(filter.view())), 1);
+  store.Put(Column::kPrimary, FilterKey(ScopeOf(tenant, space), id), filter.bytes());
+  AuditedAct act = ActOf(now_ms, "token", "filter");
+  act.token = Hint(call.token_hash);
+  act.space = space;
+  RETURN_IF_ERROR(AppendAudit(fiber, store, tenant, act));
+  return HubReply{200, Document{{"id", Value(HexOf(id))}}};
 }
 
 // heads, history, conflicts.
@@ -197,15 +332,32 @@ absl::StatusOr<std::string> HubMachine::Apply(Fiber& fiber, std::string_view com
                                               machine::ApplyContext& context) {
   const auto call = DecodeCall(command);
   if (!call.ok()) return Encode(Malformed(call.status()));
-  machine::StoreTransaction& store = context.store();
-  if (call->what == "token") return Encode(PutToken(*call, store));
-  if (call->what == "revoke") {
-    ASSIGN_OR_RETURN(const HubReply reply, RevokeToken(fiber, *call, store));
-    return Encode(reply);
-  }
-  if (call->what != "push") return Encode(Refuse(404, "E_NOT_FOUND", "there is no such command"));
-  ASSIGN_OR_RETURN(const HubReply reply, Push(fiber, *call, context));
+  RETURN_IF_ERROR(BeginEpoch(fiber, call->salt, context.store()));
+  ASSIGN_OR_RETURN(const HubReply reply, Execute(fiber, *call, context));
   return Encode(reply);
+}
+
+absl::StatusOr<HubReply> HubMachine::Execute(Fiber& fiber, const HubCall& call,
+                                             machine::ApplyContext& context) {
+  machine::StoreTransaction& store = context.store();
+  const int64_t now_ms = context.time().ns / kNanosecondsPerMs;
+  if (call.what == "push") return Push(fiber, call, context);
+  if (call.what == "retention") return Retain(fiber, context);
+  if (call.what == "token") return PutToken(fiber, call, now_ms, store);
+  if (call.what == "revoke") return RevokeToken(fiber, call, now_ms, store);
+  if (call.what == "epoch") {
+    // (There may be another state altogether.)
+    NoteDue(0);
+    return ChangeEpoch(fiber, call, now_ms, store);
+  }
+  if (call.what == "filter") {
+    ASSIGN_OR_RETURN(const Admission admission, Admit(fiber, store, call, now_ms));
+    if (admission.is_refused) return admission.refusal;
+    return PutFilter(fiber, call, admission.claims, now_ms, store);
+  }
+  if (call.what != "policy") return Refuse(404, "E_NOT_FOUND", "there is no such command");
+  NoteDue(0);
+  return PutPolicy(fiber, call, now_ms, store);
 }
 
 absl::StatusOr<HubReply> HubMachine::Push(Fiber& fiber, const HubCall& call,
@@ -216,25 +368,81 @@ absl::StatusOr<HubReply> HubMachine::Push(Fiber& fiber, const HubCall& call,
   if (admission.is_refused) return admission.refusal;
   const auto request = DecodePushRequest(call.body.view());
   if (!request.ok()) return Malformed(request.status());
+  AuditedAct act = ActOf(now_ms, absl::StrCat("node ", HexOf(request->node)), "push");
+  act.token = Hint(call.token_hash);
+  act.space = request->space;
+  const auto refuse = [&](HubReply reply) -> absl::StatusOr<HubReply> {
+    act.code = CodeIn(reply);
+    RETURN_IF_ERROR(AppendAudit(fiber, store, admission.claims.tenant, act));
+    return reply;
+  };
   if (auto refusal =
           CheckScope(admission.claims, kMayPush, request->tenant, request->space, request->node)) {
-    return *std::move(refusal);
+    return refuse(*std::move(refusal));
   }
-  ASSIGN_OR_RETURN(uint64_t epoch, EpochOf(fiber, store));
-  if (epoch == 0) {
-    epoch = std::max<uint64_t>(call.salt, 1);
-    store.Put(Column::kPrimary, kHubKey, BigEndian64(epoch));
-  }
-  HubPush push(store, epoch, now_ms);
-  ASSIGN_OR_RETURN(const PushOutcome outcome, push.Run(fiber, *request));
-  if (!outcome.refusal.code.empty()) return Refuse(outcome.refusal);
+  ASSIGN_OR_RETURN(const uint64_t epoch, EpochOf(fiber, store));
+  ASSIGN_OR_RETURN(const HubPolicy policy, ReadPolicy(fiber, store));
+  HubPush push(store, policy, epoch, now_ms);
+  ASSIGN_OR_RETURN(PushOutcome outcome, push.Run(fiber, *request));
+  if (!outcome.refusal.code.empty()) return refuse(Refuse(outcome.refusal));
+  NoteDue(outcome.due_ms);
+  act.count = outcome.processed;
+  act.changes = std::move(outcome.audited);
+  if (act.count > 0) RETURN_IF_ERROR(AppendAudit(fiber, store, admission.claims.tenant, act));
   return HubReply{200, Encode(outcome.answer)};
+}
+
+absl::StatusOr<HubReply> HubMachine::Retain(Fiber& fiber, machine::ApplyContext& context) {
+  const int64_t now_ms = context.time().ns / kNanosecondsPerMs;
+  ASSIGN_OR_RETURN(const HubPolicy policy, ReadPolicy(fiber, context.store()));
+  HubRetention retention(context.store(), policy, now_ms);
+  ASSIGN_OR_RETURN(const RetentionOutcome outcome, retention.Run(fiber));
+  due_ms_ = outcome.due_ms;
+  const int64_t wait_ms = outcome.due_ms == kNeverMs ? kRetentionMsMax : outcome.due_ms - now_ms;
+  return HubReply{200, Document{{"expired", Value(static_cast<int64_t>(outcome.expired))},
+                                {"trimmed", Value(static_cast<int64_t>(outcome.trimmed))},
+                                {"purged", Value(static_cast<int64_t>(outcome.purged))},
+                                {"more", Value(outcome.more)},
+                                {"wait_ms", Value(wait_ms)}}};
+}
+
+void HubMachine::NoteDue(int64_t due_ms) {
+  if (due_ms >= due_ms_) return;
+  due_ms_ = due_ms;
+  sooner_.Set();
+}
+
+void HubMachine::LeaderDuty(Fiber& fiber, machine::Proposer& proposer) {
+  HubCall call;
+  call.what = "retention";
+  for (;;) {
+    sooner_.Reset();
+    const auto outcome = proposer.Propose(fiber, Encode(call), fiber.now() + kRetentionTimeout);
+    const auto reply = outcome.ok() ? DecodeReply(*outcome) : outcome.status();
+    const auto wait = reply.ok() ? reply->body.Find("wait_ms") : std::nullopt;
+    const auto more = reply.ok() ? reply->body.Find("more") : std::nullopt;
+    // Not applied, or not known to be: once too often does no harm.
+    fiber.SleepFor(kRetentionPause);
+    if (!wait || !more || more->boolean()) continue;
+    const Duration quiet = Milliseconds(std::clamp<int64_t>(wait->int64(), 0, kRetentionWaitMsMax));
+    sooner_.Wait(fiber, fiber.now() + quiet);
+  }
 }
 
 absl::StatusOr<std::string> HubMachine::Query(Fiber& fiber, std::string_view request,
                                               const machine::StoreView& view) {
   const auto call = DecodeCall(request);
   if (!call.ok()) return Encode(Malformed(call.status()));
+  if (call->what == "policy") {
+    ASSIGN_OR_RETURN(const HubPolicy policy, ReadPolicy(fiber, view));
+    return Encode(HubReply{200, Describe(policy)});
+  }
+  if (call->what == "stats") {
+    ASSIGN_OR_RETURN(const HubPolicy policy, ReadPolicy(fiber, view));
+    ASSIGN_OR_RETURN(const Document stats,
+                     ReadHubStats(fiber, view, call->now_ms - policy.node_ttl_ms));
+    return Encode(HubReply{200, stats});
+  }
   ASSIGN_OR_RETURN(const HubReply reply, Answer(fiber, *call, view));
   return Encode(reply);
 }
@@ -245,10 +453,15 @@ absl::StatusOr<HubReply> HubMachine::Answer(Fiber& fiber, const HubCall& call,
   if (admission.is_refused) return admission.refusal;
   if (call.what == "claims") return HubReply{200, Encode(admission.claims)};
   if (call.what == "pull") return ReadPull(fiber, call, admission.claims, view);
+  if (call.what == "audit") return ReadTrail(fiber, call, admission.claims, view);
   return ReadDocuments(fiber, call, admission.claims, view);
 }
 
-absl::Status HubMachine::Load(Fiber&, const machine::StoreView&) { return absl::OkStatus(); }
+absl::Status HubMachine::Load(Fiber&, const machine::StoreView&) {
+  // Whoever leads looks once.
+  NoteDue(0);
+  return absl::OkStatus();
+}
 
 absl::Status HubMachine::CheckInvariants(Fiber& fiber, const machine::StoreView& view) {
   return VerifyHub(fiber, view);

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "docs-memory/hub/token.h"
 #include "docs-memory/sync/protocol.h"
+#include "framework/fiber/sync.h"
 #include "framework/machine/state_machine.h"
 
 namespace lockstep::docs {
@@ -34,32 +35,49 @@ struct HubReply final {
 absl::StatusOr<HubReply> DecodeReply(std::string_view bytes);
 
 // Commands:
-//   push    PushRequest; a token that may push there
-//   token   {hash: binary, claims: {...}}; by the service
-//   revoke  {hash: binary}; by the service
+//   push       PushRequest; a token that may push there
+//   token      {hash: binary, claims: {...}}; by the service, as those that follow
+//   revoke     {hash: binary}
+//   policy     {tombstones_ms?, node_ttl_ms?, history_ms?, versions_max?}
+//   epoch      {}: the hub was restored from a backup: checkpoints of before mean nothing
+//   filter     {tenant, ns, filter}; one that may administer there. The result: {id}
+//   retention  {}: one step of what goes by itself; by the leader's duty
 // Queries:
 //   pull       PullRequest; a token that may pull there
-//   heads      {tenant, ns, coll, id}; one that may read there, as the rest
+//   heads      {tenant, ns, coll, id}; one that may read there, as the next two
 //   history    {tenant, ns, coll, id}
 //   conflicts  {tenant, ns, limit}
+//   audit      {tenant, after, limit}; one that may audit
 //   claims     what the token is good for
+//   policy     the policy; the service vouches, as for the next
+//   stats      HubStats, for metrics
 //
 // A token is checked where its call is carried out: one that was revoked before is good nowhere.
-// Owned by a replica. Apply and Query suspend inside store calls only.
+// What changes something, or is refused to, is in the audit trail of the token's tenant.
+// Owned by a replica. Apply and Query suspend inside store calls only; LeaderDuty waits.
 class HubMachine final : public machine::StateMachine {
  public:
   absl::StatusOr<std::string> Apply(Fiber& fiber, std::string_view command,
                                     machine::ApplyContext& context) override;
   absl::StatusOr<std::string> Query(Fiber& fiber, std::string_view request,
                                     const machine::StoreView& view) override;
-  // Nothing is kept in memory.
   absl::Status Load(Fiber& fiber, const machine::StoreView& view) override;
+  // Proposes retention when something falls due.
+  void LeaderDuty(Fiber& fiber, machine::Proposer& proposer) override;
   absl::Status CheckInvariants(Fiber& fiber, const machine::StoreView& view) override;
 
  private:
+  absl::StatusOr<HubReply> Execute(Fiber& fiber, const HubCall& call,
+                                   machine::ApplyContext& context);
   absl::StatusOr<HubReply> Push(Fiber& fiber, const HubCall& call, machine::ApplyContext& context);
+  absl::StatusOr<HubReply> Retain(Fiber& fiber, machine::ApplyContext& context);
   absl::StatusOr<HubReply> Answer(Fiber& fiber, const HubCall& call,
                                   const machine::StoreView& view);
+  void NoteDue(int64_t due_ms);
+
+  // Only for LeaderDuty: when the next of all falls due, as far as this replica knows.
+  int64_t due_ms_ = 0;
+  fiber::Event sooner_;  // than LeaderDuty believes
 };
 
 }  // namespace lockstep::docs

@@ -17,6 +17,9 @@ namespace {
 
 using machine::Column;
 
+// Who wants to know more finds it by the sequences.
+constexpr size_t kAuditedMax = 100;
+
 WireError Refusal(int status, std::string_view code, std::string_view message) {
   WireError error;
   error.status = status;
@@ -37,17 +40,30 @@ absl::Status CheckBody(const PushChange& change) {
   return Error(ErrorCode::kBson, "doc", "", "is not in canonical form");
 }
 
-}  // namespace
-
-absl::StatusOr<uint64_t> SequenceOf(Fiber& fiber, const machine::StoreView& view,
-                                    std::string_view scope) {
-  ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, ScopeKey(scope)));
-  return row ? FromBigEndian(*row) : 0;
+// The winner, as it is now.
+void Complete(const HubDocument& document, ChangeVerdict& verdict) {
+  if (document.heads.winner() == nullptr) return;
+  verdict.winner = document.heads.winner()->rev;
+  verdict.conflicts = document.heads.all.size() - 1;
 }
+
+void Audit(const PushChange& change, const ChangeVerdict& verdict, PushOutcome& outcome) {
+  if (outcome.audited.size() == kAuditedMax) return;
+  outcome.audited.push_back({change.collection, change.id, change.edit.head.rev,
+                             change.edit.head.deleted ? "delete" : "put",
+                             std::string(NameOf(verdict.verdict)), verdict.code});
+}
+
+}  // namespace
 
 absl::StatusOr<PushOutcome> HubPush::Run(Fiber& fiber, const PushRequest& request) {
   RETURN_IF_ERROR(LoadNode(fiber, request));
   PushOutcome outcome;
+  // What the node believes to be with the hub may not be there.
+  if (request.epoch != 0 && request.epoch != epoch_) {
+    outcome.refusal = Refusal(409, "E_EPOCH", absl::StrCat("the hub's epoch is ", HexOf(epoch_)));
+    return outcome;
+  }
   // All or nothing, and no number is used up: the node mends its clock and pushes again.
   const auto limit = static_cast<uint64_t>(std::max<int64_t>(now_ms_, 0)) + kClockSkewMsMax;
   for (const PushChange& change : request.changes) {
@@ -68,8 +84,11 @@ absl::StatusOr<PushOutcome> HubPush::Run(Fiber& fiber, const PushRequest& reques
       if (!outcome.answer.verdicts.empty()) outcome.refusal = WireError();
       break;
     }
-    if (!known) RETURN_IF_ERROR(Process(fiber, change, outcome.answer.verdicts.emplace_back()));
-    RETURN_IF_ERROR(Complete(fiber, change, outcome.answer.verdicts.back()));
+    if (known) continue;
+    ChangeVerdict& verdict = outcome.answer.verdicts.emplace_back();
+    RETURN_IF_ERROR(Process(fiber, change, verdict));
+    ++outcome.processed;
+    Audit(change, verdict, outcome);
   }
   if (!outcome.refusal.code.empty()) return outcome;
   RETURN_IF_ERROR(Confirm(fiber, std::min(request.confirmed, node_.last)));
@@ -77,7 +96,8 @@ absl::StatusOr<PushOutcome> HubPush::Run(Fiber& fiber, const PushRequest& reques
   node_.seen_ms = now_ms_;
   outcome.answer.last_number = node_.last;
   store_.Put(Column::kPrimary, NodeKey(scope_, node_id_), EncodeHubNode(node_));
-  store_.Put(Column::kPrimary, ScopeKey(scope_), BigEndian64(sequence_));
+  store_.Put(Column::kPrimary, ScopeKey(scope_), EncodeHubScope(counts_));
+  outcome.due_ms = changes_.due_ms();
   return outcome;
 }
 
@@ -88,7 +108,7 @@ absl::Status HubPush::LoadNode(Fiber& fiber, const PushRequest& request) {
   if (row) {
     ASSIGN_OR_RETURN(node_, DecodeHubNode(*row));
   }
-  ASSIGN_OR_RETURN(sequence_, SequenceOf(fiber, store_, scope_));
+  ASSIGN_OR_RETURN(counts_, ReadScope(fiber, store_, scope_));
   return absl::OkStatus();
 }
 
@@ -117,6 +137,8 @@ absl::StatusOr<bool> HubPush::Recall(Fiber& fiber, const PushChange& change, Pus
                              ": the node has used it for another change; is this a copy of it?"));
     return false;
   }
+  ASSIGN_OR_RETURN(const HubDocument document, Load(fiber, KeyOfDocument(change)));
+  Complete(document, known.verdict);
   outcome.answer.verdicts.push_back(std::move(known.verdict));
   return true;
 }
@@ -124,18 +146,33 @@ absl::StatusOr<bool> HubPush::Recall(Fiber& fiber, const PushChange& change, Pus
 absl::Status HubPush::Process(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict) {
   verdict.number = change.number;
   const Revision& rev = change.edit.head.rev;
+  const std::string key = KeyOfDocument(change);
+  ASSIGN_OR_RETURN(HubDocument document, Load(fiber, key));
   ASSIGN_OR_RETURN(verdict.code, RefusalOf(fiber, change, &verdict.detail));
   if (verdict.code.empty()) {
-    RETURN_IF_ERROR(Apply(fiber, change, verdict));
+    RETURN_IF_ERROR(Apply(fiber, change, key, document, verdict));
   } else {
     verdict.verdict = Verdict::kRejected;
   }
-  if (verdict.verdict == Verdict::kRejected)
+  if (verdict.verdict == Verdict::kRejected) {
     store_.Put(Column::kPrimary, RefusedKey(scope_, node_id_, rev), "");
+    ++node_.refused;
+  }
   node_.last = std::max(node_.last, change.number);
+  Complete(document, verdict);
   store_.Put(Column::kPrimary, VerdictKey(scope_, node_id_, change.number),
              EncodeHubVerdict({rev, verdict}));
   return absl::OkStatus();
+}
+
+std::string HubPush::KeyOfDocument(const PushChange& change) const {
+  return HubDocumentKey(scope_, change.collection, KeyOf(change.id));
+}
+
+absl::StatusOr<HubDocument> HubPush::Load(Fiber& fiber, const std::string& key) {
+  ASSIGN_OR_RETURN(const auto row, store_.Get(fiber, Column::kPrimary, key));
+  if (!row) return HubDocument();
+  return DecodeHubDocument(*row);
 }
 
 absl::StatusOr<std::string> HubPush::RefusalOf(Fiber& fiber, const PushChange& change,
@@ -145,6 +182,7 @@ absl::StatusOr<std::string> HubPush::RefusalOf(Fiber& fiber, const PushChange& c
     *detail = why;
     return std::string(code);
   };
+  if (change.is_skipped) return refuse("E_SKIPPED", "the store has no change of this number");
   if (change.is_oversized)
     return refuse("E_DOC_TOO_LARGE", "the hub takes documents of at most 1 MiB");
   if (change.is_lossy) return refuse("E_WIRE_LOSSY", "the document is not what its author hashed");
@@ -153,8 +191,9 @@ absl::StatusOr<std::string> HubPush::RefusalOf(Fiber& fiber, const PushChange& c
        {CheckCollectionName(change.collection), CheckId(change.id), CheckBody(change)}) {
     if (!wrong.ok()) return refuse(CodeOf(wrong), std::string(wrong.message()));
   }
+  if (node_.refused == 0) return std::string();
   std::vector<Revision> needed = edit.resolves;
-  needed.push_back(edit.base);
+  if (!edit.base.none()) needed.push_back(edit.base);
   for (const Revision& rev : needed) {
     ASSIGN_OR_RETURN(const auto refused,
                      store_.Get(fiber, Column::kPrimary, RefusedKey(scope_, node_id_, rev)));
@@ -163,78 +202,77 @@ absl::StatusOr<std::string> HubPush::RefusalOf(Fiber& fiber, const PushChange& c
   return std::string();
 }
 
-absl::Status HubPush::Apply(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict) {
+absl::StatusOr<bool> HubPush::IsKnown(Fiber& fiber, const PushChange& change,
+                                      const std::string& key, const HubDocument& document,
+                                      ChangeVerdict& verdict) {
+  // (Versions go with their document.)
+  if (document.heads.all.empty() || mutant::Enabled(mutant::Id::kM105PushAppliedTwice))
+    return false;
+  const Head& head = change.edit.head;
+  ASSIGN_OR_RETURN(const auto row,
+                   store_.Get(fiber, Column::kHistory, HubVersionKey(key, head.rev)));
+  if (!row) return false;
+  ASSIGN_OR_RETURN(const HubVersion version, DecodeHubVersion(*row));
+  const bool same = version.head.document == head.document && version.head.deleted == head.deleted;
+  verdict.verdict = same ? Verdict::kDuplicate : Verdict::kRejected;
+  verdict.sequence = same ? version.sequence : 0;
+  if (!same) verdict.code = "E_REV_TAKEN";
+  return true;
+}
+
+// Whether what the change was made of, or the change itself, may have been deleted and purged:
+// nobody knows any more, and nobody knows when, but that the change is no later than some purge.
+bool HubPush::MayBeDeleted(const PushChange& change, const HubDocument& document, bool is_new,
+                           bool is_base_unknown) const {
+  if (change.edit.head.rev > document.grave) return false;
+  // Planted bug M191: then the document is alive again.
+  if (mutant::Enabled(mutant::Id::kM191PurgedDocumentRisesAgain)) return false;
+  // Planted bug M200: only what is not there is watched over.
+  if (!is_new && mutant::Enabled(mutant::Id::kM200NewLifeTakesOldChanges)) return false;
+  // Planted bug M205: whoever knew of no version begins a new document, however often.
+  const bool is_again = change.is_again && !mutant::Enabled(mutant::Id::kM205AgainTakenForNew);
+  return change.edit.base.none() ? is_again : is_base_unknown;
+}
+
+absl::Status HubPush::Apply(Fiber& fiber, const PushChange& change, const std::string& key,
+                            HubDocument& document, ChangeVerdict& verdict) {
   const Edit& edit = change.edit;
-  const std::string key = HubDocumentKey(scope_, change.collection, KeyOf(change.id));
-  ASSIGN_OR_RETURN(const auto version_row,
-                   store_.Get(fiber, Column::kHistory, HubVersionKey(key, edit.head.rev)));
-  if (version_row && !mutant::Enabled(mutant::Id::kM105PushAppliedTwice)) {
-    ASSIGN_OR_RETURN(const HubVersion version, DecodeHubVersion(*version_row));
-    const bool same =
-        version.head.document == edit.head.document && version.head.deleted == edit.head.deleted;
-    verdict.verdict = same ? Verdict::kDuplicate : Verdict::kRejected;
-    verdict.sequence = same ? version.sequence : 0;
-    if (!same) verdict.code = "E_REV_TAKEN";
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(const auto row, store_.Get(fiber, Column::kPrimary, key));
-  HubDocument document;
-  if (row) {
-    ASSIGN_OR_RETURN(document, DecodeHubDocument(*row));
-  } else {
-    document.collection = change.collection;
-    document.id = change.id;
-  }
+  ASSIGN_OR_RETURN(const bool known, IsKnown(fiber, change, key, document, verdict));
+  if (known) return absl::OkStatus();
+  const bool is_new = document.heads.all.empty();
   if (!edit.base.none() && document.heads.Find(edit.base) == nullptr) {
     ASSIGN_OR_RETURN(const auto base,
                      store_.Get(fiber, Column::kHistory, HubVersionKey(key, edit.base)));
-    verdict.base_unknown = !base.has_value();
+    verdict.base_unknown = is_new || !base.has_value();
   }
-  return Store(fiber, key, change, std::move(document), verdict);
-}
-
-absl::Status HubPush::Store(Fiber& fiber, const std::string& key, const PushChange& change,
-                            HubDocument document, ChangeVerdict& verdict) {
-  (void)fiber;
-  if (document.heads.sequence != 0)
-    store_.Delete(Column::kIndex, ChangeKey(scope_, document.heads.sequence));
-  const Edit& edit = change.edit;
-  document.heads.Apply(edit);
-  // Planted bug M104: what was deleted never was.
-  if (mutant::Enabled(mutant::Id::kM104TombstoneForgotten)) {
-    std::erase_if(document.heads.all, [](const Head& head) { return head.deleted; });
-    if (document.heads.all.empty()) document.heads.all.push_back(edit.head);
+  if (is_new) {
+    document.collection = change.collection;
+    document.id = change.id;
+    document.grave = counts_.grave;
   }
-  document.heads.sequence = ++sequence_;
+  if (MayBeDeleted(change, document, is_new, verdict.base_unknown)) {
+    verdict.verdict = Verdict::kRejected;
+    verdict.code = "E_DELETED";
+    verdict.detail = "the document was deleted, and this is older than the newest purge";
+    return absl::OkStatus();
+  }
   verdict.verdict = Verdict::kApplied;
-  verdict.sequence = sequence_;
-  store_.Put(Column::kPrimary, key, EncodeHubDocument(document));
-  store_.Put(Column::kIndex, ChangeKey(scope_, sequence_), key);
-  store_.Put(Column::kHistory, HubVersionKey(key, edit.head.rev),
-             EncodeHubVersion({sequence_, now_ms_, edit.base, edit.resolves, edit.head}));
-  return absl::OkStatus();
-}
-
-absl::Status HubPush::Complete(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict) {
-  ASSIGN_OR_RETURN(const auto row,
-                   store_.Get(fiber, Column::kPrimary,
-                              HubDocumentKey(scope_, change.collection, KeyOf(change.id))));
-  if (!row) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const HubDocument document, DecodeHubDocument(*row));
-  if (document.heads.winner() != nullptr) verdict.winner = document.heads.winner()->rev;
-  verdict.conflicts = document.heads.all.empty() ? 0 : document.heads.all.size() - 1;
-  return absl::OkStatus();
+  verdict.sequence = ++counts_.last;
+  return changes_.Apply(fiber, scope_, key, edit, counts_.last, document);
 }
 
 absl::Status HubPush::Confirm(Fiber& fiber, uint64_t confirmed) {
+  if (confirmed <= node_.confirmed) return absl::OkStatus();
   const std::string prefix = VerdictPrefix(scope_, node_id_);
   const auto iterator = store_.NewIterator(Column::kPrimary);
-  for (iterator->Seek(fiber, prefix); iterator->Valid(); iterator->Next(fiber)) {
+  // (Not from the prefix: what was deleted before would be walked over again and again.)
+  for (iterator->Seek(fiber, VerdictKey(scope_, node_id_, node_.confirmed + 1)); iterator->Valid();
+       iterator->Next(fiber)) {
     if (iterator->key().substr(0, prefix.size()) != prefix) break;
     if (FromBigEndian(iterator->key().substr(prefix.size())) > confirmed) break;
     store_.Delete(Column::kPrimary, std::string(iterator->key()));
   }
-  node_.confirmed = std::max(node_.confirmed, confirmed);
+  node_.confirmed = confirmed;
   return iterator->status();
 }
 

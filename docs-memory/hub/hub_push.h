@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "docs-memory/hub/hub_audit.h"
+#include "docs-memory/hub/hub_change.h"
 #include "docs-memory/hub/hub_keys.h"
 #include "docs-memory/sync/protocol.h"
 #include "framework/machine/ordered_store.h"
@@ -17,6 +20,9 @@ namespace lockstep::docs {
 struct PushOutcome final {
   WireError refusal;  // no code: none
   PushAnswer answer;
+  uint64_t processed = 0;              // changes, for the first time
+  std::vector<AuditedChange> audited;  // the first of them
+  int64_t due_ms = kNeverMs;           // when the first of what was written falls due
 };
 
 // One push, in one transaction. Pure but for the transaction.
@@ -29,8 +35,8 @@ struct PushOutcome final {
 class HubPush final {
  public:
   // `now_ms`: the leader's, from the entry.
-  HubPush(machine::StoreTransaction& store, uint64_t epoch, int64_t now_ms)
-      : store_(store), epoch_(epoch), now_ms_(now_ms) {}
+  HubPush(machine::StoreTransaction& store, const HubPolicy& policy, uint64_t epoch, int64_t now_ms)
+      : store_(store), epoch_(epoch), now_ms_(now_ms), changes_(store, policy, now_ms) {}
 
   absl::StatusOr<PushOutcome> Run(Fiber& fiber, const PushRequest& request);
 
@@ -39,13 +45,18 @@ class HubPush final {
   absl::Status Confirm(Fiber& fiber, uint64_t confirmed);
   absl::StatusOr<bool> Recall(Fiber& fiber, const PushChange& change, PushOutcome& outcome);
   absl::Status Process(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict);
-  absl::Status Apply(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict);
+  // Applies it, or finds out why not; `document` becomes what it is afterwards.
+  absl::Status Apply(Fiber& fiber, const PushChange& change, const std::string& key,
+                     HubDocument& document, ChangeVerdict& verdict);
   absl::StatusOr<std::string> RefusalOf(Fiber& fiber, const PushChange& change,
                                         std::string* detail);
-  absl::Status Store(Fiber& fiber, const std::string& key, const PushChange& change,
-                     HubDocument document, ChangeVerdict& verdict);
-  // The winner, as it is now.
-  absl::Status Complete(Fiber& fiber, const PushChange& change, ChangeVerdict& verdict);
+  // What was processed before, if it was: under another number, or by another node.
+  absl::StatusOr<bool> IsKnown(Fiber& fiber, const PushChange& change, const std::string& key,
+                               const HubDocument& document, ChangeVerdict& verdict);
+  bool MayBeDeleted(const PushChange& change, const HubDocument& document, bool is_new,
+                    bool is_base_unknown) const;
+  std::string KeyOfDocument(const PushChange& change) const;
+  absl::StatusOr<HubDocument> Load(Fiber& fiber, const std::string& key);
 
   machine::StoreTransaction& store_;
   const uint64_t epoch_;
@@ -53,11 +64,9 @@ class HubPush final {
   std::string scope_;
   uint64_t node_id_ = 0;
   HubNode node_;
-  uint64_t sequence_ = 0;  // the scope's last
+  HubScope counts_;
+  HubChanges changes_;
 };
-
-absl::StatusOr<uint64_t> SequenceOf(Fiber& fiber, const machine::StoreView& view,
-                                    std::string_view scope);
 
 }  // namespace lockstep::docs
 

@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/compare.h"
-#include "docs-memory/hub/hub_push.h"
+#include "docs-memory/bson/parse.h"
+#include "docs-memory/hub/hub_audit.h"
+#include "docs-memory/hub/hub_change.h"
 #include "docs-memory/query/filter.h"
 #include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
@@ -19,7 +21,6 @@ using machine::Column;
 
 // A page ends when it has looked at so many, however few of them were asked for.
 constexpr int64_t kLookedAtMax = 5000;
-constexpr size_t kOwnMax = 2000;
 
 bool HasPrefix(const machine::Iterator& iterator, std::string_view prefix) {
   return iterator.Valid() && iterator.key().substr(0, prefix.size()) == prefix;
@@ -41,14 +42,24 @@ size_t BytesOf(const Heads& heads) {
 
 // Whether the page may be made; if so, the filter.
 absl::StatusOr<std::optional<Filter>> Check(const PullRequest& request, uint64_t epoch,
-                                            uint64_t last, WireError* refusal) {
+                                            const HubScope& scope, WireError* refusal) {
   std::optional<Filter> filter;
-  if (request.epoch != 0 && request.epoch != epoch) {
+  // Planted bug M194: sequences are sequences, whatever the hub has lost since.
+  if (request.epoch != 0 && request.epoch != epoch &&
+      !mutant::Enabled(mutant::Id::kM194OldEpochAccepted)) {
     *refusal = Refusal(409, "E_EPOCH", absl::StrCat("the hub's epoch is ", HexOf(epoch)));
-  } else if (request.since > last) {
+  } else if (request.since > scope.last ||
+             (request.floor > scope.floor &&
+              !mutant::Enabled(mutant::Id::kM203FloorOfAnotherReplica))) {
     // This replica is behind the one that was asked before.
-    *refusal = Refusal(503, "E_BEHIND", absl::StrCat("this node has applied up to ", last));
+    // Planted bug M203: it tells of documents that were deleted, and nobody will tell that.
+    *refusal = Refusal(503, "E_BEHIND", absl::StrCat("this node has applied up to ", scope.last));
     refusal->retryable = true;
+  } else if (request.since != 0 && request.since < scope.floor && request.floor < scope.floor &&
+             !mutant::Enabled(mutant::Id::kM190PullFromBelowTheFloor)) {
+    // Planted bug M190: what was deleted and purged since then is never told.
+    *refusal = Refusal(410, "E_CHECKPOINT_TOO_OLD",
+                       absl::StrCat("tombstones up to ", scope.floor, " are gone"));
   } else if (!request.filter.empty()) {
     auto parsed = Filter::Parse(request.filter.view());
     if (parsed.ok()) {
@@ -63,10 +74,16 @@ absl::StatusOr<std::optional<Filter>> Check(const PullRequest& request, uint64_t
 absl::Status ReadOwn(Fiber& fiber, const machine::StoreView& view, std::string_view scope,
                      const PullRequest& request, PullAnswer& answer) {
   if (request.node == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto row, view.Get(fiber, Column::kPrimary, NodeKey(scope, request.node)));
+  if (!row) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const HubNode node, DecodeHubNode(*row));
+  // (Where there are none, a seek would walk over all that were deleted.)
+  const uint64_t from = std::max(request.own_from, node.confirmed + 1);
+  if (from > node.last) return absl::OkStatus();
   const std::string prefix = VerdictPrefix(scope, request.node);
   const auto iterator = view.NewIterator(Column::kPrimary);
-  for (iterator->Seek(fiber, VerdictKey(scope, request.node, request.own_from));
-       HasPrefix(*iterator, prefix) && answer.own.size() < kOwnMax; iterator->Next(fiber)) {
+  for (iterator->Seek(fiber, VerdictKey(scope, request.node, from));
+       HasPrefix(*iterator, prefix) && answer.own.size() < kPullOwnMax; iterator->Next(fiber)) {
     const uint64_t number = FromBigEndian(iterator->key().substr(prefix.size()));
     ASSIGN_OR_RETURN(HubVerdict verdict, DecodeHubVerdict(iterator->value(), number));
     answer.own.push_back(std::move(verdict.verdict));
@@ -88,10 +105,12 @@ absl::StatusOr<PullOutcome> Pull(Fiber& fiber, const machine::StoreView& view, u
   PullOutcome outcome;
   PullAnswer& answer = outcome.answer;
   const std::string scope = ScopeOf(request.tenant, request.space);
-  ASSIGN_OR_RETURN(const uint64_t last, SequenceOf(fiber, view, scope));
-  ASSIGN_OR_RETURN(const auto filter, Check(request, epoch, last, &outcome.refusal));
+  ASSIGN_OR_RETURN(const HubScope counts, ReadScope(fiber, view, scope));
+  const uint64_t last = counts.last;
+  ASSIGN_OR_RETURN(const auto filter, Check(request, epoch, counts, &outcome.refusal));
   if (!outcome.refusal.code.empty()) return outcome;
   answer.epoch = epoch;
+  answer.floor = counts.floor;
   answer.checkpoint = request.since;
   const std::string prefix = ChangePrefix(scope);
   int64_t looked_at = 0;
@@ -195,31 +214,107 @@ absl::StatusOr<Document> ReadHubConflicts(Fiber& fiber, const machine::StoreView
   return Document{{"documents", Value(*page.Find("changes"))}};
 }
 
+absl::StatusOr<Document> ReadHubStats(Fiber& fiber, const machine::StoreView& view,
+                                      int64_t seen_after_ms) {
+  int64_t nodes = 0;
+  uint64_t sequence = 0;
+  uint64_t lag = 0;
+  uint64_t verdicts = 0;
+  std::map<std::string, HubScope> scopes;
+  const auto rows = view.NewIterator(Column::kPrimary);
+  for (rows->Seek(fiber, "s"); HasPrefix(*rows, "s"); rows->Next(fiber)) {
+    HubScope& counts = scopes[std::string(rows->key().substr(1))];
+    ASSIGN_OR_RETURN(counts, DecodeHubScope(rows->value()));
+    sequence += counts.last;
+  }
+  RETURN_IF_ERROR(rows->status());
+  for (rows->Seek(fiber, "n"); HasPrefix(*rows, "n"); rows->Next(fiber), ++nodes) {
+    ASSIGN_OR_RETURN(const HubNode node, DecodeHubNode(rows->value()));
+    verdicts += node.last - node.confirmed;
+    const uint64_t last = scopes[ScopeOfKey(rows->key())].last;
+    if (node.seen_ms > seen_after_ms && node.checkpoint < last)
+      lag = std::max(lag, last - node.checkpoint);
+  }
+  RETURN_IF_ERROR(rows->status());
+  const auto number = [](uint64_t n) { return Value(static_cast<int64_t>(n)); };
+  return Document{{"scopes", number(scopes.size())},
+                  {"nodes", Value(nodes)},
+                  {"sequence", number(sequence)},
+                  {"lag", number(lag)},
+                  {"verdicts", number(verdicts)}};
+}
+
+namespace {
+
+absl::StatusOr<uint64_t> CountOf(Fiber& fiber, const machine::StoreView& view, Column column,
+                                 std::string_view prefix) {
+  uint64_t count = 0;
+  const auto rows = view.NewIterator(column);
+  for (rows->Seek(fiber, prefix); HasPrefix(*rows, prefix); rows->Next(fiber)) ++count;
+  RETURN_IF_ERROR(rows->status());
+  return count;
+}
+
+// What is wrong with one document; counts what has to be listed for it.
+absl::StatusOr<std::string> Examine(Fiber& fiber, const machine::StoreView& view,
+                                    const std::string& key, const HubDocument& document,
+                                    uint64_t* expiring, uint64_t* graves) {
+  const std::string scope = ScopeOfKey(key);
+  const Heads& heads = document.heads;
+  ASSIGN_OR_RETURN(const auto change,
+                   view.Get(fiber, Column::kIndex, ChangeKey(scope, heads.sequence)));
+  ASSIGN_OR_RETURN(const HubScope counts, ReadScope(fiber, view, scope));
+  if (!change || *change != key || heads.sequence > counts.last || heads.all.empty())
+    return absl::StrCat("is not found under its sequence ", heads.sequence);
+  for (const Head& head : heads.all) {
+    ASSIGN_OR_RETURN(const auto version,
+                     view.Get(fiber, Column::kHistory, HubVersionKey(key, head.rev)));
+    if (!version) return absl::StrCat("has no version of its head ", head.rev.ToText());
+  }
+  if (IsGrave(heads)) {
+    ++*graves;
+    ASSIGN_OR_RETURN(const auto grave,
+                     view.Get(fiber, Column::kIndex, GraveKey(scope, heads.sequence)));
+    if (!grave) return std::string("is not listed among the deleted");
+  }
+  if (!heads.all[0].deleted && heads.all[0].expires_ms != 0) {
+    ++*expiring;
+    ASSIGN_OR_RETURN(const auto expiry,
+                     view.Get(fiber, Column::kIndex, HubExpiryKey(heads.all[0].expires_ms, key)));
+    if (!expiry) return std::string("is not listed among those that expire");
+  }
+  return std::string();
+}
+
+}  // namespace
+
 absl::Status VerifyHub(Fiber& fiber, const machine::StoreView& view) {
   uint64_t documents = 0;
+  uint64_t expiring = 0;
+  uint64_t graves = 0;
   const auto rows = view.NewIterator(Column::kPrimary);
   for (rows->Seek(fiber, "d"); HasPrefix(*rows, "d"); rows->Next(fiber), ++documents) {
     ASSIGN_OR_RETURN(const HubDocument document, DecodeHubDocument(rows->value()));
-    const std::string_view key = rows->key();
-    const size_t tenant_end = key.find('\0');
-    const std::string scope(key.substr(1, key.find('\0', tenant_end + 1)));
-    const uint64_t sequence = document.heads.sequence;
-    ASSIGN_OR_RETURN(const auto change,
-                     view.Get(fiber, Column::kIndex, ChangeKey(scope, sequence)));
-    ASSIGN_OR_RETURN(const uint64_t last, SequenceOf(fiber, view, scope));
-    if (!change || *change != key || sequence > last || document.heads.all.empty()) {
-      return absl::DataLossError(absl::StrCat("hub: a document of ", document.collection,
-                                              " is not found under its sequence ", sequence));
-    }
+    ASSIGN_OR_RETURN(const std::string wrong,
+                     Examine(fiber, view, std::string(rows->key()), document, &expiring, &graves));
+    if (!wrong.empty())
+      return absl::DataLossError(
+          absl::StrCat("hub: ", ToText(document.id), " of ", document.collection, " ", wrong));
   }
   RETURN_IF_ERROR(rows->status());
-  uint64_t changes = 0;
-  const auto entries = view.NewIterator(Column::kIndex);
-  for (entries->Seek(fiber, "c"); HasPrefix(*entries, "c"); entries->Next(fiber)) ++changes;
-  RETURN_IF_ERROR(entries->status());
-  if (changes == documents) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("hub: ", changes, " changes of ", documents, " documents"));
+  struct List {
+    std::string_view prefix;
+    uint64_t wanted;
+  };
+  for (const List& list :
+       {List{"c", documents}, List{kHubExpiryPrefix, expiring}, List{kGravePrefix, graves}}) {
+    ASSIGN_OR_RETURN(const uint64_t met, CountOf(fiber, view, Column::kIndex, list.prefix));
+    if (met != list.wanted) {
+      return absl::DataLossError(absl::StrCat("hub: ", met, " rows '", std::string(list.prefix),
+                                              "' instead of ", list.wanted));
+    }
+  }
+  return VerifyHubAudit(fiber, view);
 }
 
 }  // namespace lockstep::docs

@@ -37,8 +37,15 @@ absl::StatusOr<Document> ReadHubHistory(Fiber& fiber, const machine::StoreView& 
 absl::StatusOr<Document> ReadHubConflicts(Fiber& fiber, const machine::StoreView& view,
                                           std::string_view scope, uint64_t count_max);
 
-// Whether every document is found under its sequence alone, and no sequence is above the scope's
-// last. DATA_LOSS says what is wrong.
+// What a hub holds, over all scopes: {scopes, nodes, sequence, lag, verdicts}. `lag`: how far the
+// store that has pulled least is behind its scope, of those that were heard of since `seen_after`;
+// `verdicts`: those that stores have not confirmed.
+absl::StatusOr<Document> ReadHubStats(Fiber& fiber, const machine::StoreView& view,
+                                      int64_t seen_after_ms);
+
+// Whether every document is found under its sequence alone, where it has to be listed and nowhere
+// else; its heads are in the history; no sequence is above the scope's last; and the audit trail is
+// whole. DATA_LOSS says what is wrong.
 absl::Status VerifyHub(Fiber& fiber, const machine::StoreView& view);
 
 }  // namespace lockstep::docs

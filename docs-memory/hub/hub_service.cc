@@ -5,183 +5,25 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "docs-memory/bson/parse.h"
+#include "docs-memory/hub/hub_request.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
 namespace {
 
-// What of a push goes into one entry of the log; the caller pushes the rest again.
-constexpr size_t kEntryBytesMax = size_t{1} << 20;
-// A document of 1 MiB and what is around it.
-constexpr size_t kChangeBytesMax = kEntryBytesMax + 64 * 1024;
 // News that come right after each other are told together.
 constexpr Duration kNewsPause = Milliseconds(10);
-constexpr int64_t kRetryAfterMs = 200;
 constexpr size_t kBucketsMax = 100'000;
-constexpr std::string_view kBearer = "Bearer ";
-
-HubReply Fail(int status, std::string_view code, std::string_view message,
-              bool is_retryable = false) {
-  WireError error;
-  error.status = status;
-  error.code = code;
-  error.message = message;
-  error.retryable = is_retryable;
-  if (is_retryable) error.retry_after_ms = kRetryAfterMs;
-  return {status, Encode(error)};
-}
-
-HubReply Malformed(const absl::Status& status) {
-  return Fail(400, "E_PARSE", std::string(status.message()));
-}
-
-// What a failure of the group means to a client, who may always ask again: numbers make pushes
-// idempotent.
-HubReply Unavailable(const absl::Status& failure) {
-  if (absl::IsResourceExhausted(failure))
-    return Fail(503, "E_OVERLOADED", std::string(failure.message()), true);
-  return Fail(503, "E_NO_LEADER", std::string(failure.message()), true);
-}
-
-std::string_view TokenOf(const edge::HttpRequest& request) {
-  const auto header = request.headers.Find("Authorization");
-  if (!header || header->substr(0, kBearer.size()) != kBearer) return {};
-  return header->substr(kBearer.size());
-}
-
-std::string_view TypeOf(const edge::HttpRequest& request, std::string_view header) {
-  return request.headers.Find(header).value_or(kJsonType);
-}
-
-std::optional<HubReply> CheckVersion(const edge::HttpRequest& request) {
-  for (const std::string_view header :
-       {kProtocolHeader, std::string_view("X-Rango-Protocol-Version")}) {
-    const auto version = request.headers.Find(header);
-    if (!version) continue;
-    if (*version == kProtocolVersion) return std::nullopt;
-    return Fail(400, "E_PROTOCOL",
-                absl::StrCat("field '", std::string(header), "', value ",
-                             std::string(version->substr(0, 20)), ": only 1 is spoken here"));
-  }
-  return Fail(400, "E_PROTOCOL", "field 'X-Docs-Protocol': is missing; it is 1");
-}
-
-// The envelope with as many of its changes as fit into an entry.
-Document FirstOf(const Document& envelope) {
-  std::string bytes;
-  Writer writer(bytes);
-  ElementReader reader(envelope.view());
-  Element element;
-  while (reader.Next(&element)) {
-    if (element.name != "mutations" || !element.value.is(Type::kArray)) {
-      writer.Append(element);
-      continue;
-    }
-    const size_t list = writer.Begin("mutations", Type::kArray);
-    const size_t start = bytes.size();
-    ElementReader changes(element.value);
-    Element change;
-    for (size_t i = 0; changes.Next(&change); ++i) {
-      if (i > 0 && bytes.size() - start + change.value.bytes.size() > kEntryBytesMax) break;
-      if (change.value.is(Type::kDocument) && change.value.bytes.size() > kChangeBytesMax) {
-        const size_t one = writer.Begin(std::to_string(i), Type::kDocument);
-        ElementReader fields(change.value);
-        Element field;
-        while (fields.Next(&field)) {
-          if (field.name != "doc" && field.name != "h") writer.Append(field);
-        }
-        writer.Append("doc", Document().ref());
-        writer.AppendBool("oversized", true);
-        writer.End(one);
-      } else {
-        writer.Append(std::to_string(i), change.value);
-      }
-    }
-    writer.End(list);
-  }
-  writer.Finish();
-  return Document::FromBytes(std::move(bytes));
-}
-
-// Of a GET: what the query says, as an envelope.
-absl::StatusOr<Document> EnvelopeOfQuery(const edge::HttpRequest& request) {
-  std::string bytes;
-  Writer writer(bytes);
-  for (const char* name : {"tenant", "ns", "node", "since", "consistency"}) {
-    ASSIGN_OR_RETURN(const auto value, request.Parameter(name));
-    if (value) writer.AppendString(name, *value);
-  }
-  for (const char* name : {"limit", "max_bytes", "wait_ms", "own_from"}) {
-    ASSIGN_OR_RETURN(const auto value, request.Parameter(name));
-    if (!value) continue;
-    int64_t number = 0;
-    if (!absl::SimpleAtoi(*value, &number)) return ParseError(name, *value, "is no number");
-    writer.AppendInt64(name, number);
-  }
-  ASSIGN_OR_RETURN(const auto collections, request.Parameter("coll"));
-  if (collections && !collections->empty()) {
-    const size_t list = writer.Begin("coll", Type::kArray);
-    size_t i = 0;
-    for (const absl::string_view one : absl::StrSplit(*collections, ','))
-      writer.AppendString(std::to_string(i++), {one.data(), one.size()});
-    writer.End(list);
-  }
-  ASSIGN_OR_RETURN(const auto filter, request.Parameter("filter"));
-  if (filter) {
-    ASSIGN_OR_RETURN(const Document parsed, ParseEnvelope(*filter, kJsonType));
-    writer.Append("filter", parsed.ref());
-  }
-  writer.Finish();
-  return Document::FromBytes(std::move(bytes));
-}
-
-absl::StatusOr<Document> EnvelopeOf(const edge::HttpRequest& request) {
-  if (request.method == "GET") return EnvelopeOfQuery(request);
-  return ParseEnvelope(request.body, TypeOf(request, "Content-Type"));
-}
-
-// "/v1/docs/{coll}/{id}": the id is Extended JSON, or else a string.
-absl::StatusOr<Document> EnvelopeOfPath(const edge::HttpRequest& request) {
-  ASSIGN_OR_RETURN(const Document query, EnvelopeOfQuery(request));
-  const std::vector<std::string> parts = absl::StrSplit(std::string(request.path()), '/');
-  std::string bytes;
-  Writer writer(bytes);
-  ElementReader reader(query.view());
-  Element element;
-  while (reader.Next(&element)) {
-    if (element.name != "coll") writer.Append(element);
-  }
-  if (parts.size() >= 5) {
-    ASSIGN_OR_RETURN(const std::string collection, edge::PercentDecoded(parts[3]));
-    ASSIGN_OR_RETURN(const std::string id, edge::PercentDecoded(parts[4]));
-    writer.AppendString("coll", collection);
-    const auto parsed = FromJson(absl::StrCat("{\"id\": ", id, "}"));
-    writer.Append("id", parsed.ok() ? *parsed->Find("id") : Value(id).ref());
-  }
-  writer.Finish();
-  return Document::FromBytes(std::move(bytes));
-}
-
-bool IsEmptyPage(const HubReply& reply) {
-  const auto changes = reply.body.Find("changes");
-  const auto more = reply.body.Find("more");
-  return reply.status == 200 && changes && CountElements(*changes) == 0 && more && !more->boolean();
-}
-
-std::string CodeIn(const HubReply& reply) {
-  const auto error = reply.body.Find("error");
-  const auto code = error ? FindField(*error, "code") : std::nullopt;
-  return code ? std::string(code->string()) : std::string();
-}
 
 }  // namespace
 
 edge::HttpResponse HubService::Handle(Fiber& fiber, const edge::HttpRequest& request) {
   if (request.path() == "/metrics") return Metrics(fiber);
+  const bool is_stream =
+      absl::StartsWith(std::string(TypeOf(request, "Accept")), "text/event-stream");
+  if (is_stream && request.path() == "/v1/changes" && request.method == "GET")
+    return Stream(fiber, request);
   const HubReply reply = Route(fiber, request);
   Count(reply);
   edge::HttpResponse response;
@@ -225,7 +67,10 @@ HubReply HubService::Route(Fiber& fiber, const edge::HttpRequest& request) {
   if (is_get && absl::StartsWith(path, "/v1/docs/")) return Read(fiber, request, "heads");
   if (is_get && absl::StartsWith(path, "/v1/history/")) return Read(fiber, request, "history");
   if (is_get && path == "/v1/conflicts") return Read(fiber, request, "conflicts");
-  if (is_post && absl::StartsWith(path, "/v1/tokens")) return Administer(fiber, request);
+  if (is_get && path == "/v1/audit") return Read(fiber, request, "audit");
+  if (is_post && path == "/v1/filters") return RegisterFilter(fiber, request);
+  const bool is_admin = absl::StartsWith(path, "/v1/tokens") || path == "/v1/epoch";
+  if ((is_post && is_admin) || path == "/v1/retention") return Administer(fiber, request);
   if (is_push || is_pull) return Fail(405, "E_METHOD", "not with this method");
   return Fail(404, "E_NOT_FOUND", "there is nothing under this path");
 }
@@ -277,24 +122,33 @@ HubReply HubService::Pull(Fiber& fiber, const edge::HttpRequest& request) {
   call.token_hash = TokenHash(TokenOf(request));
   call.body = *std::move(envelope);
   if (auto too_fast = Throttle(fiber, call.token_hash)) return *std::move(too_fast);
-  if (pull->is_linear) {
-    const absl::Status caught_up = client_.CatchUp(fiber, fiber.now() + options_.read_timeout);
-    if (!caught_up.ok()) return Unavailable(caught_up);
-  }
-  const MonoTime until = fiber.now() + Milliseconds(pull->wait_ms);
+  return pull->is_linear ? AskFreshly(fiber, call) : AwaitNews(fiber, call, *pull);
+}
+
+HubReply HubService::AskFreshly(Fiber& fiber, const HubCall& call) {
+  const absl::Status caught_up = client_.CatchUp(fiber, fiber.now() + options_.read_timeout);
+  if (!caught_up.ok()) return Unavailable(caught_up);
+  HubReply reply = Ask(fiber, call);
+  if (CodeIn(reply) != "E_BEHIND") return reply;
+  return Fail(409, "E_EPOCH", "the checkpoint is ahead of the hub, which was restored, it seems");
+}
+
+HubReply HubService::AwaitNews(Fiber& fiber, const HubCall& call, const PullRequest& pull) {
+  const MonoTime until = fiber.now() + Milliseconds(pull.wait_ms);
   for (;;) {
     const auto applied = client_.AwaitApplied(fiber, raft::Index(0), until);
     HubReply reply = Ask(fiber, call);
+    // (A node that has not heard of a restore yet would send everybody back.)
+    if (CodeIn(reply) == "E_EPOCH") return AskFreshly(fiber, call);
     const bool waits = IsEmptyPage(reply) || CodeIn(reply) == "E_BEHIND";
-    if (!waits || !applied.ok() || pull->is_linear) return reply;
+    if (!waits || !applied.ok()) return reply;
     // (Whatever is applied next may be somebody else's.)
     if (fiber.now() < until && client_.AwaitApplied(fiber, *applied + 1, until).ok()) {
       fiber.SleepFor(kNewsPause);
       continue;
     }
     // That there is nothing new is for somebody to say who would know.
-    const absl::Status caught_up = client_.CatchUp(fiber, fiber.now() + options_.read_timeout);
-    return caught_up.ok() ? Ask(fiber, call) : Unavailable(caught_up);
+    return AskFreshly(fiber, call);
   }
 }
 
@@ -310,11 +164,39 @@ HubReply HubService::Read(Fiber& fiber, const edge::HttpRequest& request, std::s
   return Ask(fiber, std::move(call));
 }
 
-// POST /v1/tokens {claims} makes a token and tells it, once; POST /v1/tokens/revoke {token}.
+// Whoever may administer the namespace says what parts of it there are.
+HubReply HubService::RegisterFilter(Fiber& fiber, const edge::HttpRequest& request) {
+  auto envelope = EnvelopeOf(request);
+  if (!envelope.ok()) return Malformed(envelope.status());
+  HubCall call;
+  call.what = "filter";
+  call.token_hash = TokenHash(TokenOf(request));
+  call.body = *std::move(envelope);
+  return Propose(fiber, call);
+}
+
+// POST /v1/retention {...}, or GET; POST /v1/epoch {} after the hub was restored from a backup; and
+// tokens.
 HubReply HubService::Administer(Fiber& fiber, const edge::HttpRequest& request) {
   const std::string given = TokenHash(TokenOf(request));
   if (options_.admin_token_hash.empty() || !EqualSecrets(given, options_.admin_token_hash))
     return Fail(401, "E_AUTH", "this takes the administrator's token");
+  if (absl::StartsWith(std::string(request.path()), "/v1/tokens"))
+    return AdministerTokens(fiber, request);
+  auto envelope = EnvelopeOf(request);
+  if (!envelope.ok()) return Malformed(envelope.status());
+  HubCall call;
+  call.what = request.path() == "/v1/epoch" ? "epoch" : "policy";
+  call.salt = environment_.random.Draw("hub.epoch") >> 1;
+  call.body = *std::move(envelope);
+  if (request.method == "POST") return Propose(fiber, call);
+  if (request.method != "GET") return Fail(405, "E_METHOD", "not with this method");
+  const absl::Status caught_up = client_.CatchUp(fiber, fiber.now() + options_.read_timeout);
+  return caught_up.ok() ? Ask(fiber, std::move(call)) : Unavailable(caught_up);
+}
+
+// POST /v1/tokens {claims} makes a token and tells it, once; POST /v1/tokens/revoke {token}.
+HubReply HubService::AdministerTokens(Fiber& fiber, const edge::HttpRequest& request) {
   const auto envelope = EnvelopeOf(request);
   if (!envelope.ok()) return Malformed(envelope.status());
   HubCall call;
@@ -329,6 +211,7 @@ HubReply HubService::Administer(Fiber& fiber, const edge::HttpRequest& request) 
   if (request.path() != "/v1/tokens") return Fail(404, "E_NOT_FOUND", "there is nothing there");
   const std::string token = DrawToken(environment_.random);
   call.what = "token";
+  call.salt = environment_.random.Draw("hub.epoch") >> 1;
   call.body = Document{{"hash", Value::Binary(0, TokenHash(token))}, {"claims", Value(*envelope)}};
   HubReply reply = Propose(fiber, call);
   if (reply.status == 200) reply.body = Document{{"token", Value(token)}};
@@ -391,6 +274,8 @@ void HubService::Count(const HubReply& reply) {
     counters_.changes_applied += status == "applied" ? 1 : 0;
     counters_.changes_duplicate += status == "duplicate" ? 1 : 0;
     counters_.changes_rejected += status == "rejected" ? 1 : 0;
+    const auto conflicts = FindField(element.value, "conflicts");
+    counters_.conflicts += status == "applied" && conflicts && conflicts->int64() > 0 ? 1 : 0;
   }
 }
 
@@ -407,6 +292,16 @@ edge::HttpResponse HubService::Metrics(Fiber& fiber) {
   counter("docs_hub_changes_duplicate_total", counters_.changes_duplicate);
   counter("docs_hub_changes_rejected_total", counters_.changes_rejected);
   counter("docs_hub_changes_pulled_total", counters_.changes_pulled);
+  counter("docs_hub_conflicts_total", counters_.conflicts);
+  HubCall stats;
+  stats.what = "stats";
+  const HubReply held = Ask(fiber, std::move(stats));
+  for (const char* name : {"scopes", "nodes", "sequence", "lag", "verdicts"}) {
+    const auto value = held.body.Find(name);
+    if (!value) continue;
+    absl::StrAppend(&text, "# TYPE docs_hub_", name, " gauge\ndocs_hub_", name, " ", value->int64(),
+                    "\n");
+  }
   text += "# TYPE docs_hub_refused_total counter\n";
   for (const auto& [code, count] : counters_.refused)
     absl::StrAppend(&text, "docs_hub_refused_total{code=\"", code, "\"} ", count, "\n");

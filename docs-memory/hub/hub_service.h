@@ -30,6 +30,7 @@ struct HubCounters final {
   uint64_t changes_duplicate = 0;
   uint64_t changes_rejected = 0;
   uint64_t changes_pulled = 0;
+  uint64_t conflicts = 0;                   // changes after which a document had losers
   std::map<std::string, uint64_t> refused;  // by code
 };
 
@@ -57,13 +58,24 @@ class HubService final : public edge::HttpHandler {
   HubReply Route(Fiber& fiber, const edge::HttpRequest& request);
   HubReply Push(Fiber& fiber, const edge::HttpRequest& request);
   HubReply Pull(Fiber& fiber, const edge::HttpRequest& request);
+  // The changes as they come, until the client goes: server-sent events.
+  edge::HttpResponse Stream(Fiber& fiber, const edge::HttpRequest& request);
+  // The next piece of it.
+  std::optional<std::string> Continue(Fiber& fiber, PullRequest& pull, HubCall& call,
+                                      bool& is_over);
   HubReply Read(Fiber& fiber, const edge::HttpRequest& request, std::string_view what);
   HubReply Administer(Fiber& fiber, const edge::HttpRequest& request);
+  HubReply AdministerTokens(Fiber& fiber, const edge::HttpRequest& request);
+  HubReply RegisterFilter(Fiber& fiber, const edge::HttpRequest& request);
   HubReply Ready(Fiber& fiber);
   edge::HttpResponse Metrics(Fiber& fiber);
 
   HubReply Propose(Fiber& fiber, const HubCall& call);
   HubReply Ask(Fiber& fiber, HubCall call);
+  // A page that is not empty, or the one at the end of the wait.
+  HubReply AwaitNews(Fiber& fiber, const HubCall& call, const PullRequest& pull);
+  // After a round with the leader: whoever claims to know more knows a hub that is no more.
+  HubReply AskFreshly(Fiber& fiber, const HubCall& call);
   // Nothing, or why not now: the token's own limit.
   std::optional<HubReply> Throttle(Fiber& fiber, const std::string& token_hash);
   void Count(const HubReply& reply);

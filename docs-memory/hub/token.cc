@@ -17,8 +17,11 @@ struct Named final {
   std::string_view name;
   Permission permission;
 };
-constexpr Named kPermissions[] = {
-    {"push", kMayPush}, {"pull", kMayPull}, {"read", kMayRead}, {"admin", kMayAdmin}};
+constexpr Named kPermissions[] = {{"push", kMayPush},
+                                  {"pull", kMayPull},
+                                  {"read", kMayRead},
+                                  {"admin", kMayAdmin},
+                                  {"audit", kMayAudit}};
 constexpr size_t kTokenWords = 4;
 constexpr std::string_view kTokenPrefix = "lsd_";
 
@@ -51,7 +54,12 @@ absl::StatusOr<Claims> DecodeClaims(std::string_view envelope) {
       claims.permissions = static_cast<uint8_t>(claims.permissions | one.permission);
       return absl::OkStatus();
     }
-    return ParseError("perms", name, "is none of push, pull, read, admin");
+    return ParseError("perms", name, "is none of push, pull, read, admin, audit");
+  });
+  fields.ForEach("filters", [&](ValueRef value) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string text, string("filters", value));
+    ASSIGN_OR_RETURN(claims.filters.emplace_back(), FromHex("filters", text));
+    return absl::OkStatus();
   });
   claims.node = fields.HexOr("node", 0);
   claims.not_after_ms = static_cast<int64_t>(fields.NumberOr("not_after", 0));
@@ -81,6 +89,10 @@ Document Encode(const Claims& claims) {
   if (claims.node != 0) writer.AppendString("node", HexOf(claims.node));
   writer.AppendInt64("not_after", claims.not_after_ms);
   writer.AppendInt64("rate", claims.rate);
+  const size_t filters = writer.Begin("filters", Type::kArray);
+  for (size_t f = 0; f < claims.filters.size(); ++f)
+    writer.AppendString(std::to_string(f), HexOf(claims.filters[f]));
+  writer.End(filters);
   writer.Finish();
   return Document::FromBytes(std::move(bytes));
 }

@@ -13,7 +13,13 @@
 
 namespace lockstep::docs {
 
-enum Permission : uint8_t { kMayPush = 1, kMayPull = 2, kMayRead = 4, kMayAdmin = 8 };
+enum Permission : uint8_t {
+  kMayPush = 1,
+  kMayPull = 2,
+  kMayRead = 4,
+  kMayAdmin = 8,
+  kMayAudit = 16,
+};
 
 // What a token is good for.
 struct Claims final {
@@ -23,11 +29,13 @@ struct Claims final {
   uint64_t node = 0;         // 0: any
   int64_t not_after_ms = 0;  // 0: for ever
   int64_t rate = 0;          // requests a second; 0: no limit
+  // Registered filters, of which a pull has to name one; none: any pull.
+  std::vector<uint64_t> filters;
 
   bool Reaches(std::string_view space) const;
 };
 
-// {tenant, ns: [...], perms: [...], node?, not_after?, rate?}. E_PARSE.
+// {tenant, ns: [...], perms: [...], node?, not_after?, rate?, filters?: [...]}. E_PARSE.
 absl::StatusOr<Claims> DecodeClaims(std::string_view envelope);
 Document Encode(const Claims& claims);
 

@@ -349,6 +349,7 @@ absl::Status Applier::PrepareRejoin(Fiber& fiber, const machine::StoreView& view
   sync.next_number = 1;
   for (const QueuedChange& one : queued) DropQueued(one.number, one.mutation, change);
   for (const QueuedChange& one : queued) PutQueued(sync.next_number++, one.mutation, change);
+  sync.numbered_again = sync.next_number - 1;
   change.sync = std::move(sync);
   return absl::OkStatus();
 }

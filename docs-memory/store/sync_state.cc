@@ -37,6 +37,7 @@ Document SyncScope::Describe() const {
     writer.AppendString(std::to_string(i), collections[i]);
   writer.End(list);
   writer.Append("filter", filter.ref());
+  if (filter_id != 0) writer.AppendInt64("filter_id", static_cast<int64_t>(filter_id));
   writer.Finish();
   return Document::FromBytes(std::move(bytes));
 }
@@ -49,6 +50,7 @@ SyncScope SyncScope::FromDocument(std::string_view document) {
   Element element;
   while (reader.Next(&element)) scope.collections.emplace_back(element.value.string());
   scope.filter = Document::FromBytes(std::string(FindField(document, "filter")->bytes));
+  scope.filter_id = static_cast<uint64_t>(IntegerIn(document, "filter_id"));
   return scope;
 }
 
@@ -58,6 +60,7 @@ std::string EncodeSyncState(const SyncState& state) {
   Writer writer(bytes);
   writer.Append("scope", state.scope->Describe().ref());
   writer.AppendInt64("next", static_cast<int64_t>(state.next_number));
+  writer.AppendInt64("again", static_cast<int64_t>(state.numbered_again));
   writer.AppendInt64("queued", static_cast<int64_t>(state.queued));
   writer.AppendInt64("rejected", static_cast<int64_t>(state.rejected));
   writer.AppendBool("enqueued", state.enqueued);
@@ -81,6 +84,9 @@ absl::StatusOr<SyncState> DecodeSyncState(std::string_view row) {
   state.scope =
       std::make_shared<const SyncScope>(SyncScope::FromDocument(FindField(bytes, "scope")->bytes));
   state.next_number = static_cast<uint64_t>(IntegerIn(bytes, "next"));
+  // (States of earlier versions have none.)
+  if (FindField(bytes, "again"))
+    state.numbered_again = static_cast<uint64_t>(IntegerIn(bytes, "again"));
   state.queued = static_cast<uint64_t>(IntegerIn(bytes, "queued"));
   state.rejected = static_cast<uint64_t>(IntegerIn(bytes, "rejected"));
   state.enqueued = FindField(bytes, "enqueued")->boolean();

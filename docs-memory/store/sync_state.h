@@ -23,6 +23,7 @@ struct SyncScope final {
   std::string space;                     // "ns" on the wire
   std::vector<std::string> collections;  // sorted; none: all
   Document filter;                       // {}: all; asked by the hub
+  uint64_t filter_id = 0;                // ... or registered there; 0: none
 
   bool Covers(std::string_view collection) const;
   bool operator==(const SyncScope&) const = default;
@@ -34,6 +35,7 @@ struct SyncScope final {
 struct SyncState final {
   std::shared_ptr<const SyncScope> scope;  // null: the store is not synced
   uint64_t next_number = 1;                // of the next change that is queued
+  uint64_t numbered_again = 0;             // up to there, they had other numbers before
   uint64_t queued = 0;
   uint64_t rejected = 0;        // that the hub has refused, ever
   bool enqueued = false;        // documents from before are in the queue

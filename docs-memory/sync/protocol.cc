@@ -75,7 +75,7 @@ bool TakeBody(Fields& fields, Head& head) {
 
 void Append(Writer& writer, const ChangeVerdict& verdict) {
   writer.Append("nseq", Int(verdict.number));
-  writer.AppendString("status", kVerdictNames[static_cast<size_t>(verdict.verdict) - 1]);
+  writer.AppendString("status", NameOf(verdict.verdict));
   writer.Append("seq", Int(verdict.sequence));
   if (!verdict.code.empty()) writer.AppendString("code", verdict.code);
   if (!verdict.detail.empty()) writer.AppendString("detail", verdict.detail);
@@ -137,6 +137,8 @@ void TakeStrings(Fields& fields, std::string_view name, std::vector<std::string>
 
 }  // namespace
 
+std::string_view NameOf(Verdict verdict) { return kVerdictNames[static_cast<size_t>(verdict) - 1]; }
+
 absl::Status ParseError(std::string_view field, std::string_view value, std::string_view reason) {
   std::string text = absl::StrCat("E_PARSE: field '", std::string(field), "'");
   if (!value.empty()) absl::StrAppend(&text, ", value ", std::string(value.substr(0, 120)));
@@ -153,6 +155,12 @@ absl::StatusOr<uint64_t> FromHex(std::string_view field, std::string_view text) 
   for (const char c : text)
     value = value << 4 | static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
   return value;
+}
+
+uint64_t CheckpointOf(std::string_view text) {
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+  return ParseCheckpoint("since", text, &epoch, &sequence).ok() ? sequence : 0;
 }
 
 std::string BodyHash(std::string_view document) {
@@ -176,6 +184,7 @@ Document Encode(const PushRequest& request) {
     writer.AppendString("node", HexOf(request.node));
     writer.AppendString("tenant", request.tenant);
     writer.AppendString("ns", request.space);
+    if (request.epoch != 0) writer.AppendString("epoch", HexOf(request.epoch));
     writer.Append("confirmed", Int(request.confirmed));
     writer.Append("checkpoint", Int(request.checkpoint));
     const size_t list = writer.Begin("mutations", Type::kArray);
@@ -191,7 +200,9 @@ Document Encode(const PushRequest& request) {
       for (size_t r = 0; r < change.edit.resolves.size(); ++r)
         writer.AppendString(std::to_string(r), change.edit.resolves[r].ToText());
       writer.End(resolves);
-      writer.AppendString("op", change.edit.head.deleted ? "delete" : "put");
+      const char* const op = change.edit.head.deleted ? "delete" : "put";
+      writer.AppendString("op", change.is_skipped ? "skip" : op);
+      if (change.is_again) writer.AppendBool("again", true);
       AppendDocument(writer, change.edit.head);
       AppendMeta(writer, change.edit.head);
       writer.End(one);
@@ -206,6 +217,7 @@ absl::StatusOr<PushRequest> DecodePushRequest(std::string_view envelope) {
   request.node = fields.Hex("node");
   request.tenant = fields.String("tenant");
   request.space = fields.String("ns");
+  request.epoch = fields.HexOr("epoch", 0);
   request.confirmed = fields.NumberOr("confirmed", 0);
   request.checkpoint = fields.NumberOr("checkpoint", 0);
   fields.ForEach("mutations", [&](ValueRef value) -> absl::Status {
@@ -227,8 +239,10 @@ absl::StatusOr<PushRequest> DecodePushRequest(std::string_view envelope) {
       return absl::OkStatus();
     });
     const std::string op = one.String("op");
-    if (op != "put" && op != "delete" && op != "resolve") one.Fail("op", "is unknown");
-    change.edit.head.deleted = op == "delete";
+    change.is_skipped = op == "skip";
+    change.edit.head.deleted = op == "delete" || change.is_skipped;
+    if (op != "put" && op != "resolve" && !change.edit.head.deleted) one.Fail("op", "is unknown");
+    change.is_again = one.BoolOr("again", false);
     change.is_oversized = one.BoolOr("oversized", false);
     change.is_lossy = !TakeBody(one, change.edit.head);
     return one.status();
@@ -272,7 +286,9 @@ Document Encode(const PullRequest& request) {
       writer.AppendString(std::to_string(i), request.collections[i]);
     writer.End(list);
     if (!request.filter.empty()) writer.Append("filter", request.filter.ref());
+    if (request.filter_id != 0) writer.AppendString("filter_id", HexOf(request.filter_id));
     writer.Append("own_from", Int(request.own_from));
+    if (request.floor != 0) writer.Append("floor", Int(request.floor));
     if (request.is_linear) writer.AppendString("consistency", "linear");
   });
 }
@@ -294,7 +310,11 @@ absl::StatusOr<PullRequest> DecodePullRequest(std::string_view envelope) {
   TakeStrings(fields, "coll", request.collections);
   std::sort(request.collections.begin(), request.collections.end());
   request.filter = fields.DocumentOr("filter", {});
+  request.filter_id = fields.HexOr("filter_id", 0);
+  if (request.filter_id != 0 && !request.filter.empty())
+    fields.Fail("filter_id", "excludes a filter of one's own");
   request.own_from = fields.NumberOr("own_from", 0);
+  request.floor = fields.NumberOr("floor", 0);
   const std::string consistency = fields.StringOr("consistency", "bounded");
   request.is_linear = consistency == "linear";
   if (!request.is_linear && consistency != "bounded")
@@ -371,6 +391,7 @@ Document Encode(const PullAnswer& answer) {
     writer.AppendString("checkpoint", CheckpointText(answer.epoch, answer.checkpoint));
     writer.AppendBool("more", answer.more);
     AppendVerdicts(writer, "own", answer.own);
+    writer.Append("floor", Int(answer.floor));
     writer.AppendInt64("server_time", answer.server_ms);
   });
 }
@@ -384,6 +405,7 @@ absl::StatusOr<PullAnswer> DecodePullAnswer(std::string_view envelope) {
   const std::string checkpoint = fields.String("checkpoint");
   answer.more = fields.BoolOr("more", false);
   TakeVerdicts(fields, "own", answer.own);
+  answer.floor = fields.NumberOr("floor", 0);
   answer.server_ms = static_cast<int64_t>(fields.Number("server_time"));
   RETURN_IF_ERROR(fields.status());
   uint64_t epoch = 0;

@@ -26,6 +26,8 @@ inline constexpr int64_t kPullCountDefault = 500;
 inline constexpr int64_t kPullCountMax = 1000;
 inline constexpr int64_t kPullBytesMax = int64_t{4} << 20;
 inline constexpr int64_t kPullWaitMsMax = 30'000;
+// Verdicts that a page brings; so many: there may be more.
+inline constexpr size_t kPullOwnMax = 2000;
 
 // A change of one document, as its author made it.
 struct PushChange final {
@@ -33,6 +35,8 @@ struct PushChange final {
   std::string collection;
   Value id;
   Edit edit;
+  bool is_again = false;      // it may have been pushed before, as another node's or number
+  bool is_skipped = false;    // there is no change of this number any more
   bool is_lossy = false;      // the document is not what its author hashed
   bool is_oversized = false;  // the document was left out, because of its size
 };
@@ -41,12 +45,15 @@ struct PushRequest final {
   std::string tenant;
   std::string space;
   uint64_t node = 0;
+  uint64_t epoch = 0;       // of the hub, as the node knows it; 0: it does not (yet, or any more)
   uint64_t confirmed = 0;   // verdicts up to there are not needed any more
   uint64_t checkpoint = 0;  // how far the node has pulled
   std::vector<PushChange> changes;
 };
 
 enum class Verdict : uint8_t { kApplied = 1, kDuplicate = 2, kRejected = 3 };
+// "applied"
+std::string_view NameOf(Verdict verdict);
 
 // What became of a change; the same for ever.
 struct ChangeVerdict final {
@@ -78,6 +85,9 @@ struct PullRequest final {
   int64_t wait_ms = 0;
   std::vector<std::string> collections;  // none: all
   Document filter;
+  uint64_t filter_id = 0;  // of a registered one; 0: none
+  // The hub's when whoever asks began to pull from 0: pages on the way are below it.
+  uint64_t floor = 0;
   uint64_t own_from = 0;
   bool is_linear = false;
 };
@@ -96,6 +106,7 @@ struct PullAnswer final {
   uint64_t checkpoint = 0;
   bool more = false;
   std::vector<ChangeVerdict> own;
+  uint64_t floor = 0;  // deletions up to there are not told any more
   int64_t server_ms = 0;
 };
 
@@ -126,6 +137,8 @@ std::string RenderJson(const Document& envelope);
 // From a body of that content type. E_PARSE.
 absl::StatusOr<Document> ParseEnvelope(std::string_view body, std::string_view content_type);
 
+// The sequence of a checkpoint; 0 if it is none.
+uint64_t CheckpointOf(std::string_view text);
 absl::Status ParseError(std::string_view field, std::string_view value, std::string_view reason);
 std::string HexOf(uint64_t value);
 absl::StatusOr<uint64_t> FromHex(std::string_view field, std::string_view text);

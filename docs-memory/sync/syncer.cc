@@ -33,6 +33,7 @@ class Held final {
 
 PushChange ChangeOf(const ReadState& state, QueuedChange queued) {
   PushChange change;
+  change.is_again = queued.number <= state.state.sync.numbered_again;
   change.number = queued.number;
   change.collection = state.catalog->Find(queued.mutation.collection)->name;
   change.id = queued.mutation.id;
@@ -83,6 +84,7 @@ absl::Status Syncer::Apply(Fiber& fiber, SyncInput input) {
 absl::Status Syncer::Prepare(Fiber& fiber) {
   RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnable));
   while (!state().enqueued) RETURN_IF_ERROR(Write(fiber, Operation::Kind::kSyncEnqueue));
+  reported_ = state().checkpoint;
   return absl::OkStatus();
 }
 
@@ -103,7 +105,7 @@ absl::Status Syncer::OnceThrough(Fiber& fiber) {
   for (bool more = true; more;) {
     ASSIGN_OR_RETURN(more, PullPage(fiber, PullWait::kLinear));
   }
-  return absl::OkStatus();
+  return Report(fiber);
 }
 
 void Syncer::Run(Fiber& fiber) {
@@ -120,9 +122,10 @@ void Syncer::Run(Fiber& fiber) {
         continue;
       }
       failed = 0;
-      store_.WaitForChange(pushing, sequence, kNoDeadline);
-      // (A store that has failed has no news.)
-      if (store_.state()->state.sequence == sequence) pushing.SleepFor(options_.retry_max);
+      if (ReportDue() <= pushing.now()) (void)Report(pushing);
+      store_.WaitForChange(pushing, sequence, ReportDue());
+      // (It has no news any more.)
+      if (!store_.status().health.ok()) pushing.SleepFor(options_.retry_max);
     }
   });
   int failed = 0;
@@ -177,8 +180,38 @@ absl::Status Syncer::PushAll(Fiber& fiber) {
   }
 }
 
+MonoTime Syncer::ReportDue() const {
+  const SyncState& sync = state();
+  const bool has_news = !sync.reconciling && sync.epoch != 0 && sync.checkpoint != reported_;
+  return has_news ? reported_at_ + options_.report_interval : kNoDeadline;
+}
+
+absl::Status Syncer::Report(Fiber& fiber) {
+  if (ReportDue() == kNoDeadline) return absl::OkStatus();
+  const ReadStateRef read = store_.state();
+  // What is told to the hub is not taken back by a power loss.
+  // Planted bug M208: it may be.
+  if (!mutant::Enabled(mutant::Id::kM208ReportedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
+  PushRequest request;
+  request.tenant = options_.scope.tenant;
+  request.space = options_.scope.space;
+  request.node = read->state.node;
+  request.epoch = read->state.sync.epoch;
+  request.checkpoint = read->state.sync.checkpoint;
+  ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
+  request.confirmed = first - 1;
+  ++status_.requests;
+  reported_at_ = fiber.now();
+  const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
+  RETURN_IF_ERROR(answer.status());
+  // (Who may only pull is not waited for. Of another epoch the next pull hears.)
+  if (answer->refusal.code.empty() || answer->refusal.status == 403) reported_ = request.checkpoint;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   const ReadStateRef read = store_.state();
+  const uint64_t life = life_;
   if (read->state.sync.queued == 0) return false;
   ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
   const uint64_t next = FirstWithoutVerdict(first);
@@ -193,6 +226,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   request.space = options_.scope.space;
   request.node = read->state.node;
   request.confirmed = first - 1;
+  request.epoch = KnownEpoch();
   request.checkpoint = read->state.sync.checkpoint;
   for (QueuedChange& change : queued) request.changes.push_back(ChangeOf(*read, std::move(change)));
   ++status_.requests;
@@ -201,20 +235,27 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   if (mutant::Enabled(mutant::Id::kM62MarkedSyncedWhenSent) && !answer.ok()) {
     std::vector<ChangeVerdict> made_up;
     for (const PushChange& change : request.changes) made_up.emplace_back().number = change.number;
-    TakeVerdicts(made_up);
-    RETURN_IF_ERROR(Settle(fiber, made_up));
+    TakeVerdicts(heard_epoch_, made_up);
+    RETURN_IF_ERROR(Settle(fiber, life, made_up));
   }
   if (!answer.ok()) ++status_.failures;
   RETURN_IF_ERROR(answer.status());
+  // (They are asked for once more, with those before them.)
+  // Planted bug M201: they count, and those before them are never asked for.
+  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM201VerdictsOfBefore)) return true;
   if (!answer->refusal.code.empty()) {
     RETURN_IF_ERROR(OnPushRefused(fiber, answer->refusal));
     return true;
   }
   // (Verdicts of another epoch would be compared with sequences of this one.)
-  const uint64_t epoch = state().epoch;
-  if (epoch != 0 && epoch != answer->value.epoch) RETURN_IF_ERROR(StartReconciling(fiber));
-  TakeVerdicts(answer->value.verdicts);
+  if (!IsKnown(answer->value.epoch)) {
+    RETURN_IF_ERROR(StartReconciling(fiber));
+    return true;
+  }
+  TakeVerdicts(answer->value.epoch, answer->value.verdicts);
   status_.pushed += answer->value.verdicts.size();
+  reported_ = request.checkpoint;
+  reported_at_ = fiber.now();
   // Planted bug M215: what was pushed counts as pulled, with all that others did before.
   if (mutant::Enabled(mutant::Id::kM215PushMovesCheckpoint) && !answer->value.verdicts.empty()) {
     SyncInput input;
@@ -224,7 +265,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
       RETURN_IF_ERROR(Apply(fiber, std::move(input)));
   }
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
-  RETURN_IF_ERROR(Settle(fiber, answer->value.verdicts));
+  RETURN_IF_ERROR(Settle(fiber, life, answer->value.verdicts));
   if (answer->value.verdicts.empty())
     return absl::UnavailableError("the hub has processed nothing of a push");
   return true;
@@ -232,9 +273,14 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
 
 absl::Status Syncer::OnPushRefused(Fiber& fiber, const WireError& refusal) {
   if (refusal.code == "E_CLOCK_SKEW") return MendClock(fiber, refusal.server_ms);
-  // The hub knows less of this node than the node does, or something else: the hub was restored
-  // from a backup, or the store was, or there are two of it.
+  // The hub was restored from a backup, and knows the first of what is queued. (Under other numbers
+  // it would not know them again, once it has forgotten these versions.)
+  if (refusal.code == "E_GAP" && refusal.expected_number >= first_)
+    return Skip(fiber, refusal.expected_number);
+  // It knows less of this node than the node does, or something else: the hub was restored from a
+  // backup, or the store was, or there are two of it.
   if (refusal.code == "E_GAP" || refusal.code == "E_NODE_REGRESSED") return Rejoin(fiber);
+  if (refusal.code == "E_EPOCH") return StartReconciling(fiber);
   if (refusal.retryable) push_client_.TryNextNode();
   return Refused(refusal);
 }
@@ -255,10 +301,14 @@ absl::Status Syncer::Rejoin(Fiber& fiber) {
   environment_.trace.Emit(runtime::TraceLevel::kWarning, "docs.sync.rejoin",
                           {{"node", store_.state()->state.node}});
   verdicts_.clear();
-  return Write(fiber, Operation::Kind::kSyncRejoin);
+  ++life_;
+  const absl::Status joined = Write(fiber, Operation::Kind::kSyncRejoin);
+  ++life_;
+  return joined;
 }
 
-void Syncer::TakeVerdicts(const std::vector<ChangeVerdict>& verdicts) {
+void Syncer::TakeVerdicts(uint64_t epoch, const std::vector<ChangeVerdict>& verdicts) {
+  heard_epoch_ = epoch;
   for (const ChangeVerdict& verdict : verdicts) verdicts_[verdict.number] = verdict;
 }
 
@@ -281,7 +331,7 @@ absl::StatusOr<uint64_t> Syncer::FirstNumber(Fiber& fiber, const ReadState& read
 }
 
 // A page that came before has settled what it covers: so only new verdicts are looked at.
-absl::Status Syncer::Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh) {
+absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdict> fresh) {
   // Planted bug M101 has to look at all of them.
   if (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint)) {
     fresh.clear();
@@ -289,6 +339,7 @@ absl::Status Syncer::Settle(Fiber& fiber, std::vector<ChangeVerdict> fresh) {
   }
   if (fresh.empty()) return absl::OkStatus();
   const Held held(fiber, applying_);
+  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM201VerdictsOfBefore)) return absl::OkStatus();
   const ReadStateRef read = store_.state();
   SyncInput input;
   std::map<std::pair<std::string, std::string>, PulledDocument> dropped;
@@ -335,29 +386,41 @@ absl::Status Syncer::StartReconciling(Fiber& fiber) {
   environment_.trace.Emit(runtime::TraceLevel::kWarning, "docs.sync.reconcile",
                           {{"epoch", state().epoch}, {"checkpoint", state().checkpoint}});
   verdicts_.clear();
-  reconciled_epoch_ = reconciled_ = 0;
-  ++reconcilings_;
-  met_.clear();
+  reconciled_ = Reconciled();
+  heard_epoch_ = floor_ = 0;
+  ++life_;
+  ++status_.reconciled;
+  status_.is_caught_up = false;
   SyncInput input;
   input.progress = SyncProgress{0, 0, true, state().clock_offset_ms, true};
-  return Apply(fiber, std::move(input));
+  const absl::Status begun = Apply(fiber, std::move(input));
+  // (What was asked meanwhile was asked with what the store was before.)
+  ++life_;
+  return begun;
 }
 
 absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
+  // What was pushed before anything was pulled may be gone again: only a comparison tells.
+  if (state().epoch == 0 && !state().reconciling && state().queued > 0)
+    RETURN_IF_ERROR(StartReconciling(fiber));
   const ReadStateRef read = store_.state();
   const SyncState& sync = read->state.sync;
-  const uint64_t reconcilings = reconcilings_;
+  const uint64_t life = life_;
   PullRequest request;
   request.tenant = options_.scope.tenant;
   request.space = options_.scope.space;
   request.collections = options_.scope.collections;
   request.filter = options_.scope.filter;
+  request.filter_id = options_.scope.filter_id;
   request.node = read->state.node;
-  request.epoch = sync.reconciling ? reconciled_epoch_ : sync.epoch;
-  request.since = sync.reconciling ? reconciled_ : sync.checkpoint;
+  request.epoch = sync.reconciling ? reconciled_.epoch : sync.epoch;
+  request.since = sync.reconciling ? reconciled_.since : sync.checkpoint;
   request.count_max = options_.pull_count;
-  request.is_linear = wait == PullWait::kLinear;
-  if (wait == PullWait::kForNews) request.wait_ms = options_.live_wait / Milliseconds(1);
+  request.floor = floor_;
+  // (That something is absent is only known if no page is older than the one before.)
+  request.is_linear = wait == PullWait::kLinear || sync.reconciling;
+  if (wait == PullWait::kForNews && !sync.reconciling)
+    request.wait_ms = options_.live_wait / Milliseconds(1);
   ASSIGN_OR_RETURN(const uint64_t first, FirstNumber(fiber, *read));
   request.own_from = FirstWithoutVerdict(first);
   ++status_.requests;
@@ -368,6 +431,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
     status_.is_caught_up = false;
     return answer.status();
   }
+  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM202PageOfBefore)) return true;
   const WireError& refusal = answer->refusal;
   if (refusal.code == "E_EPOCH" || refusal.code == "E_CHECKPOINT_TOO_OLD") {
     RETURN_IF_ERROR(StartReconciling(fiber));
@@ -378,24 +442,36 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
     if (refusal.retryable) pull_client_.TryNextNode();
     return Refused(refusal);
   }
-  // (A store that has become another node, or begun again, meanwhile has asked something else.)
-  if (store_.state()->state.node != request.node || reconcilings_ != reconcilings) return true;
-  TakeVerdicts(answer->value.own);
-  RETURN_IF_ERROR(ApplyPage(fiber, answer->value));
-  RETURN_IF_ERROR(Settle(fiber, answer->value.own));
+  if (!IsKnown(answer->value.epoch)) {
+    RETURN_IF_ERROR(StartReconciling(fiber));
+    return true;
+  }
+  if (request.since == 0) floor_ = answer->value.floor;
+  TakeVerdicts(answer->value.epoch, answer->value.own);
+  ASSIGN_OR_RETURN(const bool is_applied, ApplyPage(fiber, life, answer->value));
+  if (!is_applied) return true;
+  RETURN_IF_ERROR(Settle(fiber, life, answer->value.own));
   status_.pulled += answer->value.changes.size();
-  status_.is_caught_up = !answer->value.more;
-  return answer->value.more;
+  const bool more = answer->value.more || state().reconciling;
+  status_.is_caught_up = !more;
+  if (!more) status_.caught_up_at = fiber.now();
+  for (const PulledChange& change : answer->value.changes)
+    status_.conflicts += change.heads.all.size() > 1 ? 1 : 0;
+  return more;
 }
 
-absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
+absl::StatusOr<bool> Syncer::ApplyPage(Fiber& fiber, uint64_t life, const PullAnswer& answer) {
   const Held held(fiber, applying_);
+  // Planted bug M202: a page of before is taken for the first, or the last, of what is pulled now.
+  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM202PageOfBefore)) return false;
   const ReadStateRef read = store_.state();
   const SyncState& sync = read->state.sync;
+  // (What was queued meanwhile may be pushed, deleted and purged before this page was made.)
+  if (sync.epoch == 0 && !sync.reconciling && sync.queued > 0) return false;
   SyncInput input;
   QueuedNumbers queued(*read);
   for (const PulledChange& change : answer.changes) {
-    if (sync.reconciling) met_.insert({change.collection, KeyOf(change.id)});
+    if (sync.reconciling) reconciled_.met.insert({change.collection, KeyOf(change.id)});
     // Planted bug M216: what others have deleted stays.
     const Head* const winner = change.heads.winner();
     if (mutant::Enabled(mutant::Id::kM216DeletionsNotPulled) && winner != nullptr &&
@@ -412,16 +488,18 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
   }
   SyncProgress progress{answer.epoch, answer.checkpoint, false, sync.clock_offset_ms};
   if (sync.reconciling) {
-    reconciled_epoch_ = answer.epoch;
-    reconciled_ = answer.checkpoint;
-    progress.reconciling = answer.more;
-    if (answer.more) progress.epoch = progress.checkpoint = 0;
-    if (!answer.more) RETURN_IF_ERROR(FindAbsent(fiber, *read, input));
+    // (With all verdicts, too: what has none by then comes later.)
+    progress.reconciling = answer.more || answer.own.size() >= kPullOwnMax;
+    if (progress.reconciling) progress.epoch = progress.checkpoint = 0;
+    if (!progress.reconciling) RETURN_IF_ERROR(FindAbsent(fiber, *read, answer.checkpoint, input));
   }
   const bool moves = progress.epoch != sync.epoch || progress.checkpoint != sync.checkpoint ||
                      progress.reconciling != sync.reconciling;
   if (moves) input.progress = progress;
-  if (!moves && input.documents.empty()) return absl::OkStatus();
+  if (!moves && input.documents.empty()) {
+    Advance(answer, progress.reconciling);
+    return true;
+  }
   // Planted bug M103: the checkpoint first, then what it covers.
   if (mutant::Enabled(mutant::Id::kM103CheckpointBeforeData) && input.progress) {
     SyncInput early;
@@ -433,23 +511,18 @@ absl::Status Syncer::ApplyPage(Fiber& fiber, const PullAnswer& answer) {
     dropped.insert(dropped.end(), document.dropped.begin(), document.dropped.end());
   RETURN_IF_ERROR(Apply(fiber, std::move(input)));
   for (const uint64_t number : dropped) verdicts_.erase(number);
-  return absl::OkStatus();
+  Advance(answer, progress.reconciling);
+  return true;
 }
 
-absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, SyncInput& input) {
-  for (const auto& [name, info] : state.catalog->collections) {
-    if (!options_.scope.Covers(name)) continue;
-    const std::string& collection = name;
-    RETURN_IF_ERROR(VisitRows(fiber, state, *info, [&](std::string_view id, const Record& record) {
-      if (met_.count({collection, std::string(id)}) != 0 || record.meta.deleted) return;
-      PulledDocument& absent = input.documents.emplace_back();
-      absent.kind = PulledDocument::Kind::kRemove;
-      absent.collection = collection;
-      absent.id = Value(*FindField(record.document, "_id"));
-    }));
+// What is behind the page comes next. (Not before the page is written: it would never come again.)
+void Syncer::Advance(const PullAnswer& answer, bool is_reconciling) {
+  if (!is_reconciling) {
+    reconciled_ = Reconciled();
+    return;
   }
-  met_.clear();
-  return absl::OkStatus();
+  reconciled_.epoch = answer.epoch;
+  reconciled_.since = answer.checkpoint;
 }
 
 }  // namespace lockstep::docs

@@ -25,6 +25,7 @@ void SyncEdge::Fail(const std::string& text) {
 void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::string& token) {
   is_quiet_ = false;
   auto rows = OpenSimulatedRows(fiber, environment, node_, "rows");
+  if (!rows.ok() && has_trouble_) return;
   if (!rows.ok()) return Fail(rows.status().ToString());
   StoreOptions options;
   options.maintenance_interval = Milliseconds(50);
@@ -32,6 +33,7 @@ void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::
   options.log_segment_bytes = 64 * 1024;
   options.rules.depth_max = 120;
   auto store = Store::Open(fiber, environment, **rows, options);
+  if (!store.ok() && has_trouble_) return;
   if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
   const std::string wrong = oracle_.CheckStore(fiber, *(*store)->state(), plan_.tenant);
   if (!wrong.empty()) return Fail(wrong);
@@ -39,6 +41,8 @@ void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::
   sync.hub = {plan_.hub, "", plan_.speaks_json};
   sync.scope.tenant = plan_.tenant;
   sync.scope.space = "agents";
+  sync.scope.filter = plan_.filter;
+  sync.report_interval = Milliseconds(700);
   sync.pull_count = plan_.pull_count;
   sync.push_count = plan_.push_count;
   sync.timeout = Seconds(3);
@@ -60,12 +64,21 @@ void SyncEdge::Watch(Fiber& fiber, Store& store, const Syncer& syncer) {
   for (;;) {
     fiber.SleepFor(Milliseconds(50));
     requests_ += syncer.status().requests - std::exchange(counted, syncer.status().requests);
+    // (Whatever it was that it could not write: it is opened again.)
+    if (!store.status().health.ok() && has_trouble_) return;
     if (!store.status().health.ok()) return Fail(store.status().health.ToString());
     is_quiet_ = is_calm_ && store.state()->state.sync.scope != nullptr &&
                 store.state()->state.sync.queued == 0 && syncer.status().is_caught_up;
+    const SyncState sync = store.state()->state.sync;
+    noise_ = absl::StrCat(sync.queued, " queued, at ", sync.checkpoint,
+                          sync.reconciling ? ", reconciling, " : ", ",
+                          std::string(syncer.status().last_failure.message()));
     if (truth_ == nullptr || is_compared_) continue;
+    // (It was quiet before; others may have pushed since.)
+    if (!is_quiet_ || sync.checkpoint < truth_->checkpoint) continue;
     std::string wrong = oracle_.CheckStore(fiber, *store.state(), plan_.tenant);
-    if (wrong.empty()) wrong = SyncOracle::CheckConverged(fiber, *store.state(), *truth_);
+    if (wrong.empty())
+      wrong = SyncOracle::CheckConverged(fiber, *store.state(), *truth_, plan_.filter);
     if (!wrong.empty()) return Fail(wrong);
     if (store.state()->state.sync.clock_offset_ms != 0) ++restamped_;
     is_compared_ = true;
@@ -145,10 +158,13 @@ void SyncEdge::TakeTurn(Fiber& fiber, Store& store) {
       WriteOptions upsert;
       upsert.upsert = true;
       upsert.durability = durability;
+      if (plan_.expires && random_.Below(3) == 0)
+        upsert.expires_at_ms = store.now_ms() + 200 + static_cast<int64_t>(random_.Below(3000));
       status = store.Write(fiber, ReplaceOp(kCollection, by_id, document, upsert)).status();
       if (status.ok() && counts) oracle_.Acknowledged(document);
     }
   }
+  if (Is(status, ErrorCode::kReadOnly) && has_trouble_) return;
   if (!status.ok()) Fail(absl::StrCat("a write failed: ", status.ToString()));
 }
 

@@ -24,6 +24,8 @@ struct EdgePlan final {
   size_t push_count = 5;
   int documents = 6;       // hot ones, shared by all
   bool goes_deep = false;  // writes documents that the hub refuses
+  bool expires = false;    // writes documents that end soon
+  Document filter;         // what it pulls
 };
 
 // Lives through its process's deaths; what must survive them is in the oracle.
@@ -45,10 +47,15 @@ class SyncEdge final {
 
   // Nothing is queued, and the last pull found nothing new.
   bool is_quiet() const { return is_quiet_; }
+  // Why not, as far as it is known.
+  const std::string& noise() const { return noise_; }
   bool is_compared() const { return is_compared_; }
   const std::string& failure() const { return failure_; }
   const EdgePlan& plan() const { return plan_; }
   uint64_t restamped() const { return restamped_; }
+  // Its disk has no room, or had none lately: what it cannot write is refused, and it may have to
+  // open its store again.
+  void ExpectTrouble() { has_trouble_ = true; }
   uint64_t requests() const { return requests_; }
   sim::SimNode& node() { return node_; }
 
@@ -67,11 +74,13 @@ class SyncEdge final {
   uint64_t writes_ = 0;
   uint64_t restamped_ = 0;
   uint64_t requests_ = 0;
+  bool has_trouble_ = false;
   bool is_calm_ = false;
   bool is_quiet_ = false;
   bool is_compared_ = false;
   const HubTruth* truth_ = nullptr;
   std::string failure_;
+  std::string noise_;
 };
 
 }  // namespace lockstep::docs

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/parse.h"
+#include "docs-memory/query/filter.h"
 #include "docs-memory/store/sync_reader.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
@@ -38,6 +39,11 @@ bool SameHeads(const Heads& a, const Heads& b) {
   return true;
 }
 
+bool Says(const Mutation& mutation, std::string_view field) {
+  const auto value = FindField(mutation.document, field);
+  return value && value->boolean();
+}
+
 }  // namespace
 
 void SyncOracle::WillWrite(const std::string& tenant, const Document& document) {
@@ -52,9 +58,11 @@ void SyncOracle::Acknowledged(const Document& document) {
   acknowledged_.insert(MarkOf(document.view()));
 }
 
+void SyncOracle::Lost(const Head& head) { lost_.insert(MarkOf(head.document)); }
+
 void SyncOracle::FoundRejected(std::string_view code, std::string_view document) {
   // The only reasons that these universes give.
-  if (code != "E_DOC_TOO_DEEP" && code != "E_DEPENDS_ON_REJECTED") return;
+  if (code != "E_DOC_TOO_DEEP" && code != "E_DEPENDS_ON_REJECTED" && code != "E_DELETED") return;
   rejected_.insert(MarkOf(document));
 }
 
@@ -79,75 +87,146 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
     refused.insert(one.mutation.rev);
     FoundRejected(one.why.code, one.mutation.document);
   }
-  std::map<std::string, Revision> newest;  // by collection and id
+  const auto& scope = state.state.sync.scope;
+  const bool is_filtered = scope != nullptr && !scope->filter.empty();
+  std::map<std::string, std::pair<Revision, bool>> newest;  // by collection and id
+  // What was there before is still there, and the hub may say something else than it did then.
+  bool is_reconciling = false;
   for (Sequence sequence = state.state.history_from; sequence <= state.state.sequence; ++sequence) {
     const auto row = state.view->Get(fiber, machine::Column::kHistory, OplogKey(sequence));
     if (!row.ok() || !*row) return absl::StrCat("sequence ", sequence, " cannot be read");
     const auto mutation = DecodeOplogRow(**row);
     if (!mutation.ok()) return mutation.status().ToString();
-    if (mutation->op == MutationOp::kSyncRejoin)
+    if (mutation->op == MutationOp::kSyncRejoin && !has_restores_)
       return absl::StrCat("at sequence ", sequence, " the hub did not know the node any more");
     // (Before, tombstones were nobody's business; and revisions that nobody has seen were mended.)
-    if (mutation->op == MutationOp::kSyncEnable || mutation->op == MutationOp::kSyncRestamp)
+    const bool is_progress = mutation->op == MutationOp::kSyncProgress;
+    if (mutation->op == MutationOp::kSyncEnable || mutation->op == MutationOp::kSyncRestamp ||
+        (is_progress && Says(*mutation, "restarts"))) {
       newest.clear();
+    }
+    if (is_progress) is_reconciling = Says(*mutation, "reconciling");
     if (!mutation->of_document()) continue;
     if (mutation->op == MutationOp::kPut) {
       const std::string wrong = CheckBody(tenant, mutation->document);
       if (!wrong.empty()) return wrong;
     }
-    Revision& last = newest[absl::StrCat(mutation->collection, "/", KeyOf(mutation->id))];
+    auto& [last, is_deleted] = newest[absl::StrCat(mutation->collection, "/", KeyOf(mutation->id))];
     // (What was refused is taken back.)
-    if (mutation->rev < last && refused.count(last) == 0) {
+    const bool forgets = has_purges_ || has_restores_;
+    const bool may_begin_anew = forgets && is_deleted && mutation->op == MutationOp::kPut;
+    const bool may_differ = forgets && is_reconciling && mutation->is_remote;
+    // (What leaves the filter goes, but for changes that are still queued.)
+    const bool left = is_filtered && mutation->is_remote;
+    if (mutation->rev < last && refused.count(last) == 0 && !may_begin_anew && !may_differ &&
+        !left) {
       return absl::StrCat("at sequence ", sequence, " ", docs::ToText(mutation->id),
                           " went back from ", last.ToText(), " to ", mutation->rev.ToText());
     }
+    is_deleted = mutation->op != MutationOp::kPut;
     last = mutation->rev;
   }
   return {};
 }
 
-// [reference: I5] What nothing has replaced, highest first.
-std::string SyncOracle::CheckHeads(const std::string& id, const HubTruth::One& one) {
+// [reference: I5, I17] What nothing has replaced, highest first. What was deleted may be forgotten,
+// and then nothing of before may come back.
+std::string SyncOracle::CheckHeads(const std::string& id, const Heads& heads,
+                                   const HubTruth::One& ever) {
   std::set<Revision> replaced;
-  for (const auto& [rev, version] : one.versions) {
+  for (const auto& [rev, version] : ever.versions) {
     replaced.insert(version.base);
     replaced.insert(version.resolves.begin(), version.resolves.end());
   }
   Heads wanted;
-  for (auto version = one.versions.rbegin(); version != one.versions.rend(); ++version) {
+  for (auto version = ever.versions.rbegin(); version != ever.versions.rend(); ++version) {
     if (replaced.count(version->first) == 0) wanted.all.push_back(version->second.head);
   }
-  if (one.heads.evicted > 0 || wanted.all.size() > kHeadsMax) return {};
-  if (SameHeads(wanted, one.heads)) return {};
-  return absl::StrCat("the heads of ", id, " are ", ToText(one.heads), ", should be ",
-                      ToText(wanted));
-}
-
-std::string SyncOracle::CheckTruth(const std::string& tenant, const HubTruth& truth) {
-  for (const auto& [id, one] : truth.documents) {
-    if (one.heads.all.size() > 1) ++conflicts_;
-    for (const auto& [rev, version] : one.versions) {
-      if (static_cast<int64_t>(rev.ms) - version.time_ms > static_cast<int64_t>(kClockSkewMsMax))
-        return absl::StrCat("the hub took ", rev.ToText(), " at ", version.time_ms, " ms");
-      if (version.head.deleted) continue;
-      const std::string wrong = CheckBody(tenant, version.head.document);
-      if (!wrong.empty()) return absl::StrCat("hub: ", wrong);
-      const bool is_new = arrived_.insert(MarkOf(version.head.document)).second;
-      // (A version that is written once more has another mark.)
-      if (!is_new) return absl::StrCat("applied twice: ", MarkOf(version.head.document));
+  if (heads.evicted > 0 || wanted.all.size() > kHeadsMax) return {};
+  // (The hub itself has deleted it, since it was asked.)
+  if (SameHeads(wanted, heads) || (!wanted.all.empty() && wanted.all[0].rev.node == 0)) return {};
+  const std::string wrong =
+      absl::StrCat("the heads of ", id, " are ", ToText(heads), ", should be ", ToText(wanted));
+  for (const Head& head : heads.all) {
+    if (wanted.Find(head.rev) == nullptr) return wrong;
+  }
+  for (const Head& head : wanted.all) {
+    if (heads.Find(head.rev) != nullptr) continue;
+    if (!head.deleted) return wrong;
+    if (heads.all.empty() || head.rev < heads.all[0].rev) continue;
+    // Only who knew nothing of the document may begin it anew.
+    const HubTruth::Version* root = &ever.versions.at(heads.all[0].rev);
+    for (auto base = ever.versions.find(root->base); base != ever.versions.end();
+         base = ever.versions.find(root->base)) {
+      root = &base->second;
     }
-    const std::string wrong = CheckHeads(id, one);
-    if (!wrong.empty()) return wrong;
+    if (!root->base.none() || root->sequence < ever.versions.at(head.rev).sequence)
+      return absl::StrCat("came back after it was deleted: ", wrong);
   }
   return {};
 }
 
-std::string SyncOracle::CheckConverged(Fiber& fiber, const ReadState& state,
-                                       const HubTruth& truth) {
-  std::set<std::string> there;
+std::string SyncOracle::CheckVersion(const std::string& tenant, const HubTruth::Version& version,
+                                     const HubTruth::One& ever) {
+  const Revision& rev = version.head.rev;
+  if (static_cast<int64_t>(rev.ms) - version.time_ms > static_cast<int64_t>(kClockSkewMsMax) + 1)
+    return absl::StrCat("the hub took ", rev.ToText(), " at ", version.time_ms, " ms");
+  if (rev.node == 0) {
+    // [reference: I20]
+    const auto base = ever.versions.find(version.base);
+    const int64_t expires = base == ever.versions.end() ? 0 : base->second.head.expires_ms;
+    if (version.head.deleted && expires != 0 && expires <= version.time_ms) return {};
+    return absl::StrCat("the hub deleted ", version.base.ToText(), " at ", version.time_ms,
+                        " ms, which ends at ", expires, " ms");
+  }
+  if (version.head.deleted) return {};
+  if (const std::string wrong = CheckBody(tenant, version.head.document); !wrong.empty())
+    return absl::StrCat("hub: ", wrong);
+  // (A version that is written once more has another mark.)
+  const bool is_new = arrived_.insert(MarkOf(version.head.document)).second;
+  return is_new ? "" : absl::StrCat("applied twice: ", MarkOf(version.head.document));
+}
+
+std::string SyncOracle::CheckTruth(const std::string& tenant, const HubTruth& truth,
+                                   const HubTruth& ever) {
+  for (const auto& [id, one] : ever.documents) {
+    for (const auto& [rev, version] : one.versions) {
+      const std::string wrong = CheckVersion(tenant, version, one);
+      if (!wrong.empty()) return wrong;
+    }
+    const auto there = truth.documents.find(id);
+    const std::string wrong =
+        CheckHeads(id, there == truth.documents.end() ? Heads() : there->second.heads, one);
+    if (!wrong.empty()) return wrong;
+  }
+  for (const auto& [id, one] : truth.documents) {
+    if (one.heads.all.size() > 1) ++conflicts_;
+    const auto known = ever.documents.find(id);
+    if (known == ever.documents.end()) return absl::StrCat("nobody has pushed ", id);
+    for (const auto& [rev, version] : one.versions) {
+      const auto same = known->second.versions.find(rev);
+      if (same == known->second.versions.end() ||
+          same->second.head.document != version.head.document) {
+        return absl::StrCat("nobody has pushed ", rev.ToText(), " of ", id);
+      }
+    }
+  }
+  return {};
+}
+
+std::string SyncOracle::CheckConverged(Fiber& fiber, const ReadState& state, const HubTruth& truth,
+                                       const Document& filter) {
+  auto fits = Filter::Parse(filter.view());
+  CHECK_OK(fits.status());
   for (const auto& [id, one] : truth.documents) {
     const auto heads = ReadHeads(fiber, state, "facts", Value(id));
     if (!heads.ok()) return heads.status().ToString();
+    const Head& winner = one.heads.all[0];
+    // (The hub has deleted it meanwhile: it was its time.)
+    if (winner.expires_ms != 0 && !heads->all.empty() && heads->all[0].rev.node == 0) continue;
+    const bool is_seen = winner.deleted || fits->Matches(std::string_view(winner.document));
+    if (!is_seen && heads->all.empty()) continue;
+    if (!is_seen) return absl::StrCat("outside of the filter, and there: ", id);
     if (!SameHeads(*heads, one.heads)) {
       return absl::StrCat("did not converge: ", id, " is ", ToText(*heads), ", at the hub ",
                           ToText(one.heads));
@@ -168,7 +247,7 @@ std::string SyncOracle::CheckConverged(Fiber& fiber, const ReadState& state,
 
 std::string SyncOracle::CheckNothingLost() const {
   for (const std::string& mark : acknowledged_) {
-    if (arrived_.count(mark) == 0 && rejected_.count(mark) == 0)
+    if (arrived_.count(mark) == 0 && rejected_.count(mark) == 0 && lost_.count(mark) == 0)
       return absl::StrCat("an acknowledged write is lost: ", mark);
   }
   return {};

@@ -29,6 +29,7 @@ struct HubTruth final {
     std::map<Revision, Version> versions;  // all that were applied
   };
   std::map<std::string, One> documents;  // by id
+  uint64_t checkpoint = 0;               // when the heads were asked for
 };
 
 // Bodies carry a mark, "w", that no other write has: what is found somewhere is told apart by it.
@@ -44,12 +45,19 @@ class SyncOracle final {
   // What is wrong with a store by itself; "" if nothing: what was written is what was asked for, by
   // the own tenant, and no document ever went back.
   std::string CheckStore(Fiber& fiber, const ReadState& state, const std::string& tenant);
-  // ... with the hub's truth of its tenant.
-  std::string CheckTruth(const std::string& tenant, const HubTruth& truth);
-  // ... with a store that has pulled everything.
-  static std::string CheckConverged(Fiber& fiber, const ReadState& state, const HubTruth& truth);
-  // Whatever was acknowledged is at the hub, or was refused and says so.
+  // ... with the hub's truth of its tenant, and everything that was ever applied there.
+  std::string CheckTruth(const std::string& tenant, const HubTruth& truth, const HubTruth& ever);
+  // ... with a store that has pulled everything that its filter lets through.
+  static std::string CheckConverged(Fiber& fiber, const ReadState& state, const HubTruth& truth,
+                                    const Document& filter);
+  // Whatever was acknowledged was applied by the hub, or was refused and says so.
   std::string CheckNothingLost() const;
+  // The hub is restored from a backup: stores may have to introduce themselves anew.
+  void ExpectRestores() { has_restores_ = true; }
+  // The hub forgets what was deleted: who knew nothing of it may begin it anew.
+  void ExpectPurges() { has_purges_ = true; }
+  // ... and what it had applied since the backup is lost with it.
+  void Lost(const Head& head);
 
   uint64_t acknowledged() const { return acknowledged_.size(); }
   uint64_t rejected() const { return rejected_.size(); }
@@ -57,12 +65,18 @@ class SyncOracle final {
 
  private:
   std::string CheckBody(const std::string& tenant, std::string_view document) const;
-  static std::string CheckHeads(const std::string& id, const HubTruth::One& one);
+  static std::string CheckHeads(const std::string& id, const Heads& heads,
+                                const HubTruth::One& ever);
+  std::string CheckVersion(const std::string& tenant, const HubTruth::Version& version,
+                           const HubTruth::One& ever);
 
   std::map<std::string, std::pair<std::string, std::string>> written_;  // mark: tenant, body
   std::set<std::string> acknowledged_;                                  // marks
   std::set<std::string> rejected_;
   std::set<std::string> arrived_;
+  std::set<std::string> lost_;
+  bool has_restores_ = false;
+  bool has_purges_ = false;
   uint64_t conflicts_ = 0;
 };
 

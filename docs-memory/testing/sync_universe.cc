@@ -11,7 +11,10 @@
 #include "checkers/violation.h"
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/hub/hub_node.h"
+#include "docs-memory/hub/token.h"
 #include "docs-memory/sync/fields.h"
+#include "docs-memory/testing/event_listener.h"
+#include "docs-memory/testing/hub_watch.h"
 #include "docs-memory/testing/sync_edge.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
@@ -25,6 +28,7 @@ namespace {
 constexpr char kAdminToken[] = "the operator's";
 constexpr char kSpace[] = "agents";
 constexpr Duration kLook = Milliseconds(50);
+constexpr uint64_t kRoomyBytes = uint64_t{1} << 40;
 
 sim::FaultProfile Profile() {
   sim::FaultProfile profile = sim::DefaultProfile();
@@ -42,15 +46,19 @@ sim::FaultProfile Profile() {
 // The nodes of the hub; whoever talks to them lives elsewhere.
 class HubWorkload final : public sim::Workload {
  public:
+  explicit HubWorkload(HubWatch& watch) : watch_(watch) {}
   void Configure(replica::NodeOptions& options) override {
     HubServiceOptions service;
     service.admin_token_hash = TokenHash(kAdminToken);
-    ConfigureHub(options, service);
+    watch_.Configure(options, service);
   }
   void RunClient(Fiber&, runtime::Environment&, const sim::ClientPlan&) override {}
   std::optional<checkers::Violation> Check() override { return std::nullopt; }
   uint64_t invoked() const override { return 0; }
   uint64_t completed() const override { return 0; }
+
+ private:
+  HubWatch& watch_;
 };
 
 sim::ClusterShape Shape() {
@@ -67,11 +75,23 @@ class Universe final {
       : options_(options),
         world_(options.seed, Profile()),
         random_(options.seed ^ 0x73796e63),
+        traits_(options.seed ^ 0x74726169),
+        watch_(kSpace),
+        workload_(watch_),
+        listener_("ours", kSpace, {"n1:2379", "n2:2379", "n3:2379"}, options.seed ^ 0x6c697374),
         cluster_((FitDisasters(), world_), Shape(), workload_, sim::OpenSimulatedRocks) {
     for (uint64_t i = 1; i <= 3; ++i) hub_.push_back(absl::StrCat("n", i, ":2379"));
+    retains_ = traits_.Below(2) == 0;
+    if (retains_) oracle_.ExpectPurges();
+    if (traits_.Below(4) == 0) {
+      backup_at_ = 3 + traits_.Below(10);
+      restore_at_ = backup_at_ + 3 + traits_.Below(15);
+      oracle_.ExpectRestores();
+    }
     const size_t count = 2 + random_.Below(4);
     for (size_t i = 0; i < count; ++i) AddEdge(i, count);
     operator_ = AddMachine(150, "operator");
+    if (options.seed % 3 == 0) listening_ = AddMachine(160, "listener");
   }
   ~Universe() {
     for (auto& machine : machines_) machine->Kill();
@@ -86,6 +106,11 @@ class Universe final {
       BootEdge(*edge);
       PlanTrouble(*edge);
     }
+    if (listening_ != nullptr) {
+      listening_->Boot([this](Fiber& fiber, runtime::Environment& env) {
+        listener_.Live(fiber, env, tokens_["ours"]);
+      });
+    }
     RunUntil(world_.now() + options_.disasters, [] { return false; });
     Heal();
     const sim::VirtualTime limit = world_.now() + options_.limit;
@@ -98,6 +123,7 @@ class Universe final {
     };
     if (!RunUntil(limit, compared)) Fail("the stores were not compared in time");
     CheckHub(limit);
+    if (listening_ != nullptr) CheckListener(limit);
     return Report();
   }
 
@@ -132,6 +158,11 @@ class Universe final {
     plan.push_count = 1 + random_.Below(6);
     // (JSON as libbson reads it nests less deep.)
     plan.goes_deep = !plan.speaks_json && random_.Below(3) == 0;
+    // (What everybody writes to all the time is never deleted for long.)
+    if (retains_) plan.documents += static_cast<int>(traits_.Below(20));
+    plan.expires = retains_ && traits_.Below(2) == 0;
+    if (traits_.Below(4) == 0)
+      plan.filter = Document{{"body.n", Value(Document{{"$lt", Value(int64_t{500})}})}};
     sim::SimNode* const node = AddMachine(101 + i, plan.name);
     edges_.push_back(std::make_unique<SyncEdge>(plan, options_.seed * 31 + i, *node, oracle_));
     SyncEdge* const edge = edges_.back().get();
@@ -156,6 +187,7 @@ class Universe final {
   void PlanTrouble(SyncEdge& edge) {
     Later(edge, Milliseconds(static_cast<int64_t>(100 + random_.Below(2500))), [this, &edge] {
       if (is_healed_) return;
+      if (traits_.Below(6) == 0) FillDisk(edge);
       switch (random_.Below(4)) {
         case 0:
           edge.node().PowerLoss();
@@ -171,6 +203,15 @@ class Universe final {
       }
       PlanTrouble(edge);
     });
+  }
+
+  // What is on it has room, and little more.
+  void FillDisk(SyncEdge& edge) {
+    ++report_.full;
+    edge.ExpectTrouble();
+    edge.node().disk().set_capacity(edge.node().disk().used_bytes() + traits_.Below(64 * 1024));
+    Later(edge, Milliseconds(static_cast<int64_t>(50 + traits_.Below(1500))),
+          [&edge] { edge.node().disk().set_capacity(kRoomyBytes); });
   }
 
   void GoOffline(SyncEdge& edge) {
@@ -192,6 +233,7 @@ class Universe final {
     world_.rates().power_loss_in_operation_ppm = 0;
     cluster_.Heal();
     for (auto& edge : edges_) {
+      edge->node().disk().set_capacity(kRoomyBytes);
       GoOnline(*edge);
       edge->Calm();
     }
@@ -204,7 +246,8 @@ class Universe final {
   std::string DescribeNoise() const {
     std::string text = "no rest:";
     for (const auto& edge : edges_) {
-      if (!edge->is_quiet()) absl::StrAppend(&text, " ", edge->plan().name);
+      if (!edge->is_quiet())
+        absl::StrAppend(&text, " ", edge->plan().name, " (", edge->noise(), ")");
     }
     return absl::StrCat(text, "; hub: ", const_cast<sim::Cluster&>(cluster_).DescribeProgress());
   }
@@ -218,6 +261,8 @@ class Universe final {
         if (!edge->failure().empty()) Fail(edge->failure());
       }
       if (!intrusion_.empty()) Fail(intrusion_);
+      Fail(listener_.failure());
+      Fail(watch_.failure());
       if (cluster_.oracle().violation()) Fail(cluster_.oracle().violation()->verdict);
     }
     return report_.failure.empty() && done();
@@ -228,10 +273,18 @@ class Universe final {
     for (const char* tenant : {"ours", "other"}) {
       while (tokens_[tenant].empty()) tokens_[tenant] = MakeToken(fiber, environment, tenant);
     }
+    if (retains_) SetPolicy(fiber, environment);
+    uint64_t round = 0;
     while (!is_healed_ || !AllQuiet()) {
       TryDoors(fiber, environment);
       fiber.SleepFor(Milliseconds(300));
+      ++round;
+      if (round == backup_at_) Insist(fiber, environment, "/test/backup", "{}");
+      if (round == restore_at_) Insist(fiber, environment, "/test/restore", "{}");
     }
+    // (What ends soon ends first.)
+    for (int i = 0; i < 20 && HasEnding(fiber, environment); ++i) fiber.SleepFor(Seconds(1));
+    while (!AllQuiet()) fiber.SleepFor(Milliseconds(300));
     for (const char* tenant : {"ours", "other"}) {
       while (!ReadTruth(fiber, environment, tenant)) fiber.SleepFor(Milliseconds(100));
     }
@@ -253,6 +306,41 @@ class Universe final {
     ASSIGN_OR_RETURN(const auto response, client.Send(fiber, request, fiber.now() + Seconds(3)));
     ASSIGN_OR_RETURN(Document answer, ParseEnvelope(response.body, kJsonType));
     return std::make_pair(response.status, std::move(answer));
+  }
+
+  // As the administrator, until it is done.
+  void Insist(Fiber& fiber, runtime::Environment& environment, const std::string& target,
+              const std::string& body) {
+    for (;;) {
+      const auto done = Call(fiber, environment, kAdminToken, "POST", target, body);
+      if (done.ok() && done->first == 200) return;
+      if (done.ok() && done->first != 503) intrusion_ = absl::StrCat(target, ": ", done->first);
+      fiber.SleepFor(Milliseconds(100));
+    }
+  }
+
+  void SetPolicy(Fiber& fiber, runtime::Environment& environment) {
+    const uint64_t tombstones = 300 + traits_.Below(1200);
+    Insist(fiber, environment, "/v1/retention",
+           absl::StrCat(R"({"tombstones_ms": )", tombstones, R"(, "node_ttl_ms": )",
+                        150 + traits_.Below(tombstones - 150), R"(, "history_ms": )",
+                        500 + traits_.Below(4000), R"(, "versions_max": 11})"));
+  }
+
+  bool HasEnding(Fiber& fiber, runtime::Environment& environment) {
+    for (const char* tenant : {"ours", "other"}) {
+      HubTruth truth;
+      int64_t now_ms = 0;
+      while (!ReadHeads(fiber, environment, tenant, truth, &now_ms))
+        fiber.SleepFor(Milliseconds(100));
+      for (const auto& [id, one] : truth.documents) {
+        const Head& winner = one.heads.all[0];
+        // (Some clocks are far ahead.)
+        if (!winner.deleted && winner.expires_ms != 0 && winner.expires_ms < now_ms + 20'000)
+          return true;
+      }
+    }
+    return false;
   }
 
   std::string MakeToken(Fiber& fiber, runtime::Environment& environment,
@@ -285,8 +373,9 @@ class Universe final {
     intrusion_ = absl::StrCat(door.target, " was answered with ", answer->first);
   }
 
-  bool ReadTruth(Fiber& fiber, runtime::Environment& environment, const std::string& tenant) {
-    HubTruth truth;
+  // What the hub has of the tenant, and its time.
+  bool ReadHeads(Fiber& fiber, runtime::Environment& environment, const std::string& tenant,
+                 HubTruth& truth, int64_t* now_ms) {
     HubClient client(environment.network, {hub_, tokens_[tenant], true});
     PullRequest request;
     request.tenant = tenant;
@@ -301,10 +390,20 @@ class Universe final {
       if (!page.ok() || !page->refusal.code.empty()) return false;
       for (const PulledChange& change : page->value.changes)
         truth.documents[std::string(change.id.ref().string())].heads = change.heads;
+      if (request.since == 0) request.floor = page->value.floor;
       request.epoch = page->value.epoch;
       request.since = page->value.checkpoint;
+      truth.checkpoint = page->value.checkpoint;
+      *now_ms = page->value.server_ms;
       more = page->value.more;
     }
+    return true;
+  }
+
+  bool ReadTruth(Fiber& fiber, runtime::Environment& environment, const std::string& tenant) {
+    HubTruth truth;
+    int64_t now_ms = 0;
+    if (!ReadHeads(fiber, environment, tenant, truth, &now_ms)) return false;
     for (auto& [id, one] : truth.documents) {
       const std::string target =
           absl::StrCat("/v1/history/facts/", id, "?tenant=", tenant, "&ns=agents");
@@ -318,7 +417,6 @@ class Universe final {
         intrusion_ = taken.ToString();
         return true;
       }
-      report_.versions += one.versions.size();
     }
     truths_[tenant] = std::move(truth);
     return true;
@@ -349,14 +447,26 @@ class Universe final {
 
   void CheckHub(sim::VirtualTime limit) {
     for (const char* tenant : {"ours", "other"}) {
-      if (report_.failure.empty()) Fail(oracle_.CheckTruth(tenant, truths_[tenant]));
+      const auto ever = watch_.ever().find(tenant);
+      const HubTruth nothing;
+      if (report_.failure.empty()) {
+        Fail(oracle_.CheckTruth(tenant, truths_[tenant],
+                                ever == watch_.ever().end() ? nothing : ever->second));
+      }
     }
+    for (const Head& head : watch_.undone()) oracle_.Lost(head);
     if (report_.failure.empty()) Fail(oracle_.CheckNothingLost());
     if (!report_.failure.empty() || !cluster_.must_converge()) return;
     if (!RunUntil(limit, [this] { return cluster_.Converged(); }))
       return Fail(absl::StrCat("the hub is not whole: ", cluster_.DescribeProgress()));
     bool met_damage = false;  // (there is none here)
     if (const auto differ = cluster_.CompareStates(met_damage)) Fail(differ->verdict);
+  }
+
+  void CheckListener(sim::VirtualTime limit) {
+    const auto is_told = [this] { return listener_.Compare(truths_["ours"]).empty(); };
+    if (!RunUntil(limit, is_told))
+      Fail(absl::StrCat("who listens ", listener_.Compare(truths_["ours"])));
   }
 
   void Fail(const std::string& text) {
@@ -368,6 +478,13 @@ class Universe final {
     report_.acknowledged = oracle_.acknowledged();
     report_.rejected = oracle_.rejected();
     report_.conflicts = oracle_.conflicts();
+    for (const auto& [tenant, truth] : watch_.ever()) {
+      for (const auto& [id, one] : truth.documents) report_.versions += one.versions.size();
+    }
+    report_.expired = watch_.expired();
+    report_.purged = watch_.purged();
+    report_.restored = watch_.restored();
+    report_.events = listener_.events();
     for (const auto& edge : edges_) {
       report_.restamped += edge->restamped();
       report_.requests += edge->requests();
@@ -380,7 +497,10 @@ class Universe final {
   const SyncUniverseOptions options_;
   sim::World world_;
   base::SequentialRandom random_;
+  base::SequentialRandom traits_;  // of what only some universes have
+  HubWatch watch_;
   HubWorkload workload_;
+  EventListener listener_;
   sim::Cluster cluster_;
   SyncOracle oracle_;
   SyncUniverseReport report_;
@@ -388,11 +508,16 @@ class Universe final {
   std::map<std::string, std::string> tokens_;  // by tenant
   std::map<std::string, HubTruth> truths_;
   std::string intrusion_;
+  bool retains_ = false;  // the hub forgets soon
+  // Rounds of the operator; 0: never.
+  uint64_t backup_at_ = 0;
+  uint64_t restore_at_ = 0;
   bool is_healed_ = false;
   bool is_audited_ = false;
   std::vector<std::unique_ptr<sim::SimNode>> machines_;
   std::vector<std::unique_ptr<SyncEdge>> edges_;
   sim::SimNode* operator_ = nullptr;
+  sim::SimNode* listening_ = nullptr;  // in some universes
 };
 
 }  // namespace

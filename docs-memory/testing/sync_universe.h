@@ -25,6 +25,11 @@ struct SyncUniverseReport final {
   uint64_t power_losses = 0;  // of stores
   uint64_t restamped = 0;     // clocks that were too far ahead
   uint64_t requests = 0;
+  uint64_t expired = 0;   // documents, by hubs
+  uint64_t purged = 0;    // tombstones
+  uint64_t restored = 0;  // hubs, from backups
+  uint64_t full = 0;      // disks of stores
+  uint64_t events = 0;    // told to who listens
   int64_t virtual_ms = 0;
   uint64_t hash = 0;
 };
@@ -32,8 +37,10 @@ struct SyncUniverseReport final {
 // Runs the universe of that seed to its end. The stores, the syncers, HTTP in JSON and BSON, and
 // the hub are what production runs. After healing: queues are empty; every store of a tenant has
 // what the hub has, heads and bodies; every acknowledged write is at the hub or a dead letter; the
-// heads are what nothing has replaced; no document of one tenant is at another's; no document went
-// back at any store; and the hub's replicas are equal.
+// heads are what nothing has replaced; what was deleted and purged stays away; the hub deletes only
+// what has ended; no document of one tenant is at another's, none is where a filter keeps it away;
+// no document went back at any store; who listens to events over connections that end anywhere was
+// told all of it; and the hub's replicas are equal.
 SyncUniverseReport RunSyncUniverse(const SyncUniverseOptions& options);
 
 }  // namespace lockstep::docs

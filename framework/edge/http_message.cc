@@ -36,12 +36,13 @@ bool IsClean(std::string_view text) {
 }
 
 // (What would end the line early ends the program instead: names and values are ours.)
-void AppendHeaders(const HttpHeaders& headers, size_t body_bytes, std::string& out) {
+void AppendHeaders(const HttpHeaders& headers, std::optional<size_t> body_bytes, std::string& out) {
   for (const auto& [name, value] : headers.all()) {
     CHECK(IsClean(name) && IsClean(value)) << name;
     absl::StrAppend(&out, name, ": ", value, "\r\n");
   }
-  absl::StrAppend(&out, "Content-Length: ", body_bytes, "\r\n\r\n");
+  if (body_bytes) absl::StrAppend(&out, "Content-Length: ", *body_bytes, "\r\n");
+  out += "\r\n";
 }
 
 }  // namespace
@@ -190,7 +191,8 @@ std::string EncodeResponse(const HttpResponse& response, bool keep_alive) {
   std::string out = absl::StrCat("HTTP/1.1 ", response.status, " ",
                                  std::string(HttpReason(response.status)), "\r\n");
   if (!keep_alive) out += "Connection: close\r\n";
-  AppendHeaders(response.headers, response.body.size(), out);
+  AppendHeaders(response.headers,
+                response.more ? std::nullopt : std::optional<size_t>(response.body.size()), out);
   out += response.body;
   return out;
 }

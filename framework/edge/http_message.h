@@ -54,7 +54,7 @@ class HttpReader final {
   std::unique_ptr<Core> core_;
 };
 
-// With a Content-Length; a request names its host.
+// With a Content-Length, unless more follows; a request names its host.
 std::string EncodeRequest(const HttpRequest& request, std::string_view host);
 std::string EncodeResponse(const HttpResponse& response, bool keep_alive);
 inline constexpr std::string_view kHttpContinue = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -130,9 +130,15 @@ bool HttpServer::Answer(Fiber& fiber, Connection& connection) {
   const HttpRequest request = connection.reader.TakeRequest(&keep_alive);
   const HttpResponse response = handler_.Handle(fiber, request);
   connection.ReleaseBody();
-  keep_alive = keep_alive && !is_draining_;
+  keep_alive = keep_alive && !is_draining_ && !response.more;
   connection.stream.SetWriteDeadline(fiber.now() + options_.write_timeout);
   if (!connection.stream.Write(fiber, EncodeResponse(response, keep_alive)).ok()) return false;
+  while (response.more && !is_draining_) {
+    const std::optional<std::string> piece = response.more(fiber);
+    if (!piece) break;
+    connection.stream.SetWriteDeadline(fiber.now() + options_.write_timeout);
+    if (!connection.stream.Write(fiber, *piece).ok()) return false;
+  }
   if (!keep_alive) connection.stream.CloseWrite();
   return keep_alive;
 }

@@ -25,7 +25,7 @@ struct HttpServerOptions final {
   Duration idle_timeout = Seconds(120);   // between two requests
   Duration header_timeout = Seconds(10);  // from a header's first byte to its last
   Duration body_timeout = Seconds(60);
-  Duration write_timeout = Seconds(30);  // for a whole answer
+  Duration write_timeout = Seconds(30);  // for a whole answer, or a piece of a long one
 };
 
 // HTTP/1.1, one request after the other on a connection, one fiber each. Who stalls is cut off by

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_FRAMEWORK_EDGE_HTTP_TYPES_H_
 #define LOCKSTEP_FRAMEWORK_EDGE_HTTP_TYPES_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ struct HttpResponse final {
   int status = 200;
   HttpHeaders headers;
   std::string body;
+  // What follows the body, piece by piece, until there is nothing: an answer whose length nobody
+  // knows, and whose end is that of the connection. May suspend.
+  std::function<std::optional<std::string>(Fiber&)> more = {};
 };
 
 // A request that was refused before anybody could handle it: the status and why.

@@ -4,6 +4,8 @@
 import http.client
 import json
 import os
+import shutil
+import ssl
 
 from ports import free_ports
 from support import Cluster, check, main, run, wait_until
@@ -14,21 +16,39 @@ TENANT = ["--tenant", "acme"]
 class Hub(Cluster):
     """Nodes of a hub, and the tokens that open it."""
 
-    def __init__(self, tools, count, directory):
+    def __init__(self, tools, count, directory, certs=None):
+        self.certs = certs
         self.admin = os.path.join(directory, "admin.token")
         with open(self.admin, "w") as file:
             file.write("an administrator's token\n")
         super().__init__([tools.lockstep, "docs", "serve"], count, directory,
-                         extra=["--admin-token-file", self.admin])
+                         extra=lambda name: ["--admin-token-file", self.admin] + self.tls_flags(tools, name),
+                         scheme="https" if certs else "http")
         self.tools = tools
 
+    def tls_flags(self, tools, name):
+        if not self.certs:
+            return []
+        done = run([tools.lockstep, "cert", "issue", name, "--hosts", "127.0.0.1", "--out", self.certs])
+        check(done.returncode == 0, done.stderr)
+        pair = os.path.join(self.certs, name)
+        files = lambda prefix: [prefix + "cert-file", pair + ".pem", prefix + "key-file", pair + "-key.pem",
+                                prefix + "trusted-ca-file", os.path.join(self.certs, "ca.pem")]
+        return files("--")[:4] + files("--peer-")
+
+    def trust(self):
+        return ["--cacert", os.path.join(self.certs, "ca.pem")] if self.certs else []
+
     def urls(self):
-        return ",".join("http://" + node.client for node in self.nodes)
+        return ",".join(("https://" if self.certs else "http://") + node.client for node in self.nodes)
 
     def get(self, node, path, headers=None, method="GET", body=None):
         """Status and body of one request; None if nobody answers."""
         host, port = node.client.split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=5)
+        if self.certs:
+            context = ssl.create_default_context(cafile=os.path.join(self.certs, "ca.pem"))
+            connection = http.client.HTTPSConnection(host, int(port), timeout=5, context=context)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -53,7 +73,7 @@ class Hub(Cluster):
     def token(self, name, *flags):
         path = os.path.join(os.path.dirname(self.admin), name)
         done = run([self.tools.lockstep, "docs", "token", "--hub", self.urls(), "--token-file", self.admin]
-                   + TENANT + list(flags))
+                   + self.trust() + TENANT + list(flags))
         check(done.returncode == 0, done.stderr)
         with open(path, "w") as file:
             file.write(done.stdout)
@@ -82,7 +102,8 @@ class Laptop:
         return run([self.tools.lockstep, "docs", arguments[0], self.path] + list(arguments[1:]))
 
     def sync(self, *flags):
-        return self.docs("sync", "--hub", self.hub.urls(), "--token-file", self.token, *TENANT, *flags)
+        return self.docs("sync", "--hub", self.hub.urls(), "--token-file", self.token, *self.hub.trust(), *TENANT,
+                         *flags)
 
     def must_sync(self, *flags):
         def synced():
@@ -149,6 +170,83 @@ def a_hub_of_one_node_keeps_what_it_has_over_sigkill(tools, directory):
         check(json.loads(again.stdout)["pulled"] == 0, "what is there is not pulled again: " + again.stdout)
 
 
+def a_hub_that_was_restored_gets_back_what_waits(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        node = hub.nodes[0]
+        one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
+        one.agent("remember", "ann", "tea", "before the backup")
+        one.must_sync()
+        node.terminate()
+        backup = node.data_dir + ".backup"
+        shutil.copytree(node.data_dir, backup)
+        hub.start()
+        one.agent("remember", "ann", "cup", "after the backup")
+        one.must_sync()
+        two.must_sync()
+        check(len(two.facts()) == 2, "two facts, not %s" % two.facts())
+        two.agent("remember", "ann", "pot", "queued over the restore")
+        node.terminate()
+        shutil.rmtree(node.data_dir)
+        shutil.copytree(backup, node.data_dir)
+        hub.start()
+        headers = {"X-Docs-Protocol": "1", "Authorization": "Bearer an administrator's token"}
+        told = hub.get(node, "/v1/epoch", headers, "POST", "{}")
+        check(told and told[0] == 200 and "epoch" in told[1], "a new epoch: %s" % (told,))
+        one.agent("remember", "ann", "jar", "queued, too")
+        for laptop in (two, one, two):
+            laptop.must_sync()
+        wanted = {"before the backup", "queued over the restore", "queued, too"}
+        for laptop in (one, two):
+            check(set(laptop.facts().values()) == wanted, "%s" % laptop.facts())
+            check(laptop.docs("rejected").stdout == "", "nothing was refused")
+
+
+def a_hub_without_a_new_epoch_is_found_out(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        node = hub.nodes[0]
+        one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
+        one.agent("remember", "ann", "tea", "before the backup")
+        one.must_sync()
+        node.terminate()
+        backup = node.data_dir + ".backup"
+        shutil.copytree(node.data_dir, backup)
+        hub.start()
+        for i in range(3):
+            one.agent("remember", "ann", "t%d" % i, "after the backup")
+        one.must_sync()
+        two.must_sync()
+        node.terminate()
+        shutil.rmtree(node.data_dir)
+        shutil.copytree(backup, node.data_dir)
+        hub.start()
+        two.must_sync()
+        check(set(two.facts().values()) == {"before the backup"}, "what the hub has, has the store: %s" % two.facts())
+
+
+def stores_and_hubs_encrypt_what_they_say(tools, directory):
+    certs = os.path.join(directory, "certs")
+    os.mkdir(certs)
+    done = run([tools.lockstep, "cert", "ca", "--out", certs])
+    check(done.returncode == 0, done.stderr)
+    with Hub(tools, 3, directory, certs) as hub:
+        hub.start()
+        one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
+        one.agent("remember", "ann", "tea", "ann drinks green tea")
+        one.must_sync()
+        victim = wait_until("a leader", hub.leader)
+        victim.kill()
+        two.must_sync()
+        check(two.facts() == one.facts() and len(one.facts()) == 1, "%s, %s" % (one.facts(), two.facts()))
+        # Without the authority, and without TLS, nobody says anything.
+        flags = ["--token-file", one.token] + TENANT
+        blind = one.docs("sync", "--hub", hub.urls(), *flags)
+        check(blind.returncode == 3, blind.stderr)
+        plain = one.docs("sync", "--hub", hub.urls().replace("https", "http"), *flags)
+        check(plain.returncode == 3, plain.stderr)
+
+
 def nobody_gets_in_without_the_right_token(tools, directory):
     with Hub(tools, 1, directory) as hub:
         hub.start()
@@ -200,4 +298,5 @@ def bad_flags_are_refused(tools, directory):
 
 if __name__ == "__main__":
     main([two_laptops_change_one_fact_while_the_leader_dies, a_hub_of_one_node_keeps_what_it_has_over_sigkill,
-          nobody_gets_in_without_the_right_token, bad_flags_are_refused])
+          a_hub_that_was_restored_gets_back_what_waits, a_hub_without_a_new_epoch_is_found_out,
+          stores_and_hubs_encrypt_what_they_say, nobody_gets_in_without_the_right_token, bad_flags_are_refused])

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "docs-memory/bson/parse.h"
+#include "docs-memory/sync/sync_metrics.h"
 
 namespace lockstep::docs {
 namespace {
@@ -125,6 +126,17 @@ TEST(Protocol, SurvivesWhateverBytesCome) {
       if (envelope.ok()) (void)DecodePushRequest(envelope->view());
     }
   }
+}
+
+TEST(SyncMetrics, TellTheLagOnceTheStoreHasEverCaughtUp) {
+  SyncStatus status;
+  status.pushed = 7;
+  const std::string early = SyncMetricsText(status, MonoTime{} + Seconds(100));
+  EXPECT_NE(early.find("docs_sync_pushed_total 7\n"), std::string::npos) << early;
+  EXPECT_EQ(early.find("docs_sync_lag_seconds"), std::string::npos) << early;
+  status.caught_up_at = MonoTime{} + Seconds(40);
+  const std::string late = SyncMetricsText(status, MonoTime{} + Seconds(100));
+  EXPECT_NE(late.find("docs_sync_lag_seconds 60\n"), std::string::npos) << late;
 }
 
 }  // namespace

@@ -23,6 +23,11 @@ int main(int argc, char** argv) {
     all.power_losses += report.power_losses;
     all.restamped += report.restamped;
     all.requests += report.requests;
+    all.expired += report.expired;
+    all.purged += report.purged;
+    all.restored += report.restored;
+    all.full += report.full;
+    all.events += report.events;
     all.virtual_ms += report.virtual_ms;
     all.hash = all.hash * 31 + report.hash;
     if (report.failure.empty()) continue;
@@ -40,5 +45,10 @@ int main(int argc, char** argv) {
               number(all.rejected));
   std::printf("%llu power losses, %llu clocks mended, %llu requests\n", number(all.power_losses),
               number(all.restamped), number(all.requests));
+  std::printf(
+      "%llu documents expired, %llu tombstones purged, %llu hubs restored, %llu full disks, "
+      "%llu events\n",
+      number(all.expired), number(all.purged), number(all.restored), number(all.full),
+      number(all.events));
   return failures == 0 ? 0 : 1;
 }

@@ -27,6 +27,17 @@ TEST(SyncUniverse, ConvergesAndLosesNothing) {
   EXPECT_GT(all.power_losses, 5u);
 }
 
+// Universes that once found something: what was purged came back or was lost, or there was no rest.
+TEST(SyncUniverse, ForgetsWithoutBringingAnythingBack) {
+  SyncUniverseReport all;
+  for (const uint64_t seed : {7, 29, 42, 47, 62, 69, 91, 98, 120, 129, 171, 207, 277}) {
+    const SyncUniverseReport report = RunSyncUniverse({.seed = seed});
+    EXPECT_EQ(report.failure, "");
+    all.purged += report.purged;
+  }
+  EXPECT_GT(all.purged, 20u);
+}
+
 TEST(SyncUniverse, IsTheSameForTheSameSeed) {
   EXPECT_EQ(RunSyncUniverse({.seed = 5}).hash, RunSyncUniverse({.seed = 5}).hash);
 }
@@ -52,7 +63,7 @@ TEST(SyncUniverse, FindsConflictsThatAreNotTold) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM64ConflictsNotPulled, 5), HasSubstr("heads"));
 }
 TEST(SyncUniverse, FindsChangesThatAreAppliedTwice) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("heads"));
+  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("applied twice"));
 }
 TEST(SyncUniverse, FindsATenantWhereItMustNotBe) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM106TenantIgnored, 5), HasSubstr("was answered with"));
@@ -68,6 +79,16 @@ TEST(SyncUniverse, FindsDeletionsThatAreNotPulled) {
 }
 TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
   EXPECT_THAT(FirstFailure(mutant::Id::kM109ClockIgnoresOthers, 5), Not(IsEmpty()));
+}
+
+TEST(SyncUniverse, FindsAnOldChangeInASecondLife) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM200NewLifeTakesOldChanges, 40), HasSubstr("came back"));
+}
+TEST(SyncUniverse, FindsEventsThatResumeTooFar) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM206EventsResumeTooFar, 30), HasSubstr("listens"));
+}
+TEST(SyncUniverse, FindsADeletionThatIsNeverTold) {
+  EXPECT_THAT(FirstFailure(mutant::Id::kM190PullFromBelowTheFloor, 20), HasSubstr("converge"));
 }
 
 }  // namespace

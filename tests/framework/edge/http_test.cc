@@ -20,6 +20,15 @@ class Echo final : public HttpHandler {
     ++handled;
     if (request.path() == "/slow") fiber.SleepFor(Seconds(3));
     HttpResponse response;
+    if (request.path() == "/pieces") {
+      response.body = "0";
+      response.more = [i = 0](Fiber& streaming) mutable -> std::optional<std::string> {
+        if (i == 3) return std::nullopt;
+        streaming.SleepFor(Seconds(20));
+        return absl::StrCat(",", ++i);
+      };
+      return response;
+    }
     response.headers.Add("Content-Type", "text/plain");
     response.body = absl::StrCat(request.method, " ", request.target, " ", request.body);
     return response;
@@ -102,6 +111,23 @@ TEST(Http, CarriesLargeBodiesInSmallPieces) {
     const auto answer = client.Send(fiber, Post("/", body), kNoDeadline);
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_EQ(answer->body, "POST / " + body);
+  });
+}
+
+TEST(Http, AnAnswerOfUnknownLengthEndsWithItsConnection) {
+  World world;
+  const std::string answer = world.Raw("GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\n0,1,2,3")) << answer;
+  EXPECT_TRUE(absl::StrContains(answer, "Connection: close\r\n"));
+  EXPECT_FALSE(absl::StrContains(answer, "Content-Length"));
+  // A client of whole answers gets it whole.
+  HttpClient client(world.network, "hub");
+  world.Run([&](Fiber& fiber) {
+    HttpRequest request;
+    request.target = "/pieces";
+    const auto whole = client.Send(fiber, request, fiber.now() + Seconds(100));
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_EQ(whole->body, "0,1,2,3");
   });
 }
 
