@@ -88,7 +88,10 @@ const std::vector<MutantInfo>& AllMutants() {
       {Id::kM188ClosedFileHoldsNothing, "M188", "a row of a file that is not open reads as empty"},
       {Id::kM210SnapshotNotPinned, "M210", "the chunks of a snapshot are of different instants",
        "rot"},
+      {Id::kM211OwnAdditionUncounted, "M211", "members that the log alone names do not count",
+       "membership"},
       {Id::kM212RefusedAndSent, "M212", "who is refused is sent all the same", "overload"},
+      {Id::kM213WokenUntoldOfTime, "M213", "a sleeping group is not told the time", "groups"},
   };
   return all;
 }

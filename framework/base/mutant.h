@@ -118,7 +118,9 @@ enum class Id : int {
   kM187UnreadableStaysUnread = 187,       // store: a sector that cannot be read is left alone
   kM188ClosedFileHoldsNothing = 188,      // store: a row of a file that is not open reads as empty
   kM210SnapshotNotPinned = 210,           // store: a snapshot's chunks are of different instants
+  kM211OwnAdditionUncounted = 211,        // replica: members that the log alone names do not count
   kM212RefusedAndSent = 212,              // replica: who is refused is sent all the same
+  kM213WokenUntoldOfTime = 213,           // replica: a sleeping group's core is not told the time
 };
 
 // Whether the given bug is planted in this run.

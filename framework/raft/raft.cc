@@ -278,7 +278,6 @@ std::vector<PeerStatus> Raft::Core::Peers() const {
     status.next = progress.next();
     status.is_learner = IsLearner(configuration_, id);
     status.recently_active = progress.seen_lately();
-    status.snapshot_pending = progress.state() == Progress::State::kSnapshot;
     status.snapshot = progress.pending_snapshot();
     peers.push_back(status);
   }

@@ -79,8 +79,7 @@ struct PeerStatus final {
   Index next;
   bool is_learner = false;
   bool recently_active = false;
-  bool snapshot_pending = false;
-  Index snapshot;  // that is pending, or an earlier one
+  Index snapshot;  // that is on its way to it; 0: none
 };
 
 class Raft final {

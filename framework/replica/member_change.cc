@@ -288,7 +288,8 @@ std::optional<MemberRefusal> DecodeRefusal(std::string_view result) {
 }
 
 bool HasCaughtUp(const raft::PeerStatus& peer, raft::Index last) {
-  if (!peer.recently_active || peer.snapshot_pending || peer.match == raft::Index(0)) return false;
+  const bool is_sent_snapshot = peer.snapshot > raft::Index(0);
+  if (!peer.recently_active || is_sent_snapshot || peer.match == raft::Index(0)) return false;
   return peer.match.value() >= last.value() - last.value() / 10;
 }
 

@@ -200,7 +200,10 @@ void Replica::Step(raft::Effects effects) {
 
 raft::Raft& Replica::Core() {
   // Read here and not taken from the scheduler: an instant that has passed would shorten promises.
-  if (options_.raft.lease_ns > 0) raft_->SetTime(environment_.clock.Monotonic().ns);
+  const bool is_untold = raft_->quiesced() && mutant::Enabled(mutant::Id::kM213WokenUntoldOfTime);
+  if (options_.raft.lease_ns > 0 && !is_untold) {
+    raft_->SetTime(environment_.clock.Monotonic().ns);
+  }
   return *raft_;
 }
 

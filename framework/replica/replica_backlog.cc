@@ -72,7 +72,7 @@ absl::Status Replica::CompactLog(Fiber& fiber, LogPressure pressure) {
   // another one behind that which is on its way.
   bool needed = false;
   for (const raft::PeerStatus& peer : raft_->Peers()) {
-    const raft::Index has = peer.snapshot_pending ? peer.snapshot : peer.match;
+    const raft::Index has = std::max(peer.match, peer.snapshot);
     needed |= peer.recently_active && has < flushed.index;
   }
   const bool is_too_much = retained > limits::kLogKeptForFollowers * options_.log_bytes_retained ||

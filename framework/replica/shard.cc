@@ -218,7 +218,14 @@ void Shard::RecordDirectories(Fiber& fiber) {
 void Shard::FollowMembers() {
   std::set<NodeId> configured;
   // A list may be applied a moment before the configurations in front of it are in force.
-  for (const auto& [id, replica] : groups_) configured.merge(replica->raft().AllMembers());
+  for (const auto& [id, replica] : groups_) {
+    const raft::Raft& core = replica->raft();
+    if (mutant::Enabled(mutant::Id::kM211OwnAdditionUncounted)) {
+      for (const NodeId node : raft::Members(core.configuration())) configured.insert(node);
+    } else {
+      configured.merge(core.AllMembers());
+    }
+  }
   members_.SetConfigured(std::move(configured));
   DialPeers();
   if (absl::Status gone = members_.CheckSelf(); !gone.ok()) Fail(std::move(gone));

@@ -18,6 +18,7 @@
 
 #include "framework/base/check.h"
 #include "framework/store/rocks_reader.h"
+#include "framework/store/table_footer.h"
 
 namespace lockstep::store {
 namespace {
@@ -83,7 +84,8 @@ rocksdb::Options CommonOptions(const RocksStoreOptions& from) {
 rocksdb::BlockBasedTableOptions CommonTableOptions() {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.format_version = 5;
+  table.format_version = kTableFormat;
+  table.checksum = static_cast<rocksdb::ChecksumType>(kTableChecksum);
   return table;
 }
 

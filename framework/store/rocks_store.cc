@@ -23,6 +23,7 @@
 #include "framework/store/rocks_options.h"
 #include "framework/store/rocks_reader.h"
 #include "framework/store/rocks_transaction.h"
+#include "framework/store/table_footer.h"
 
 namespace lockstep::store {
 namespace {
@@ -62,8 +63,8 @@ struct Database final {
     }
   }
 
-  std::unique_ptr<rocksdb::Env> env;     // outlives what follows
-  std::unique_ptr<rocksdb::Env> sealed;  // outlives db
+  std::unique_ptr<rocksdb::Env> env;      // outlives what follows
+  std::unique_ptr<rocksdb::Env> checked;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   RocksReader::Handles handles{};
 };
@@ -87,11 +88,11 @@ rocksdb::Status CompactRangeTombstones(const Database& database) {
   return rocksdb::Status::OK();
 }
 
-// `base`, or files sealed on it.
-rocksdb::Env* Sealed(const RocksStoreOptions& options, rocksdb::Env* base, Database& database) {
-  if (options.seal.cipher == nullptr) return base;
-  database.sealed = SealedEnv(*base, options.seal);
-  return database.sealed.get();
+// Files on `base` of which every byte is checked when it is read. (What is sealed is.)
+rocksdb::Env* Checked(const RocksStoreOptions& options, rocksdb::Env* base, Database& database) {
+  database.checked =
+      options.seal.cipher == nullptr ? WithCheckedFooters(*base) : SealedEnv(*base, options.seal);
+  return database.checked.get();
 }
 
 // Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
@@ -103,7 +104,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
     database.env = WithoutOptionsFiles(*options.env);
     rocks.env = database.env.get();
   }
-  rocks.env = Sealed(options, rocks.env, database);
+  rocks.env = Checked(options, rocks.env, database);
   const std::vector<std::string>& names = ColumnNames();
   const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
@@ -156,7 +157,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   }
   auto database = std::make_unique<Database>();
   rocksdb::Options rocks = ToRocksOptions(options);
-  rocks.env = Sealed(options, rocks.env, *database);
+  rocks.env = Checked(options, rocks.env, *database);
   rocks.create_if_missing = false;
   rocks.create_missing_column_families = false;
   // A database that is open for reading alone has nobody to delete in the background.
@@ -584,18 +585,15 @@ absl::Status RocksStore::RewriteFiles(RocksStoreOptions options,
                                       const std::function<void(uint64_t, uint64_t)>& progress) {
   uint64_t done = 0, all = 0;
   options.file_written = [&](uint64_t bytes) {
-    done += bytes;
-    if (progress && all > 0) progress(std::min(done, all), all);
+    if (progress && all > 0) progress(std::min(done += bytes, all), all);
   };
   // Written once, at first; opening makes it again out of the manifest.
   (void)options.env->DeleteFile(options.path + "/IDENTITY");
   Database database;
   rocksdb::Status status = OpenDatabase(options, database);
-  if (status.ok())
-    database.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize, &all);
-  for (rocksdb::ColumnFamilyHandle* const column : database.handles) {
+  if (status.ok()) database.db->GetAggregatedIntProperty("rocksdb.live-sst-files-size", &all);
+  for (rocksdb::ColumnFamilyHandle* const column : database.handles)
     if (status.ok()) status = RewriteColumn(*database.db, column);
-  }
   return FromRocks(status);
 }
 
