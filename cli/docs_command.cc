@@ -78,6 +78,7 @@ absl::StatusOr<std::string> ReadPassphrase(const std::string& file) {
 
 absl::StatusOr<docs::BlockingOptions> DocsOptionsOf(const DocsFlags& flags) {
   docs::BlockingOptions options;
+  options.ignores_log = flags.ignores_log;
   if (!flags.passphrase_file.empty()) {
     absl::StatusOr<std::string> passphrase = ReadPassphrase(flags.passphrase_file);
     if (!passphrase.ok()) return passphrase.status();

@@ -23,6 +23,7 @@ struct DocsFlags final {
   std::string directory;
   std::string passphrase_file;  // empty: LOCKSTEP_DOCS_PASSPHRASE, if it is set
   std::string format = "table";
+  bool ignores_log = false;
 };
 
 void AddDocsDirectory(CLI::App& app, DocsFlags& flags);

@@ -340,6 +340,8 @@ Command AddAudit(CLI::App& docs) {
 }
 
 void AddFindOptions(CLI::App& app, FindFlags& flags) {
+  app.add_flag("--ignore-log", flags.docs.ignores_log,
+               "What the last flush has left, if the log is damaged");
   app.add_option("COLLECTION", flags.collection, "Whose documents")->required();
   CLI::Option* const sequence =
       app.add_option("--as-of", flags.as_of, "The past, as of this sequence");

@@ -1,5 +1,6 @@
 // lockstep docs sync, conflicts, resolve, rejected: a store and its hub.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -16,6 +17,7 @@ namespace lockstep::cli {
 namespace {
 
 constexpr size_t kShownMax = 10'000;
+constexpr Duration kProgressPause = Milliseconds(50);
 
 struct Flags final {
   DocsFlags store;
@@ -73,6 +75,40 @@ void Print(const Flags& flags, const docs::SyncStatus& status, const docs::SyncS
               number(state.queued), number(state.checkpoint));
 }
 
+// How far a sync is, on a terminal.
+class Progress final {
+ public:
+  bool visible() const { return pushed_.visible(); }
+
+  void Show(const docs::SyncStatus& status, const docs::SyncState& state) {
+    if (!state.enqueued) return queued_.Show(state.queued, -1);
+    // (What is pushed stays queued until it was pulled.)
+    all_ = std::max(all_, state.queued);
+    if (status.pushed >= all_) return pulled_.Show(status.pulled, -1);
+    pushed_.Show(status.pushed, static_cast<int>(status.pushed * 100 / all_));
+  }
+
+ private:
+  DocsProgress queued_{"queued"};
+  DocsProgress pushed_{"pushed", "changes"};
+  DocsProgress pulled_{"pulled"};
+  uint64_t all_ = 0;
+};
+
+absl::Status SyncOnce(Fiber& fiber, docs::Store& store, docs::Syncer& syncer) {
+  Progress progress;
+  fiber::Scope showing(store.environment().scheduler);
+  if (progress.visible()) {
+    showing.Spawn("sync.progress", [&](Fiber& shower) {
+      for (;;) {
+        shower.SleepFor(kProgressPause);
+        progress.Show(syncer.status(), store.state()->state.sync);
+      }
+    });
+  }
+  return syncer.Once(fiber);
+}
+
 // On the store's thread.
 absl::Status SyncOn(Fiber& fiber, docs::Store& store, const Flags& flags,
                     const docs::SyncOptions& options, bool is_tls) {
@@ -90,7 +126,7 @@ absl::Status SyncOn(Fiber& fiber, docs::Store& store, const Flags& flags,
     syncer.Run(fiber);
     return absl::OkStatus();
   }
-  const absl::Status synced = syncer.Once(fiber);
+  const absl::Status synced = SyncOnce(fiber, store, syncer);
   if (synced.ok()) Print(flags, syncer.status(), store.state()->state.sync);
   return synced;
 }

@@ -286,7 +286,10 @@ absl::Status Rekey(const WriteFlags& flags) {
     ASSIGN_OR_RETURN(const std::string passphrase, ReadPassphrase(flags.new_passphrase_file));
     return BlockingStore::ChangePassphrase(flags.docs.directory, options, passphrase);
   }
-  return BlockingStore::Rekey(flags.docs.directory, options);
+  DocsProgress progress("sealed anew", "kB");
+  return BlockingStore::Rekey(flags.docs.directory, options, [&](uint64_t bytes, uint64_t all) {
+    progress.Show(bytes / 1000, static_cast<int>(bytes * 100 / all));
+  });
 }
 
 struct Measured final {

@@ -115,6 +115,7 @@ struct BlockingOptions final {
   size_t cache_bytes = size_t{64} << 20;      // of blocks of files that were read
   size_t row_cache_bytes = size_t{16} << 20;  // of rows that indexes led to
   bool log_to_stderr = false;                 // structured lines, warnings and worse
+  bool ignores_log = false;                   // of ReadOffline: what was not flushed is left out
 };
 
 // Owns its thread. Any thread may use it.
@@ -126,8 +127,10 @@ class BlockingStore final {
                                                              const BlockingOptions& options = {});
   // What is written from now on is sealed with a new key, and what there is is written anew; keys
   // that nothing needs any more are forgotten. A power loss at any time leaves a store that opens.
-  // Takes as long as reading and writing all of it.
-  static absl::Status Rekey(const std::string& directory, const BlockingOptions& options);
+  // Takes as long as reading and writing all of it; `progress` hears now and then, on some thread,
+  // of so many bytes of so many.
+  static absl::Status Rekey(const std::string& directory, const BlockingOptions& options,
+                            const std::function<void(uint64_t, uint64_t)>& progress = {});
   // The same keys behind another passphrase.
   static absl::Status ChangePassphrase(const std::string& directory, const BlockingOptions& options,
                                        const std::string& new_passphrase);

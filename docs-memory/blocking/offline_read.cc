@@ -44,7 +44,9 @@ absl::Status ReadOffline(
         const auto rows_options = RowsOf(directory + "/" + kRowsName, options, environment, keys);
         ASSIGN_OR_RETURN(const auto rows, store::RocksStore::OpenReadOnly(rows_options));
         ASSIGN_OR_RETURN(const auto store,
-                         OfflineStore::Open(fiber, environment, *rows, LogOf(options, keys)));
+                         OfflineStore::Open(fiber, environment, *rows, LogOf(options, keys),
+                                            options.ignores_log ? OfflineStore::Log::kIgnored
+                                                                : OfflineStore::Log::kReplayed));
         return read(fiber, *store, {keys != nullptr, rows->DiskBytes()});
       });
 }

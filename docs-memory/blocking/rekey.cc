@@ -1,6 +1,7 @@
 // Changing the keys of a store that nobody has open.
 #include "docs-memory/store/rekey.h"
 
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -19,15 +20,17 @@ absl::Status CheckPassphrase(const BlockingOptions& options) {
 
 class RealRowsFiles final : public RowsFiles {
  public:
-  RealRowsFiles(std::string path, const BlockingOptions& options, runtime::Environment& environment)
-      : path_(std::move(path)), options_(options), environment_(environment) {}
+  RealRowsFiles(std::string path, const BlockingOptions& options, runtime::Environment& environment,
+                const std::function<void(uint64_t, uint64_t)>& progress)
+      : path_(std::move(path)), options_(options), environment_(environment), progress_(progress) {}
 
   absl::StatusOr<std::unique_ptr<machine::OrderedStore>> Open(
       Fiber& fiber, const runtime::Cipher* cipher) override {
     return store::RocksStore::Open(fiber, RowsOf(path_, options_, environment_, cipher));
   }
   absl::Status Rewrite(const runtime::Cipher* cipher) override {
-    return store::RocksStore::RewriteFiles(RowsOf(path_, options_, environment_, cipher));
+    return store::RocksStore::RewriteFiles(RowsOf(path_, options_, environment_, cipher),
+                                           progress_);
   }
   absl::StatusOr<std::set<uint32_t>> Keys() override {
     return store::KeysOfFiles(*store::RealEnv(), path_);
@@ -37,14 +40,16 @@ class RealRowsFiles final : public RowsFiles {
   const std::string path_;
   const BlockingOptions& options_;
   runtime::Environment& environment_;
+  const std::function<void(uint64_t, uint64_t)>& progress_;
 };
 
 }  // namespace
 
-absl::Status BlockingStore::Rekey(const std::string& directory, const BlockingOptions& options) {
+absl::Status BlockingStore::Rekey(const std::string& directory, const BlockingOptions& options,
+                                  const std::function<void(uint64_t, uint64_t)>& progress) {
   RETURN_IF_ERROR(CheckPassphrase(options));
   return RunInDirectory(directory, options, [&](Fiber& fiber, runtime::Environment& environment) {
-    RealRowsFiles rows(directory + "/" + kRowsName, options, environment);
+    RealRowsFiles rows(directory + "/" + kRowsName, options, environment, progress);
     return RekeyStore(fiber, environment, rows, kKeysName, *options.passphrase, options.store);
   });
 }

@@ -29,12 +29,15 @@ absl::Status ApplyEntry(Fiber& fiber, std::string_view payload, Applier& applier
 absl::StatusOr<std::unique_ptr<OfflineStore>> OfflineStore::Open(Fiber& fiber,
                                                                  runtime::Environment& environment,
                                                                  machine::OrderedStore& rows,
-                                                                 const StoreOptions& options) {
+                                                                 const StoreOptions& options,
+                                                                 Log from) {
   auto store = std::unique_ptr<OfflineStore>(new OfflineStore());
-  ASSIGN_OR_RETURN(
-      replica::RecoveredLog log,
-      replica::ExamineLog(fiber, environment.disk, options.directory + "/log",
-                          {kStoreLogOwner, environment.node, environment.shard}, options.cipher));
+  replica::RecoveredLog log;
+  if (from == Log::kReplayed) {
+    ASSIGN_OR_RETURN(log, replica::ExamineLog(fiber, environment.disk, options.directory + "/log",
+                                              {kStoreLogOwner, environment.node, environment.shard},
+                                              options.cipher));
+  }
   store->log_bytes_ = log.segments.bytes();
   store->group_ = rows.Group(kStoreGroup);
   RETURN_IF_ERROR(store->applier_.Load(fiber, *store->group_->Snapshot()));

@@ -23,11 +23,15 @@ absl::Status ApplyEntry(Fiber& fiber, std::string_view payload, Applier& applier
 // Shows what Store::Open would: the rows and, in memory, what only the log holds so far.
 class OfflineStore final {
  public:
-  // `rows` may be open for reading alone; outlives it. Changes no file. Errors as Store::Open.
+  enum class Log { kReplayed, kIgnored };
+
+  // `rows` may be open for reading alone; outlives it. Changes no file. Errors as Store::Open. With
+  // Log::kIgnored it is the store of the last flush, for when the log is damaged.
   static absl::StatusOr<std::unique_ptr<OfflineStore>> Open(Fiber& fiber,
                                                             runtime::Environment& environment,
                                                             machine::OrderedStore& rows,
-                                                            const StoreOptions& options);
+                                                            const StoreOptions& options,
+                                                            Log from = Log::kReplayed);
   OfflineStore(const OfflineStore&) = delete;
   OfflineStore& operator=(const OfflineStore&) = delete;
 

@@ -88,12 +88,12 @@ class HubWatch::Machine final : public machine::StateMachine {
         if (!backup->Valid() || backup->key()[0] != kBackup) return std::string();
       }
       RETURN_IF_ERROR(Exchange(fiber, restores, store));
-      if (restores && watch_.IsFirst(context.index()))
-        RETURN_IF_ERROR(watch_.NoteRestore(fiber, store));
       if (!restores) return std::string();
       HubCall change;
       change.what = "epoch";
       change.salt = static_cast<uint64_t>(call->Find("salt")->int64());
+      if (watch_.IsFirst(context.index()))
+        RETURN_IF_ERROR(watch_.NoteRestore(fiber, store, change.salt));
       return hub_.Apply(fiber, Encode(change), context);
     }
     ASSIGN_OR_RETURN(const auto trails, Trails(fiber, store));
@@ -175,6 +175,7 @@ void HubWatch::NotePush(std::string_view request, std::string_view reply, int64_
   if (!push.ok() || !told.ok() || told->status != 200 || push->space != space_) return;
   const auto answer = DecodePushAnswer(told->body.view());
   CHECK_OK(answer.status());
+  if (push->checkpoint > 0) told_[push->node] = {push->epoch, push->checkpoint};
   for (size_t i = 0; i < answer->verdicts.size(); ++i) {
     const PushChange& change = push->changes[i];
     if (answer->verdicts[i].verdict != Verdict::kApplied) continue;
@@ -256,15 +257,31 @@ absl::Status HubWatch::NoteRetention(Fiber& fiber, const machine::StoreView& vie
   return absl::OkStatus();
 }
 
-absl::Status HubWatch::NoteRestore(Fiber& fiber, const machine::StoreView& view) {
+size_t HubWatch::RestoresBefore(uint64_t epoch) const {
+  const auto found = std::find(epochs_.begin(), epochs_.end(), epoch);
+  return found == epochs_.end() ? 0 : static_cast<size_t>(found - epochs_.begin()) + 1;
+}
+
+// (Who begins anew has a checkpoint of its own again at the end only.)
+std::string HubWatch::CheckTold(const ReadState& state) const {
+  const SyncState& sync = state.state.sync;
+  const auto told = told_.find(state.state.node);
+  if (told == told_.end() || sync.reconciling || told->second.first != sync.epoch) return {};
+  if (sync.checkpoint >= told->second.second) return {};
+  return absl::StrCat("the hub was told of checkpoint ", told->second.second,
+                      ", and a power loss took it back to ", sync.checkpoint);
+}
+
+absl::Status HubWatch::NoteRestore(Fiber& fiber, const machine::StoreView& view, uint64_t epoch) {
   ++restored_;
+  epochs_.push_back(epoch);
   graves_.clear();
   for (auto& [tenant, truth] : ever_) {
     ASSIGN_OR_RETURN(const HubScope counts, ReadScope(fiber, view, ScopeOf(tenant, space_)));
     for (auto& [id, one] : truth.documents) {
       std::erase_if(one.versions, [&](const auto& version) {
         const bool goes = version.second.sequence > counts.last;
-        if (goes) undone_.push_back(version.second.head);
+        if (goes) undone_.emplace(version.first, version.second.head);
         return goes;
       });
     }

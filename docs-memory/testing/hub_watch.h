@@ -30,12 +30,19 @@ class HubWatch final {
   // By tenant. Heads are not filled in.
   const std::map<std::string, HubTruth>& ever() const { return ever_; }
   // What was applied after the backup that came back.
-  const std::vector<Head>& undone() const { return undone_; }
+  const std::map<Revision, Head>& undone() const { return undone_; }
   // An old change brought back what had been deleted and purged. [reference: I17] Empty: none did.
   const std::string& failure() const { return failure_; }
   uint64_t expired() const { return expired_; }
   uint64_t purged() const { return purged_; }
   uint64_t restored() const { return restored_; }
+  // After which restore that epoch began; 0: the first one, or none that is known.
+  size_t RestoresBefore(uint64_t epoch) const;
+  // A store still had that change queued when it began anew with the restored hub: what was undone
+  // of it is not lost.
+  void Keeps(const Revision& rev) { undone_.erase(rev); }
+  // A store has just been opened: it is at least where the hub was told that it is. "": it is.
+  std::string CheckTold(const ReadState& state) const;
 
  private:
   class Machine;
@@ -50,12 +57,14 @@ class HubWatch final {
   void NotePush(std::string_view request, std::string_view reply, int64_t now_ms);
   absl::Status NoteRetention(Fiber& fiber, const machine::StoreView& view,
                              const std::map<std::string, uint64_t>& before);
-  absl::Status NoteRestore(Fiber& fiber, const machine::StoreView& view);
+  absl::Status NoteRestore(Fiber& fiber, const machine::StoreView& view, uint64_t epoch);
 
   const std::string space_;
   uint64_t index_ = 0;
   std::map<std::string, HubTruth> ever_;
-  std::vector<Head> undone_;
+  std::map<Revision, Head> undone_;
+  std::vector<uint64_t> epochs_;                            // of restores
+  std::map<uint64_t, std::pair<uint64_t, uint64_t>> told_;  // by node: epoch, checkpoint
   // What was purged, by tenant and id: the greatest revision, and when it was deleted the last
   // time.
   struct Grave final {

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
+#include "docs-memory/store/offline.h"
 #include "docs-memory/store/sync_reader.h"
 #include "docs-memory/testing/simulated_rows.h"
 #include "framework/base/check.h"
@@ -12,29 +14,110 @@ namespace lockstep::docs {
 namespace {
 
 constexpr char kCollection[] = "facts";
+constexpr char kPrivate[] = "private";
 constexpr int kDeeper = 103;  // than the hub takes
 
+// Whether it says clearly that the medium is what is wrong.
+bool SaysDamaged(const std::string& text) {
+  return absl::StrContains(text, "DATA_LOSS") || absl::StrContains(text, "unreadable sector") ||
+         absl::StrContains(text, "Corruption") || absl::StrContains(text, "no such file") ||
+         absl::StrContains(text, "background errors");
+}
+
 }  // namespace
+
+// Looks on as its store begins anew with the hub.
+class SyncEdge::Beginnings final : public StateObserver {
+ public:
+  explicit Beginnings(HubWatch& watch) : watch_(watch) {}
+
+  void OnState(const ReadStateRef& state, const std::vector<std::string>&) override {
+    const SyncState& sync = state->state.sync;
+    if (sync.reconciling && !is_reconciling_) {
+      begun_ = state;
+      restored_ = watch_.restored();
+    }
+    // (When it began is not known to the moment: the hub was restored before that for certain.)
+    const bool ends = is_reconciling_ && !sync.reconciling;
+    if (ends && watch_.RestoresBefore(sync.epoch) < before_) {
+      failure_ =
+          absl::StrCat("began anew after restore ", before_, " and believes the hub of restore ",
+                       watch_.RestoresBefore(sync.epoch));
+    }
+    if (!sync.reconciling || !is_reconciling_) before_ = sync.reconciling ? seen_ : 0;
+    is_reconciling_ = sync.reconciling;
+    seen_ = watch_.restored();
+  }
+  const std::string& failure() const { return failure_; }
+
+  // What was queued then comes to the restored hub.
+  void Note(Fiber& fiber) {
+    const ReadStateRef begun = std::exchange(begun_, nullptr);
+    if (begun == nullptr) return;
+    const uint64_t restored = restored_;
+    const auto queued = ReadQueue(fiber, *begun, 1, SIZE_MAX, SIZE_MAX);
+    if (!queued.ok() || watch_.restored() != restored) return;
+    for (const QueuedChange& change : *queued) watch_.Keeps(change.mutation.rev);
+  }
+
+ private:
+  HubWatch& watch_;
+  ReadStateRef begun_;
+  uint64_t restored_ = 0;  // the hub, when that began
+  uint64_t seen_ = 0;      // ... at the last state
+  uint64_t before_ = 0;    // ... at the last state before it began
+  bool is_reconciling_ = true;
+  std::string failure_;
+};
+
+bool SyncEdge::Spoil(base::SequentialRandom& random) {
+  const auto sites = node_.disk().DamageSites();
+  if (sites.empty()) return false;
+  const auto& site = sites[random.Below(sites.size())];
+  using Damage = sim::SimDiskCore::Damage;
+  const Damage damage = random.Below(2) == 0 ? Damage::kUnreadable : Damage::kFlipBit;
+  node_.disk().Spoil(site.path, random.Below(site.end), damage,
+                     static_cast<uint32_t>(random.Below(8)));
+  media_ = Media::kSpoiled;
+  return true;
+}
+
+void SyncEdge::Replaced() {
+  media_ = Media::kWell;
+  oracle_.Forgive(plan_.name);
+}
 
 // What a dead process says does not count.
 void SyncEdge::Fail(const std::string& text) {
   if (node_.state() != sim::SimNode::State::kOff && !node_.process().alive()) return;
+  if (media_ != Media::kWell && SaysDamaged(text)) {
+    media_ = Media::kBroken;
+    return;
+  }
   if (failure_.empty()) failure_ = absl::StrCat(plan_.name, ": ", text);
+}
+
+// (What is damaged says so, also on a full disk.)
+void SyncEdge::FailUnlessInTrouble(const std::string& text) {
+  const bool is_full = absl::StrContains(text, "space") || absl::StrContains(text, "full");
+  if (!has_trouble_ || (media_ != Media::kWell && !is_full)) Fail(text);
 }
 
 void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::string& token) {
   is_quiet_ = false;
   auto rows = OpenSimulatedRows(fiber, environment, node_, "rows");
-  if (!rows.ok() && has_trouble_) return;
-  if (!rows.ok()) return Fail(rows.status().ToString());
+  if (!rows.ok()) return FailUnlessInTrouble(rows.status().ToString());
   StoreOptions options;
   options.maintenance_interval = Milliseconds(50);
   options.eager_flush = true;
   options.log_segment_bytes = 64 * 1024;
   options.rules.depth_max = 120;
-  auto store = Store::Open(fiber, environment, **rows, options);
-  if (!store.ok() && has_trouble_) return;
-  if (!store.ok()) return Fail(absl::StrCat("open: ", store.status().ToString()));
+  Beginnings beginnings(watch_);
+  auto store = Store::Open(fiber, environment, **rows, options, &beginnings);
+  if (!store.ok() && media_ != Media::kWell) Salvage(fiber, environment, **rows, options);
+  if (!store.ok()) return FailUnlessInTrouble(absl::StrCat("open: ", store.status().ToString()));
+  if (std::string behind = watch_.CheckTold(*(*store)->state()); !behind.empty())
+    return Fail(behind);
   const std::string wrong = oracle_.CheckStore(fiber, *(*store)->state(), plan_.tenant);
   if (!wrong.empty()) return Fail(wrong);
   SyncOptions sync;
@@ -42,7 +125,7 @@ void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::
   sync.scope.tenant = plan_.tenant;
   sync.scope.space = "agents";
   sync.scope.filter = plan_.filter;
-  sync.report_interval = Milliseconds(700);
+  sync.report_interval = plan_.has_private ? Milliseconds(10) : Milliseconds(700);
   sync.pull_count = plan_.pull_count;
   sync.push_count = plan_.push_count;
   sync.timeout = Seconds(3);
@@ -50,23 +133,42 @@ void SyncEdge::Live(Fiber& fiber, runtime::Environment& environment, const std::
   sync.retry_max = Seconds(2);
   fiber::Scope writing(environment.scheduler);
   writing.Spawn("edge.client", [&](Fiber& acting) { Act(acting, **store); });
+  if (plan_.has_private) {
+    sync.scope.collections = {kCollection};
+    writing.Spawn("edge.private", [&](Fiber& acting) { WritePrivately(acting, **store); });
+  }
   // (Without a token there is nobody to talk to.)
   while (token.empty()) fiber.SleepFor(Milliseconds(20));
   sync.hub.token = token;
   Syncer syncer(**store, environment, environment.network, sync);
   fiber::Scope syncing(environment.scheduler);
   syncing.Spawn("edge.sync", [&](Fiber& running) { syncer.Run(running); });
-  Watch(fiber, **store, syncer);
+  Watch(fiber, **store, syncer, beginnings);
 }
 
-void SyncEdge::Watch(Fiber& fiber, Store& store, const Syncer& syncer) {
+// What of a store can be read that does not open for writing is what was written.
+void SyncEdge::Salvage(Fiber& fiber, runtime::Environment& environment, machine::OrderedStore& rows,
+                       const StoreOptions& options) {
+  using Log = OfflineStore::Log;
+  auto store = OfflineStore::Open(fiber, environment, rows, options);
+  if (!store.ok()) store = OfflineStore::Open(fiber, environment, rows, options, Log::kIgnored);
+  if (!store.ok()) return Fail(absl::StrCat("to read: ", store.status().ToString()));
+  const std::string wrong = oracle_.CheckStore(fiber, *(*store)->state(), plan_.tenant);
+  if (!wrong.empty()) Fail(wrong);
+}
+
+void SyncEdge::Watch(Fiber& fiber, Store& store, const Syncer& syncer, Beginnings& beginnings) {
   uint64_t counted = 0;
   for (;;) {
     fiber.SleepFor(Milliseconds(50));
     requests_ += syncer.status().requests - std::exchange(counted, syncer.status().requests);
+    beginnings.Note(fiber);
+    if (!beginnings.failure().empty()) return Fail(beginnings.failure());
+    if (media_ != Media::kWell && SaysDamaged(syncer.status().last_failure.ToString()))
+      Fail(syncer.status().last_failure.ToString());
+    if (is_broken()) return;
     // (Whatever it was that it could not write: it is opened again.)
-    if (!store.status().health.ok() && has_trouble_) return;
-    if (!store.status().health.ok()) return Fail(store.status().health.ToString());
+    if (!store.status().health.ok()) return FailUnlessInTrouble(store.status().health.ToString());
     is_quiet_ = is_calm_ && store.state()->state.sync.scope != nullptr &&
                 store.state()->state.sync.queued == 0 && syncer.status().is_caught_up;
     const SyncState sync = store.state()->state.sync;
@@ -89,6 +191,18 @@ void SyncEdge::Act(Fiber& fiber, Store& store) {
   while (!is_calm_ && failure_.empty()) {
     fiber.SleepFor(Milliseconds(static_cast<int64_t>(1 + random_.Below(200))));
     if (!is_calm_) TakeTurn(fiber, store);
+  }
+}
+
+// Whoever writes without waiting shows what others have written before it is durable.
+void SyncEdge::WritePrivately(Fiber& fiber, Store& store) {
+  while (!is_calm_ && failure_.empty()) {
+    fiber.SleepFor(Milliseconds(static_cast<int64_t>(1 + random_.Below(60))));
+    Operation write = InsertOp(kPrivate, {Draw(absl::StrCat(plan_.name, "-", writes_), false)});
+    write.options.durability = Durability::kAsync;
+    const absl::Status written = store.Write(fiber, std::move(write)).status();
+    if (!written.ok() && !(Is(written, ErrorCode::kReadOnly) && has_trouble_))
+      Fail(absl::StrCat("a private write failed: ", written.ToString()));
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "docs-memory/store/collection.h"
 #include "docs-memory/sync/syncer.h"
+#include "docs-memory/testing/hub_watch.h"
 #include "docs-memory/testing/sync_oracle.h"
 #include "framework/base/random.h"
 #include "sim/sim_node.h"
@@ -22,17 +23,18 @@ struct EdgePlan final {
   bool speaks_json = false;
   int64_t pull_count = 5;
   size_t push_count = 5;
-  int documents = 6;       // hot ones, shared by all
-  bool goes_deep = false;  // writes documents that the hub refuses
-  bool expires = false;    // writes documents that end soon
-  Document filter;         // what it pulls
+  int documents = 6;         // hot ones, shared by all
+  bool goes_deep = false;    // writes documents that the hub refuses
+  bool expires = false;      // writes documents that end soon
+  bool has_private = false;  // writes what is not synced, too, and waits for none of it
+  Document filter;           // what it pulls
 };
 
 // Lives through its process's deaths; what must survive them is in the oracle.
 class SyncEdge final {
  public:
-  SyncEdge(EdgePlan plan, uint64_t seed, sim::SimNode& node, SyncOracle& oracle)
-      : plan_(std::move(plan)), node_(node), oracle_(oracle), random_(seed) {}
+  SyncEdge(EdgePlan plan, uint64_t seed, sim::SimNode& node, SyncOracle& oracle, HubWatch& watch)
+      : plan_(std::move(plan)), node_(node), oracle_(oracle), watch_(watch), random_(seed) {}
   SyncEdge(const SyncEdge&) = delete;
   SyncEdge& operator=(const SyncEdge&) = delete;
 
@@ -56,25 +58,40 @@ class SyncEdge final {
   // Its disk has no room, or had none lately: what it cannot write is refused, and it may have to
   // open its store again.
   void ExpectTrouble() { has_trouble_ = true; }
+  // Damages a place of its disk that nobody can take for something harmless, if there is one.
+  bool Spoil(base::SequentialRandom& random);
+  // It has said that its disk is damaged: nothing but a new one helps.
+  bool is_broken() const { return media_ == Media::kBroken; }
+  // Its disk is empty. What the hub has not heard of is lost.
+  void Replaced();
   uint64_t requests() const { return requests_; }
   sim::SimNode& node() { return node_; }
 
  private:
+  class Beginnings;
+  enum class Media { kWell, kSpoiled, kBroken };
+
   void Fail(const std::string& text);
+  void FailUnlessInTrouble(const std::string& text);
+  void Salvage(Fiber& fiber, runtime::Environment& environment, machine::OrderedStore& rows,
+               const StoreOptions& options);
   void Act(Fiber& fiber, Store& store);
+  void WritePrivately(Fiber& fiber, Store& store);
   void TakeTurn(Fiber& fiber, Store& store);
   Document Draw(const std::string& id, bool deep);
   absl::Status Resolve(Fiber& fiber, Store& store, const std::string& id);
-  void Watch(Fiber& fiber, Store& store, const Syncer& syncer);
+  void Watch(Fiber& fiber, Store& store, const Syncer& syncer, Beginnings& beginnings);
 
   const EdgePlan plan_;
   sim::SimNode& node_;
   SyncOracle& oracle_;
+  HubWatch& watch_;
   base::SequentialRandom random_;
   uint64_t writes_ = 0;
   uint64_t restamped_ = 0;
   uint64_t requests_ = 0;
   bool has_trouble_ = false;
+  Media media_ = Media::kWell;
   bool is_calm_ = false;
   bool is_quiet_ = false;
   bool is_compared_ = false;

@@ -1,5 +1,6 @@
 #include "docs-memory/testing/sync_oracle.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,14 @@ void SyncOracle::Acknowledged(const Document& document) {
 
 void SyncOracle::Lost(const Head& head) { lost_.insert(MarkOf(head.document)); }
 
+void SyncOracle::Forgive(const std::string& store) {
+  const std::string own = store + "-";
+  for (auto mark = acknowledged_.lower_bound(own);
+       mark != acknowledged_.end() && mark->substr(0, own.size()) == own; ++mark) {
+    forgiven_.insert(*mark);
+  }
+}
+
 void SyncOracle::FoundRejected(std::string_view code, std::string_view document) {
   // The only reasons that these universes give.
   if (code != "E_DOC_TOO_DEEP" && code != "E_DEPENDS_ON_REJECTED" && code != "E_DELETED") return;
@@ -94,7 +103,8 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
   bool is_reconciling = false;
   for (Sequence sequence = state.state.history_from; sequence <= state.state.sequence; ++sequence) {
     const auto row = state.view->Get(fiber, machine::Column::kHistory, OplogKey(sequence));
-    if (!row.ok() || !*row) return absl::StrCat("sequence ", sequence, " cannot be read");
+    if (!row.ok() || !*row)
+      return absl::StrCat("sequence ", sequence, " cannot be read: ", row.status().ToString());
     const auto mutation = DecodeOplogRow(**row);
     if (!mutation.ok()) return mutation.status().ToString();
     if (mutation->op == MutationOp::kSyncRejoin && !has_restores_)
@@ -114,7 +124,9 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
     auto& [last, is_deleted] = newest[absl::StrCat(mutation->collection, "/", KeyOf(mutation->id))];
     // (What was refused is taken back.)
     const bool forgets = has_purges_ || has_restores_;
-    const bool may_begin_anew = forgets && is_deleted && mutation->op == MutationOp::kPut;
+    // (Of a restored hub, also with a deletion: what another store had queued of before.)
+    const bool may_begin_anew =
+        forgets && is_deleted && (mutation->op == MutationOp::kPut || has_restores_);
     const bool may_differ = forgets && is_reconciling && mutation->is_remote;
     // (What leaves the filter goes, but for changes that are still queued.)
     const bool left = is_filtered && mutation->is_remote;
@@ -132,11 +144,21 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
 // [reference: I5, I17] What nothing has replaced, highest first. What was deleted may be forgotten,
 // and then nothing of before may come back.
 std::string SyncOracle::CheckHeads(const std::string& id, const Heads& heads,
-                                   const HubTruth::One& ever) {
+                                   const HubTruth::One& ever) const {
   std::set<Revision> replaced;
   for (const auto& [rev, version] : ever.versions) {
     replaced.insert(version.base);
     replaced.insert(version.resolves.begin(), version.resolves.end());
+  }
+  // (What a restored hub hears of once more, after what has replaced it, is a head once more.)
+  for (const auto& [rev, version] : ever.versions) {
+    const HubTruth::Version* by = nullptr;
+    for (const auto& [other, one] : ever.versions) {
+      const bool replaces = one.base == rev || std::find(one.resolves.begin(), one.resolves.end(),
+                                                         rev) != one.resolves.end();
+      if (replaces && (by == nullptr || one.sequence > by->sequence)) by = &one;
+    }
+    if (has_restores_ && by != nullptr && by->sequence < version.sequence) replaced.erase(rev);
   }
   Heads wanted;
   for (auto version = ever.versions.rbegin(); version != ever.versions.rend(); ++version) {
@@ -247,7 +269,8 @@ std::string SyncOracle::CheckConverged(Fiber& fiber, const ReadState& state, con
 
 std::string SyncOracle::CheckNothingLost() const {
   for (const std::string& mark : acknowledged_) {
-    if (arrived_.count(mark) == 0 && rejected_.count(mark) == 0 && lost_.count(mark) == 0)
+    if (forgiven_.count(mark) == 0 && arrived_.count(mark) == 0 && rejected_.count(mark) == 0 &&
+        lost_.count(mark) == 0)
       return absl::StrCat("an acknowledged write is lost: ", mark);
   }
   return {};

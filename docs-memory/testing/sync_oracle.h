@@ -54,6 +54,8 @@ class SyncOracle final {
   std::string CheckNothingLost() const;
   // The hub is restored from a backup: stores may have to introduce themselves anew.
   void ExpectRestores() { has_restores_ = true; }
+  // The disk of a store was lost, with what the hub has not heard of.
+  void Forgive(const std::string& store);
   // The hub forgets what was deleted: who knew nothing of it may begin it anew.
   void ExpectPurges() { has_purges_ = true; }
   // ... and what it had applied since the backup is lost with it.
@@ -65,8 +67,8 @@ class SyncOracle final {
 
  private:
   std::string CheckBody(const std::string& tenant, std::string_view document) const;
-  static std::string CheckHeads(const std::string& id, const Heads& heads,
-                                const HubTruth::One& ever);
+  std::string CheckHeads(const std::string& id, const Heads& heads,
+                         const HubTruth::One& ever) const;
   std::string CheckVersion(const std::string& tenant, const HubTruth::Version& version,
                            const HubTruth::One& ever);
 
@@ -75,6 +77,7 @@ class SyncOracle final {
   std::set<std::string> rejected_;
   std::set<std::string> arrived_;
   std::set<std::string> lost_;
+  std::set<std::string> forgiven_;
   bool has_restores_ = false;
   bool has_purges_ = false;
   uint64_t conflicts_ = 0;

@@ -76,6 +76,7 @@ class Universe final {
         world_(options.seed, Profile()),
         random_(options.seed ^ 0x73796e63),
         traits_(options.seed ^ 0x74726169),
+        rare_(options.seed ^ 0x72617265),
         watch_(kSpace),
         workload_(watch_),
         listener_("ours", kSpace, {"n1:2379", "n2:2379", "n3:2379"}, options.seed ^ 0x6c697374),
@@ -86,8 +87,12 @@ class Universe final {
     if (traits_.Below(4) == 0) {
       backup_at_ = 3 + traits_.Below(10);
       restore_at_ = backup_at_ + 3 + traits_.Below(15);
-      oracle_.ExpectRestores();
     }
+    if (restores_often()) {
+      backup_at_ = 2;
+      restore_at_ = 4;
+    }
+    if (restore_at_ != 0) oracle_.ExpectRestores();
     const size_t count = 2 + random_.Below(4);
     for (size_t i = 0; i < count; ++i) AddEdge(i, count);
     operator_ = AddMachine(150, "operator");
@@ -105,6 +110,8 @@ class Universe final {
     for (auto& edge : edges_) {
       BootEdge(*edge);
       PlanTrouble(*edge);
+      if (options_.seed % 13 == 5) PlanDamage(*edge);
+      if (hangs()) PlanHang(*edge);
     }
     if (listening_ != nullptr) {
       listening_->Boot([this](Fiber& fiber, runtime::Environment& env) {
@@ -128,6 +135,12 @@ class Universe final {
   }
 
  private:
+  // The hub again and again, from the same backup.
+  bool restores_often() const { return options_.seed % 7 == 2; }
+
+  // Disks of stores, just before the power fails, while the hub is told all the time.
+  bool hangs() const { return options_.seed % 13 == 9; }
+
   // The profile's intervals are for a minute.
   void FitDisasters() {
     sim::FaultRates& rates = world_.rates();
@@ -161,10 +174,12 @@ class Universe final {
     // (What everybody writes to all the time is never deleted for long.)
     if (retains_) plan.documents += static_cast<int>(traits_.Below(20));
     plan.expires = retains_ && traits_.Below(2) == 0;
+    plan.has_private = hangs();
     if (traits_.Below(4) == 0)
       plan.filter = Document{{"body.n", Value(Document{{"$lt", Value(int64_t{500})}})}};
     sim::SimNode* const node = AddMachine(101 + i, plan.name);
-    edges_.push_back(std::make_unique<SyncEdge>(plan, options_.seed * 31 + i, *node, oracle_));
+    edges_.push_back(
+        std::make_unique<SyncEdge>(plan, options_.seed * 31 + i, *node, oracle_, watch_));
     SyncEdge* const edge = edges_.back().get();
     node->set_on_exit([this, edge] { BootLater(*edge); });
   }
@@ -203,6 +218,40 @@ class Universe final {
       }
       PlanTrouble(edge);
     });
+  }
+
+  // A sector goes; mostly, the store has to begin with what is there.
+  void PlanDamage(SyncEdge& edge) {
+    Later(edge, Milliseconds(static_cast<int64_t>(500 + rare_.Below(6000))), [this, &edge] {
+      if (is_healed_) return;
+      if (edge.Spoil(rare_)) ++report_.spoiled;
+      if (rare_.Below(3) != 0) {
+        edge.node().PowerLoss();
+        BootLater(edge);
+      }
+      PlanDamage(edge);
+    });
+  }
+
+  void PlanHang(SyncEdge& edge) {
+    Later(edge, Milliseconds(static_cast<int64_t>(200 + rare_.Below(2500))), [this, &edge] {
+      if (is_healed_) return;
+      edge.node().disk().Hang(world_.now() + Seconds(1));
+      Later(edge, Milliseconds(static_cast<int64_t>(20 + rare_.Below(900))), [this, &edge] {
+        edge.node().PowerLoss();
+        BootLater(edge);
+        PlanHang(edge);
+      });
+    });
+  }
+
+  // It gets everything that the hub has from there.
+  void ReplaceDisk(SyncEdge& edge) {
+    ++report_.replaced;
+    edge.node().PowerLoss();
+    edge.node().disk().Wipe();
+    edge.Replaced();
+    BootLater(edge);
   }
 
   // What is on it has room, and little more.
@@ -247,7 +296,8 @@ class Universe final {
     std::string text = "no rest:";
     for (const auto& edge : edges_) {
       if (!edge->is_quiet())
-        absl::StrAppend(&text, " ", edge->plan().name, " (", edge->noise(), ")");
+        absl::StrAppend(&text, " ", edge->plan().name, " (", edge->noise(),
+                        edge->node().running() ? "" : ", not running", ")");
     }
     return absl::StrCat(text, "; hub: ", const_cast<sim::Cluster&>(cluster_).DescribeProgress());
   }
@@ -259,6 +309,7 @@ class Universe final {
       world_.RunUntil(std::min(limit, world_.now() + kLook));
       for (const auto& edge : edges_) {
         if (!edge->failure().empty()) Fail(edge->failure());
+        if (edge->is_broken()) ReplaceDisk(*edge);
       }
       if (!intrusion_.empty()) Fail(intrusion_);
       Fail(listener_.failure());
@@ -280,7 +331,10 @@ class Universe final {
       fiber.SleepFor(Milliseconds(300));
       ++round;
       if (round == backup_at_) Insist(fiber, environment, "/test/backup", "{}");
-      if (round == restore_at_) Insist(fiber, environment, "/test/restore", "{}");
+      if (round != restore_at_) continue;
+      if (restores_often()) LeaveBehind();
+      Insist(fiber, environment, "/test/restore", "{}");
+      if (restores_often() && !is_healed_) restore_at_ = round + 2 + rare_.Below(5);
     }
     // (What ends soon ends first.)
     for (int i = 0; i < 20 && HasEnding(fiber, environment); ++i) fiber.SleepFor(Seconds(1));
@@ -289,6 +343,22 @@ class Universe final {
       while (!ReadTruth(fiber, environment, tenant)) fiber.SleepFor(Milliseconds(100));
     }
     is_audited_ = true;
+  }
+
+  // One of the nodes does not hear of what is to come for a while, and others may ask it.
+  void LeaveBehind() {
+    const sim::HostId left = cluster_.nodes()[rare_.Below(cluster_.nodes().size())]->host();
+    if (is_healed_ || rare_.Below(3) == 0) return;
+    for (const auto& node : cluster_.nodes()) {
+      if (node->host() != left) cluster_.network().CutBoth(left, node->host());
+    }
+    world_.After(Milliseconds(static_cast<int64_t>(200 + rare_.Below(2000))),
+                 {operator_->id(), sim::EventKind::kNemesis, 0}, [this, left] {
+                   for (const auto& node : cluster_.nodes()) {
+                     cluster_.network().Restore(left, node->host());
+                     cluster_.network().Restore(node->host(), left);
+                   }
+                 });
   }
 
   absl::StatusOr<std::pair<int, Document>> Call(Fiber& fiber, runtime::Environment& environment,
@@ -454,7 +524,7 @@ class Universe final {
                                 ever == watch_.ever().end() ? nothing : ever->second));
       }
     }
-    for (const Head& head : watch_.undone()) oracle_.Lost(head);
+    for (const auto& [rev, head] : watch_.undone()) oracle_.Lost(head);
     if (report_.failure.empty()) Fail(oracle_.CheckNothingLost());
     if (!report_.failure.empty() || !cluster_.must_converge()) return;
     if (!RunUntil(limit, [this] { return cluster_.Converged(); }))
@@ -498,6 +568,7 @@ class Universe final {
   sim::World world_;
   base::SequentialRandom random_;
   base::SequentialRandom traits_;  // of what only some universes have
+  base::SequentialRandom rare_;
   HubWatch watch_;
   HubWorkload workload_;
   EventListener listener_;

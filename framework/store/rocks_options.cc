@@ -4,6 +4,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
@@ -11,6 +12,9 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <utility>
 
 #include "framework/base/check.h"
 #include "framework/store/rocks_reader.h"
@@ -36,6 +40,17 @@ class SilentLogger final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
   void Logv(const rocksdb::InfoLogLevel, const char*, va_list) override {}
+};
+
+class FileListener final : public rocksdb::EventListener {
+ public:
+  explicit FileListener(std::function<void(uint64_t)> tell) : tell_(std::move(tell)) {}
+  void OnTableFileCreated(const rocksdb::TableFileCreationInfo& file) override {
+    if (file.status.ok()) tell_(file.file_size);
+  }
+
+ private:
+  const std::function<void(uint64_t)> tell_;
 };
 
 // What both profiles need: one writer, no waiting anywhere, the Raft log as the only log.
@@ -164,6 +179,10 @@ rocksdb::Options ToRocksOptions(const RocksStoreOptions& options) {
   if (options.scattered) {
     to.max_open_files = kOpenFilesMin;
     to.level0_file_num_compaction_trigger = kScatteredFiles;
+  }
+  if (options.file_written) {
+    to.listeners.push_back(std::make_shared<FileListener>(options.file_written));
+    to.disable_auto_compactions = true;
   }
   return to;
 }

@@ -394,6 +394,8 @@ absl::Status OpenStore::StartFlush() {
   RETURN_IF_ERROR(RefusalToWrite());
   const rocksdb::SequenceNumber latest = database_->db->GetLatestSequenceNumber();
   if (latest == flush_asked_) return absl::OkStatus();
+  // One after the other: RocksDB aborts if one fails that finds all of a column in another's hands.
+  if (Property(rocksdb::DB::Properties::kNumImmutableMemTable) != 0) return absl::OkStatus();
   rocksdb::FlushOptions options;
   options.wait = false;
   options.allow_write_stall = true;
@@ -579,14 +581,19 @@ absl::Status RocksStore::VerifyFiles(const RocksStoreOptions& options) {
   return FromRocks(database->db->VerifyChecksum());
 }
 
-absl::Status RocksStore::RewriteFiles(const RocksStoreOptions& options) {
+absl::Status RocksStore::RewriteFiles(RocksStoreOptions options,
+                                      const std::function<void(uint64_t, uint64_t)>& progress) {
+  uint64_t done = 0, all = 0;
+  options.file_written = [&](uint64_t bytes) {
+    if (progress && all > 0) progress(std::min(done += bytes, all), all);
+  };
   // Written once, at first; opening makes it again out of the manifest.
   (void)options.env->DeleteFile(options.path + "/IDENTITY");
   Database database;
   rocksdb::Status status = OpenDatabase(options, database);
-  for (rocksdb::ColumnFamilyHandle* const column : database.handles) {
+  if (status.ok()) database.db->GetAggregatedIntProperty("rocksdb.live-sst-files-size", &all);
+  for (rocksdb::ColumnFamilyHandle* const column : database.handles)
     if (status.ok()) status = RewriteColumn(*database.db, column);
-  }
   return FromRocks(status);
 }
 

@@ -7,6 +7,8 @@
 #define LOCKSTEP_FRAMEWORK_STORE_ROCKS_STORE_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,6 +47,9 @@ struct RocksStoreOptions final {
   size_t write_buffer_bytes = 0;  // changes in memory before a flush; at least 64 KiB
   // What only a large store comes to otherwise: many files, hardly any of them open.
   bool scattered = false;
+  // Hears of the bytes of every file that was written, on the thread that writes; then there is no
+  // such thread but the caller's.
+  std::function<void(uint64_t)> file_written = {};
 };
 
 // Opens the database, or creates it. Suspends if there is an Offload, blocks if there is none.
@@ -61,8 +66,10 @@ class RocksStore final {
       const RocksStoreOptions& options);
   // Reads every block of every file and compares the checksums. DATA_LOSS: one is damaged. Blocks.
   static absl::Status VerifyFiles(const RocksStoreOptions& options);
-  // Writes every file anew, sealed with the current key. REQUIRES: nobody has it open. Blocks.
-  static absl::Status RewriteFiles(const RocksStoreOptions& options);
+  // Writes every file anew, sealed with the current key; `progress` hears now and then of so many
+  // bytes of so many. REQUIRES: nobody has it open. Blocks.
+  static absl::Status RewriteFiles(RocksStoreOptions options,
+                                   const std::function<void(uint64_t, uint64_t)>& progress = {});
 };
 
 }  // namespace lockstep::store

@@ -127,6 +127,22 @@ class DocsCommand(unittest.TestCase):
         os.close(terminal)
         self.assertEqual(run("export", self.store, "c", "-o", os.devnull).stderr, "40000 documents\n")
 
+    def test_new_keys_for_a_large_store_show_their_progress(self):
+        key = self.path("key", "correct horse\n")
+        self.ok("init", self.store, "--passphrase-file", key)
+        lines = "".join('{"_id":%d,"t":"%s"}\n' % (i, os.urandom(400).hex()) for i in range(10000))
+        self.ok("import", self.store, "c", self.path("in.jsonl", lines), "--passphrase-file", key)
+        terminal, stderr = pty.openpty()
+        done = subprocess.run([LOCKSTEP, "docs", "rekey", self.store, "--passphrase-file", key],
+                              stdout=subprocess.DEVNULL, stderr=stderr, timeout=60)
+        os.close(stderr)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(os.read(terminal, 65536).decode(), r"sealed anew \d+ kB  \[#*\.*\] \d+ %")
+        os.close(terminal)
+        again = run("rekey", self.store, "--passphrase-file", key)
+        self.assertEqual((again.returncode, again.stderr), (0, ""))
+        self.assertEqual(self.ok("export", self.store, "c", "--passphrase-file", key).count("\n"), 10000)
+
     def test_find_and_export_show_the_past(self):
         self.filled(['{"_id":1,"n":"old"}'])
         meta = json.loads(self.ok("find", self.store, "c", "--meta", "-w", "canonical"))
@@ -173,6 +189,18 @@ class DocsCommand(unittest.TestCase):
         done = run("doctor", self.store)
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertEqual(run("doctor", self.path("nothing")).returncode, 1)
+
+    def test_what_was_flushed_can_be_read_although_the_log_is_damaged(self):
+        self.filled(['{"_id":%d,"t":"tea"}' % i for i in range(50)])
+        logs = [path for path in files_of(self.store) if "/log/0" in path]
+        with open(max(logs, key=os.path.getsize), "r+b") as file:
+            file.write(os.urandom(4096))
+        for words in (["find", self.store, "c"], ["export", self.store, "c"], ["import", self.store, "c", "-"]):
+            refused = run(*words, stdin='{"_id":"more"}\n')
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertIn("damaged", refused.stderr)
+        self.assertIn("damaged", run("doctor", self.store).stdout)
+        self.assertEqual(self.ok("export", self.store, "c", "--ignore-log").count("tea"), 50)
 
     def test_a_sealed_store_needs_its_passphrase_and_shows_nothing(self):
         key = self.path("key", "correct horse\n")

@@ -4,8 +4,12 @@
 import http.client
 import json
 import os
+import pty
+import re
 import shutil
 import ssl
+import subprocess
+import time
 
 from ports import free_ports
 from support import Cluster, check, main, run, wait_until
@@ -282,6 +286,33 @@ def nobody_gets_in_without_the_right_token(tools, directory):
         expect(401, "E_AUTH", pull, mine)
         refused = one.sync()
         check(refused.returncode == 1 and "E_AUTH" in refused.stderr, refused.stderr)
+        # One that has ended is as good as none; one that ends in an hour is good.
+        for seconds, status, code in ((-1, 401, "expired"), (3600, 200, "green tea")):
+            ends = str(int((time.time() + seconds) * 1000))
+            made = run([tools.lockstep, "docs", "token", "--hub", hub.urls(), "--token-file", hub.admin,
+                        "--not-after", ends] + TENANT)
+            check(made.returncode == 0, made.stderr)
+            expect(status, code, pull, dict(version, Authorization="Bearer " + made.stdout.strip()))
+
+
+def a_long_sync_shows_its_progress_to_a_terminal_alone(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
+        check(one.docs("init").returncode == 0, "a new store")
+        lines = "".join('{"_id":%d,"t":"%s"}\n' % (i, "x" * 400) for i in range(30000))
+        done = run([tools.lockstep, "docs", "import", one.path, "c", "-"], stdin=lines)
+        check(done.returncode == 0, done.stderr)
+        for laptop, verb in ((one, "pushed"), (two, "pulled")):
+            terminal, stderr = pty.openpty()
+            command = [tools.lockstep, "docs", "sync", laptop.path, "--hub", hub.urls(), "--token-file", laptop.token]
+            synced = subprocess.run(command + TENANT, stdout=subprocess.DEVNULL, stderr=stderr, timeout=60)
+            os.close(stderr)
+            check(synced.returncode == 0, "it is synced")
+            shown = os.read(terminal, 65536).decode()
+            os.close(terminal)
+            check(re.search(verb + r" [1-9]\d* ", shown), repr(shown))
+        check(one.sync().stderr == "", "nobody looks")
 
 
 def bad_flags_are_refused(tools, directory):
@@ -299,4 +330,5 @@ def bad_flags_are_refused(tools, directory):
 if __name__ == "__main__":
     main([two_laptops_change_one_fact_while_the_leader_dies, a_hub_of_one_node_keeps_what_it_has_over_sigkill,
           a_hub_that_was_restored_gets_back_what_waits, a_hub_without_a_new_epoch_is_found_out,
-          stores_and_hubs_encrypt_what_they_say, nobody_gets_in_without_the_right_token, bad_flags_are_refused])
+          stores_and_hubs_encrypt_what_they_say, nobody_gets_in_without_the_right_token,
+          a_long_sync_shows_its_progress_to_a_terminal_alone, bad_flags_are_refused])

@@ -70,6 +70,7 @@ class HubMachineTest : public testing::Test {
     HubCall call;
     call.what = "pull";
     call.token_hash = TokenHash(token);
+    call.now_ms = now_ms_;
     call.body = Encode(request);
     const auto result = hub_.Query(fiber, Encode(call), *group_->Snapshot());
     CHECK_OK(result.status());

@@ -127,6 +127,56 @@ TEST_F(HubMachineTest, ATokenOpensItsTenantsNamespacesOnly) {
   });
 }
 
+TEST_F(HubMachineTest, ATokenIsGoodUntilItsEndForWhateverItIsUsed) {
+  Run([this](Fiber& fiber) {
+    HubCall make;
+    make.what = "token";
+    Claims claims;
+    claims.tenant = "ann";
+    claims.spaces = {"notes"};
+    claims.permissions = kMayPush | kMayPull | kMayRead | kMayAudit;
+    claims.not_after_ms = kNowMs + 1000;
+    make.body = Document{{"hash", Value::Binary(0, TokenHash("guest's"))},
+                         {"claims", Value(Encode(claims))}};
+    EXPECT_EQ(Apply(fiber, make).status, 200);
+    now_ms_ = claims.not_after_ms;
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", 10)}), "guest's")), "1:applied@1");
+    EXPECT_EQ(Pull(fiber, All(), "guest's").status, 200);
+    ++now_ms_;
+    const HubReply refused = Push(fiber, RequestOf({Put(2, "a", 20, {10, 0, 5})}), "guest's");
+    EXPECT_EQ(refused.status, 401);
+    EXPECT_EQ(CodeOf(refused), "E_AUTH");
+    for (const char* what : {"pull", "heads", "history", "conflicts", "audit", "claims"}) {
+      HubCall query;
+      query.what = what;
+      query.token_hash = TokenHash("guest's");
+      query.now_ms = now_ms_;
+      query.body = Encode(All());
+      const auto reply = hub_.Query(fiber, Encode(query), *group_->Snapshot());
+      ASSERT_TRUE(reply.ok()) << what << ": " << reply.status();
+      EXPECT_EQ(CodeOf(*DecodeReply(*reply)), "E_AUTH") << what;
+    }
+    // Its end is its own: others go on, and what it was refused has used up no number.
+    EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(2, "b", 30)}))), "2:applied@2");
+  });
+}
+
+TEST_F(HubMachineTest, NobodyIsKnownByDefaultAndOnlyHashesAreKept) {
+  Run([this](Fiber& fiber) {
+    for (const char* guess : {"", "dev-token", "admin", "token", "ann"})
+      EXPECT_EQ(CodeOf(Pull(fiber, All(), guess)), "E_AUTH") << guess;
+    const auto view = group_->Snapshot();
+    for (const machine::Column column :
+         {machine::Column::kPrimary, machine::Column::kIndex, machine::Column::kHistory}) {
+      const auto row = view->NewIterator(column);
+      for (row->Seek(fiber, ""); row->Valid(); row->Next(fiber)) {
+        EXPECT_EQ(row->key().find("ann's"), std::string_view::npos);
+        EXPECT_EQ(row->value().find("ann's"), std::string_view::npos);
+      }
+    }
+  });
+}
+
 TEST_F(HubMachineTest, AnswersBadCommandsInWords) {
   Run([this](Fiber& fiber) {
     PushRequest request = RequestOf({Put(1, "a", 10)});

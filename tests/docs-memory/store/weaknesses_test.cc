@@ -204,6 +204,41 @@ TEST(Weaknesses, W19SequencesGoOnAlthoughNothingIsLeftOfThem) {
   }
 }
 
+// What a document says of itself is its user's: the later version wins, and the better match is
+// found first, however much trust either claims.
+TEST(Weaknesses, W25WhatADocumentSaysOfItsTrustDecidesNothing) {
+  const Document boast = Json(R"({"_id": "a", "t": "tea", "trust_score": 1.0, "trusted": true})");
+  const Document later = Json(R"({"_id": "a", "t": "green tea", "trust_score": -1.0})");
+  for (const bool is_boast_first : {true, false}) {
+    Device device;
+    device.Live([&](Fiber& fiber, Store& store) {
+      Enable(fiber, store);
+      const Head first = is_boast_first ? HeadAt(10, boast) : HeadAt(20, later);
+      Apply(fiber, store, {.documents = {Pulled("a", 1, {first})}});
+      Apply(fiber, store, {.documents = {Pulled("a", 2, {HeadAt(20, later), HeadAt(10, boast)})}});
+      const auto found = Collection(store, "c").Get(fiber, Value("a"));
+      ASSERT_TRUE(found.ok() && *found);
+      EXPECT_EQ((*found)->document.bytes(), later.bytes());
+      const auto heads = ReadHeads(fiber, *store.state(), "c", Value("a"));
+      ASSERT_EQ(heads->all.size(), 2u);
+      EXPECT_EQ(heads->all[1].document, boast.bytes()) << "the loser is kept as it was";
+    });
+  }
+  Device device;
+  device.Live([&](Fiber& fiber, Store& store) {
+    Collection c(store, "c");
+    ASSERT_TRUE(c.CreateIndex(fiber, Json(R"({"t": "text"})")).ok());
+    ASSERT_TRUE(
+        c.InsertOne(fiber, Json(R"({"_id": "boast", "t": "tea", "trust_score": 1e9})")).ok());
+    ASSERT_TRUE(
+        c.InsertOne(fiber, Json(R"({"_id": "fits", "t": "tea tea", "trust_score": 0})")).ok());
+    const Document search = Json(R"({"$text": {"$search": "tea"}})");
+    const auto found = c.FindOne(fiber, search);
+    ASSERT_TRUE(found.ok() && *found) << found.status();
+    EXPECT_EQ((*found)->document.Find("_id")->string(), "fits");
+  });
+}
+
 TEST(Weaknesses, W26ReadsWriteNothing) {
   Device device;
   device.options.audit = true;
