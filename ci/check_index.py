@@ -3,7 +3,8 @@
 
 In every .md file: a `path` of this repository exists; a `path:symbol` names a file that has the symbol
 (Class::Method counts as there if the file has both words). docs/architecture.md has an index of at least
-25 rows. docs/simulation.md lists exactly the planted bugs of cli/simulate/mutant_table.cc.
+25 rows. docs/simulation.md lists exactly the planted bugs of cli/simulate/mutant_table.cc,
+and no two of them have one number.
 """
 
 import os
@@ -52,8 +53,23 @@ def check_names(path):
 def check_planted_bugs():
     planted = set(re.findall(r'"(M\d+)"', read("cli/simulate/mutant_table.cc")))
     listed = set(re.findall(r"^\| (M\d+) \|", read("docs/simulation.md"), re.M))
-    return ["docs/simulation.md: %s is %s" % (name, "not planted" if name in listed else "not listed")
-            for name in sorted(planted ^ listed)]
+    findings = ["docs/simulation.md: %s is %s" % (name, "not planted" if name in listed else "not listed")
+                for name in sorted(planted ^ listed)]
+    return findings + check_numbers_of_planted_bugs()
+
+
+def check_numbers_of_planted_bugs():
+    findings, seen = [], {}
+    headers = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", "*/mutants.h"], cwd=ROOT, check=True,
+                             capture_output=True, text=True).stdout.split()
+    for path in headers:
+        for name, number in re.findall(r"Id (kM\d+)\w*\{(\d+)\}", read(path)):
+            if int(name[2:]) != int(number):
+                findings.append("%s: %s has the number %s" % (path, name, number))
+            if number in seen:
+                findings.append("%s: M%s is also in %s" % (path, number, seen[number]))
+            seen[number] = path
+    return findings
 
 
 def main():

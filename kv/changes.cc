@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
 #include "kv/marks.h"
+#include "kv/mutants.h"
 
 namespace lockstep::kv {
 namespace {
@@ -80,7 +80,7 @@ absl::Status Changes::Put(Fiber& fiber, std::string_view key, const NewValue& va
     RETURN_IF_ERROR(on_previous(key, previous->record));
   }
   int64_t version = previous.has_value() ? previous->record.version : 0;
-  if (!previous.has_value() && mutant::Enabled(mutant::Id::kM73DeleteKeepsVersion)) {
+  if (!previous.has_value() && mutant::Enabled(mutant::kM73DeleteKeepsVersion)) {
     ASSIGN_OR_RETURN(version, DeletedVersion(fiber, store_, key));
   }
 
@@ -103,7 +103,7 @@ absl::Status Changes::Put(Fiber& fiber, std::string_view key, const NewValue& va
       older = PrependOlder(record.mod, replaced.mod, previous->older);
       newest.older = older;
       newest.older_count = previous->older_count + 1;
-    } else if (!mutant::Enabled(mutant::Id::kM76OlderVersionsForgotten)) {
+    } else if (!mutant::Enabled(mutant::kM76OlderVersionsForgotten)) {
       marks::Reach(kMarkOlderMoved);
       ASSIGN_OR_RETURN(change.block, StoreBlock(key, replaced.mod, previous->older));
     }

@@ -3,13 +3,13 @@
 #include <google/protobuf/arena.h>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/alarms.h"
 #include "kv/changes.h"
 #include "kv/compaction.h"
 #include "kv/hash_kv.h"
 #include "kv/invariants.h"
+#include "kv/mutants.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 #include "kv/request_checks.h"
@@ -163,7 +163,7 @@ absl::StatusOr<std::string> KvMachine::ApplyTxn(Fiber& fiber, std::string_view b
   if (request == nullptr) return EncodeRefusal(kUnknownCommand);
   if (Verdict verdict = CheckTxn(*request, kTxnOpsCeiling); verdict != nullptr)
     return EncodeRefusal(*verdict);
-  const bool puts = PutCost(*request) > 0 && !mutant::Enabled(mutant::Id::kM78QuotaIgnoredByTxn);
+  const bool puts = PutCost(*request) > 0 && !mutant::Enabled(mutant::kM78QuotaIgnoredByTxn);
   if (Verdict verdict = alarms_.Refusal(CommandKind::kTxn, puts)) return EncodeRefusal(*verdict);
   auto& response = messages.New<etcdserverpb::TxnResponse>();
   Changes changes(store, head_, recent_);

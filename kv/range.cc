@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
 #include "kv/marks.h"
+#include "kv/mutants.h"
 #include "kv/proto/rpc.pb.h"
 
 namespace lockstep::kv {
@@ -113,7 +113,7 @@ absl::StatusOr<Verdict> ExecuteRange(Fiber& fiber, const machine::StoreView& vie
   };
   const KeyRange range(request.key(), request.range_end());
   const bool newest =
-      revision == head.revision || mutant::Enabled(mutant::Id::kM72RangeIgnoresRevision);
+      revision == head.revision || mutant::Enabled(mutant::kM72RangeIgnoresRevision);
   marks::Sometimes(!newest, kMarkReadOfThePast);
   RETURN_IF_ERROR(newest ? VisitNewest(fiber, view, range, visit)
                          : VisitAt(fiber, view, range, revision, visit));

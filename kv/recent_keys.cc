@@ -1,7 +1,7 @@
 #include "kv/recent_keys.h"
 
 #include "framework/base/checksum.h"
-#include "framework/base/mutant.h"
+#include "kv/mutants.h"
 
 namespace lockstep::kv {
 
@@ -45,7 +45,7 @@ void RecentKeys::Put(std::string_view key, const Newest& newest) {
 }
 
 void RecentKeys::Erase(std::string_view key) {
-  if (mutant::Enabled(mutant::Id::kM77DeletedKeyRemembered)) return;
+  if (mutant::Enabled(mutant::kM77DeletedKeyRemembered)) return;
   Row* const row = FindRow(key);
   if (row != nullptr) row->used = false;
 }

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/replica/node.h"
 #include "kv/alarms.h"
 #include "kv/members.h"
+#include "kv/mutants.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/request_checks.h"
 
@@ -67,7 +67,7 @@ GrpcStatus AnswerMembers(Fiber& fiber, Backend& backend, absl::string_view schem
 }
 
 Consistency WantedConsistency(bool is_serializable) {
-  const bool local = is_serializable || mutant::Enabled(mutant::Id::kM75StaleSerializableRead);
+  const bool local = is_serializable || mutant::Enabled(mutant::kM75StaleSerializableRead);
   return local ? Consistency::kSerializable : Consistency::kLinearizable;
 }
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "kv/keyspace.h"
 #include "kv/marks.h"
+#include "kv/mutants.h"
 #include "kv/proto/rpc.pb.h"
 #include "kv/range.h"
 #include "kv/write.h"
@@ -186,7 +186,7 @@ absl::Status TxnRun::RunRange(Fiber& fiber, const etcdserverpb::RangeRequest& re
                               etcdserverpb::RangeResponse& response) {
   const etcdserverpb::RangeRequest* actual = &request;
   etcdserverpb::RangeRequest before_own_writes;
-  if (mutant::Enabled(mutant::Id::kM74TxnReadsBeforeOwnWrites) && changes_ != nullptr &&
+  if (mutant::Enabled(mutant::kM74TxnReadsBeforeOwnWrites) && changes_ != nullptr &&
       request.revision() <= 0) {
     before_own_writes = request;
     before_own_writes.set_revision(changes_->base_revision());

@@ -8,8 +8,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/error.h"
+#include "docs-memory/crypto/mutants.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -228,7 +228,7 @@ absl::Status Keyring::AddKey(Fiber& fiber, runtime::Environment& environment,
   ASSIGN_OR_RETURN(const auto keyring, Load(fiber, environment, path, passphrase));
   const uint32_t id = keyring->current_key() + 1;
   // Planted bug M123: what was sealed so far needs no key any more.
-  if (mutant::Enabled(mutant::Id::kM123OldKeyDroppedEarly)) keyring->keys_.clear();
+  if (mutant::Enabled(mutant::kM123OldKeyDroppedEarly)) keyring->keys_.clear();
   keyring->NewKey(id, environment.random);
   return Save(fiber, environment, path, passphrase, *keyring);
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "framework/base/mutant.h"
+#include "docs-memory/hub/mutants.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -46,7 +46,7 @@ void HubChanges::Unlist(std::string_view scope, const std::string& key,
   store_.Delete(Column::kIndex, ChangeKey(scope, heads.sequence));
   // Planted bug M192: the document's old time stays in the list.
   const int64_t expiry = ExpiryOf(heads);
-  if (expiry != 0 && !mutant::Enabled(mutant::Id::kM192ExpiryOfAnOldVersion))
+  if (expiry != 0 && !mutant::Enabled(mutant::kM192ExpiryOfAnOldVersion))
     store_.Delete(Column::kIndex, HubExpiryKey(expiry, key));
   if (IsGrave(heads)) store_.Delete(Column::kIndex, GraveKey(scope, heads.sequence));
 }
@@ -58,13 +58,13 @@ absl::Status HubChanges::Apply(Fiber& fiber, std::string_view scope, const std::
   for (const Head& head : document.heads.all) replaced.push_back(head.rev);
   document.heads.Apply(edit);
   // Planted bug M104: what was deleted never was.
-  if (mutant::Enabled(mutant::Id::kM104TombstoneForgotten)) {
+  if (mutant::Enabled(mutant::kM104TombstoneForgotten)) {
     std::erase_if(document.heads.all, [](const Head& head) { return head.deleted; });
     if (document.heads.all.empty()) document.heads.all.push_back(edit.head);
   }
   document.heads.sequence = sequence;
   // Planted bug M193: the age of a version counts from when it came, not from when it went.
-  const bool counts_from_birth = mutant::Enabled(mutant::Id::kM193VersionsOfHeadsTrimmed);
+  const bool counts_from_birth = mutant::Enabled(mutant::kM193VersionsOfHeadsTrimmed);
   for (const Revision& rev : replaced) {
     if (document.heads.Find(rev) != nullptr && !counts_from_birth) continue;
     store_.Put(Column::kIndex, ReplacedKey(now_ms_, HubVersionKey(key, rev)), "");

@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/hub/hub_request.h"
 #include "docs-memory/hub/hub_service.h"
+#include "docs-memory/hub/mutants.h"
 #include "docs-memory/sync/fields.h"
-#include "framework/base/mutant.h"
 
 namespace lockstep::docs {
 namespace {
@@ -35,7 +35,7 @@ std::string EventsOf(const HubReply& reply, PullRequest& pull) {
     Fields change(value.bytes);
     told = change.Number("seq");
     // Planted bug M206: whoever resumes misses the rest of the page.
-    const bool skips = mutant::Enabled(mutant::Id::kM206EventsResumeTooFar);
+    const bool skips = mutant::Enabled(mutant::kM206EventsResumeTooFar);
     absl::StrAppend(&text, IdLine(epoch, skips ? checkpoint : told),
                     "event: ", change.String("kind"),
                     "\ndata: ", RenderJson(Document::FromBytes(std::string(value.bytes))), "\n\n");

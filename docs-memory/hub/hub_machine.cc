@@ -12,9 +12,9 @@
 #include "docs-memory/hub/hub_push.h"
 #include "docs-memory/hub/hub_read.h"
 #include "docs-memory/hub/hub_retention.h"
+#include "docs-memory/hub/mutants.h"
 #include "docs-memory/query/filter.h"
 #include "docs-memory/sync/fields.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -94,7 +94,7 @@ std::optional<HubReply> CheckScope(const Claims& claims, Permission permission,
     if (!name.ok()) return Malformed(name);
   }
   // Planted bug M106: whoever has a token is welcome everywhere.
-  if (mutant::Enabled(mutant::Id::kM106TenantIgnored)) return std::nullopt;
+  if (mutant::Enabled(mutant::kM106TenantIgnored)) return std::nullopt;
   if (claims.tenant != tenant) return Refuse(403, "E_TENANT", "the token is not of this tenant");
   if (!claims.Reaches(space))
     return Refuse(403, "E_FORBIDDEN", "the token is not good for this namespace");

@@ -7,9 +7,9 @@
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
+#include "docs-memory/hub/mutants.h"
 #include "docs-memory/store/catalog.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -123,7 +123,7 @@ absl::StatusOr<bool> HubPush::Recall(Fiber& fiber, const PushChange& change, Pus
   }
   if (change.number == node_.last + 1) return false;
   // Planted bug M105: nothing is remembered of the past.
-  if (mutant::Enabled(mutant::Id::kM105PushAppliedTwice)) return false;
+  if (mutant::Enabled(mutant::kM105PushAppliedTwice)) return false;
   ASSIGN_OR_RETURN(const auto row, store_.Get(fiber, Column::kPrimary,
                                               VerdictKey(scope_, node_id_, change.number)));
   HubVerdict known;
@@ -206,8 +206,7 @@ absl::StatusOr<bool> HubPush::IsKnown(Fiber& fiber, const PushChange& change,
                                       const std::string& key, const HubDocument& document,
                                       ChangeVerdict& verdict) {
   // (Versions go with their document.)
-  if (document.heads.all.empty() || mutant::Enabled(mutant::Id::kM105PushAppliedTwice))
-    return false;
+  if (document.heads.all.empty() || mutant::Enabled(mutant::kM105PushAppliedTwice)) return false;
   const Head& head = change.edit.head;
   ASSIGN_OR_RETURN(const auto row,
                    store_.Get(fiber, Column::kHistory, HubVersionKey(key, head.rev)));
@@ -226,11 +225,11 @@ bool HubPush::MayBeDeleted(const PushChange& change, const HubDocument& document
                            bool is_base_unknown) const {
   if (change.edit.head.rev > document.grave) return false;
   // Planted bug M191: then the document is alive again.
-  if (mutant::Enabled(mutant::Id::kM191PurgedDocumentRisesAgain)) return false;
+  if (mutant::Enabled(mutant::kM191PurgedDocumentRisesAgain)) return false;
   // Planted bug M200: only what is not there is watched over.
-  if (!is_new && mutant::Enabled(mutant::Id::kM200NewLifeTakesOldChanges)) return false;
+  if (!is_new && mutant::Enabled(mutant::kM200NewLifeTakesOldChanges)) return false;
   // Planted bug M205: whoever knew of no version begins a new document, however often.
-  const bool is_again = change.is_again && !mutant::Enabled(mutant::Id::kM205AgainTakenForNew);
+  const bool is_again = change.is_again && !mutant::Enabled(mutant::kM205AgainTakenForNew);
   return change.edit.base.none() ? is_again : is_base_unknown;
 }
 

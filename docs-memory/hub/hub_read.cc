@@ -10,8 +10,8 @@
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/hub/hub_audit.h"
 #include "docs-memory/hub/hub_change.h"
+#include "docs-memory/hub/mutants.h"
 #include "docs-memory/query/filter.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -46,17 +46,16 @@ absl::StatusOr<std::optional<Filter>> Check(const PullRequest& request, uint64_t
   std::optional<Filter> filter;
   // Planted bug M194: sequences are sequences, whatever the hub has lost since.
   if (request.epoch != 0 && request.epoch != epoch &&
-      !mutant::Enabled(mutant::Id::kM194OldEpochAccepted)) {
+      !mutant::Enabled(mutant::kM194OldEpochAccepted)) {
     *refusal = Refusal(409, "E_EPOCH", absl::StrCat("the hub's epoch is ", HexOf(epoch)));
-  } else if (request.since > scope.last ||
-             (request.floor > scope.floor &&
-              !mutant::Enabled(mutant::Id::kM203FloorOfAnotherReplica))) {
+  } else if (request.since > scope.last || (request.floor > scope.floor &&
+                                            !mutant::Enabled(mutant::kM203FloorOfAnotherReplica))) {
     // This replica is behind the one that was asked before.
     // Planted bug M203: it tells of documents that were deleted, and nobody will tell that.
     *refusal = Refusal(503, "E_BEHIND", absl::StrCat("this node has applied up to ", scope.last));
     refusal->retryable = true;
   } else if (request.since != 0 && request.since < scope.floor && request.floor < scope.floor &&
-             !mutant::Enabled(mutant::Id::kM190PullFromBelowTheFloor)) {
+             !mutant::Enabled(mutant::kM190PullFromBelowTheFloor)) {
     // Planted bug M190: what was deleted and purged since then is never told.
     *refusal = Refusal(410, "E_CHECKPOINT_TOO_OLD",
                        absl::StrCat("tombstones up to ", scope.floor, " are gone"));
@@ -139,14 +138,14 @@ absl::StatusOr<PullOutcome> Pull(Fiber& fiber, const machine::StoreView& view, u
     change.kind = fits ? PulledChange::Kind::kState : PulledChange::Kind::kRemove;
     change.heads = std::move(document.heads);
     // Planted bug M64: who lost is not worth telling.
-    if (mutant::Enabled(mutant::Id::kM64ConflictsNotPulled)) change.heads.all.resize(1);
+    if (mutant::Enabled(mutant::kM64ConflictsNotPulled)) change.heads.all.resize(1);
     if (!fits) change.heads.all.clear();
     bytes += static_cast<int64_t>(BytesOf(change.heads));
   }
   RETURN_IF_ERROR(iterator->status());
   if (!answer.more) answer.checkpoint = last;
   // Planted bug M66: everything was looked at, says the page.
-  if (mutant::Enabled(mutant::Id::kM66CheckpointAfterFilter)) answer.checkpoint = last;
+  if (mutant::Enabled(mutant::kM66CheckpointAfterFilter)) answer.checkpoint = last;
   RETURN_IF_ERROR(ReadOwn(fiber, view, scope, request, answer));
   return outcome;
 }

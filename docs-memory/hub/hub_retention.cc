@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "docs-memory/hub/mutants.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -74,7 +74,7 @@ absl::Status HubRetention::ExpireOne(Fiber& fiber, const std::string& key, int64
   ASSIGN_OR_RETURN(HubDocument document, DecodeHubDocument(*row));
   const Head* const winner = document.heads.winner();
   if (winner == nullptr || winner->deleted) return absl::OkStatus();
-  if (winner->expires_ms != expiry && !mutant::Enabled(mutant::Id::kM192ExpiryOfAnOldVersion))
+  if (winner->expires_ms != expiry && !mutant::Enabled(mutant::kM192ExpiryOfAnOldVersion))
     return absl::OkStatus();
   // (Who has lost is older than the winner, and goes with it.)
   Edit edit;

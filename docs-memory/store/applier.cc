@@ -7,9 +7,9 @@
 #include "docs-memory/bson/error.h"
 #include "docs-memory/bson/parse.h"
 #include "docs-memory/index/keys.h"
+#include "docs-memory/store/mutants.h"
 #include "docs-memory/store/text_rows.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -261,7 +261,7 @@ absl::Status Applier::PrepareEntries(Fiber& fiber, const machine::StoreView& vie
     if (new_keys.multikey && !index.multikey) became_multikey.push_back(index.options.name);
     const std::string prefix = IndexPrefix(index.id);
     // Planted bug M80: the entries of the old version stay.
-    const bool forgets = mutant::Enabled(mutant::Id::kM80IndexEntryNotRemoved) && !after.empty();
+    const bool forgets = mutant::Enabled(mutant::kM80IndexEntryNotRemoved) && !after.empty();
     for (const std::string& key : old_keys.keys) {
       if (forgets || std::binary_search(new_keys.keys.begin(), new_keys.keys.end(), key)) continue;
       change.writes.push_back({Column::kIndex, prefix + EntryOf(index, key, id), std::nullopt});
@@ -506,7 +506,7 @@ void Applier::Commit(const Change& change, machine::StoreTransaction& transactio
   ++state_.sequence;
   // (A clock that was far ahead of the hub's goes back.)
   CHECK(change.mutation.rev > state_.last_rev || change.mutation.op == MutationOp::kSyncRestamp ||
-        mutant::Enabled(mutant::Id::kM82RevisionsForgotten));
+        mutant::Enabled(mutant::kM82RevisionsForgotten));
   state_.last_rev = change.mutation.rev;
   if (change.history_from) state_.history_from = *change.history_from;
   if (change.sync) state_.sync = *change.sync;
@@ -517,7 +517,7 @@ void Applier::Commit(const Change& change, machine::StoreTransaction& transactio
     state_.next_id = catalog_->next_id;
   }
   // Planted bug M81: whoever commits the batch writes the oplog later.
-  if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) return;
+  if (mutant::Enabled(mutant::kM81OplogOutsideBatch)) return;
   if (change.mutation.op != MutationOp::kAudit) {
     transaction.Put(Column::kHistory, OplogKey(state_.sequence),
                     EncodeOplogRow(change.told ? *change.told : change.mutation));

@@ -4,8 +4,8 @@
 #include "docs-memory/bson/error.h"
 #include "docs-memory/query/shape.h"
 #include "docs-memory/store/executor.h"
+#include "docs-memory/store/mutants.h"
 #include "docs-memory/store/text_rows.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -51,7 +51,7 @@ absl::Status Executor::Tell(const Operation& operation, const Document* before,
   const bool wants_after = pick.returns == PickOptions::Returns::kAfter;
   const Document* document = wants_after ? after : before;
   // Planted bug M217: what it is after the operation is what it was before.
-  if (mutant::Enabled(mutant::Id::kM217AfterIsBefore) && before != nullptr) document = before;
+  if (mutant::Enabled(mutant::kM217AfterIsBefore) && before != nullptr) document = before;
   if (document == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Projection projection, Projection::Parse(pick.projection.view()));
   result.document = projection.Apply(*document);

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "docs-memory/store/mutants.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -41,7 +41,7 @@ const Head* Heads::Find(const Revision& rev) const {
 bool Heads::Apply(const Edit& edit) {
   if (Find(edit.head.rev) != nullptr) return false;
   // Planted bug M102: a version that nobody has replaced is dropped all the same.
-  const bool drops_losers = mutant::Enabled(mutant::Id::kM102ConflictDropped);
+  const bool drops_losers = mutant::Enabled(mutant::kM102ConflictDropped);
   std::erase_if(all, [&](const Head& head) {
     const auto& taken_in = edit.resolves;
     return drops_losers || head.rev == edit.base ||

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "docs-memory/crypto/keyring.h"
+#include "docs-memory/store/mutants.h"
 #include "docs-memory/store/store.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -33,7 +33,7 @@ absl::Status RekeyStore(Fiber& fiber, runtime::Environment& environment, RowsFil
   RETURN_IF_ERROR(Keyring::AddKey(fiber, environment, keys_path, passphrase));
   ASSIGN_OR_RETURN(const auto keys, Keyring::Open(fiber, environment, keys_path, passphrase));
   // Planted bug M196: the old keys go before the rows are sealed anew.
-  if (mutant::Enabled(mutant::Id::kM196KeysForgottenFirst)) {
+  if (mutant::Enabled(mutant::kM196KeysForgottenFirst)) {
     RETURN_IF_ERROR(Keyring::DropKeys(fiber, environment, keys_path, passphrase, {}));
   }
   RETURN_IF_ERROR(rows.Rewrite(keys.get()));

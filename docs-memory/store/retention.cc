@@ -5,7 +5,7 @@
 
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/store/executor.h"
-#include "framework/base/mutant.h"
+#include "docs-memory/store/mutants.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -63,7 +63,7 @@ absl::Status Executor::Trim(Fiber& fiber, WriteResult& result) {
     const int64_t history = HistoryOf(*info, options_);
     if (history == longest) continue;
     // Planted bug M195: versions go however young they are.
-    const bool hurries = mutant::Enabled(mutant::Id::kM195YoungVersionsGo);
+    const bool hurries = mutant::Enabled(mutant::kM195YoungVersionsGo);
     RETURN_IF_ERROR(TrimCollection(fiber, info->id, now_ms_ - (hurries ? 0 : history), result));
   }
   return absl::OkStatus();

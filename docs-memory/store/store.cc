@@ -11,9 +11,9 @@
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/executor.h"
 #include "docs-memory/store/flushing.h"
+#include "docs-memory/store/mutants.h"
 #include "docs-memory/store/offline.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
 #include "framework/replica/log.h"
@@ -192,7 +192,7 @@ absl::Status Store::Core::Open(Fiber& fiber) {
     log_->Append(kStoreGroup, std::move(persist));
   }
   // Planted bug M82: what the clock says has to do.
-  const bool forgets = mutant::Enabled(mutant::Id::kM82RevisionsForgotten);
+  const bool forgets = mutant::Enabled(mutant::kM82RevisionsForgotten);
   clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
   log_->Register(kStoreGroup, *this);
   fibers_.Spawn("docs.log", [this](Fiber& running) { Fail(log_->Run(running)); });
@@ -357,7 +357,7 @@ void Store::Core::RunGroup(Fiber& fiber) {
       return Fail(std::move(status));
     }
     // Planted bug M81: the oplog follows in a batch of its own.
-    if (mutant::Enabled(mutant::Id::kM81OplogOutsideBatch)) {
+    if (mutant::Enabled(mutant::kM81OplogOutsideBatch)) {
       fiber.SleepFor(kBackPressurePause);
       auto late = group_->Begin();
       Sequence sequence = applier_.state().sequence - mutations.size();
@@ -373,11 +373,11 @@ void Store::Core::RunGroup(Fiber& fiber) {
   ++counters_.groups;
   group.after = last_write_;
   // Planted bug M83: nobody waits for the disk.
-  if (at_once || mutant::Enabled(mutant::Id::kM83AcknowledgedBeforeSync)) {
+  if (at_once || mutant::Enabled(mutant::kM83AcknowledgedBeforeSync)) {
     if (group.state != nullptr) Publish(group.state);
     for (const RequestRef& request : group.requests) {
       const bool waits = request->durability == Durability::kSync &&
-                         !mutant::Enabled(mutant::Id::kM83AcknowledgedBeforeSync);
+                         !mutant::Enabled(mutant::kM83AcknowledgedBeforeSync);
       if (!waits) Answer(*request);
     }
   }
@@ -498,7 +498,7 @@ void Store::Core::RunBuilder(Fiber& fiber) {
 // that, which is returned.
 absl::StatusOr<raft::WriteId> Store::Core::FlushAndForget(Fiber& fiber) {
   // Planted bug M197: what is in memory alone is taken for flushed.
-  if (mutant::Enabled(mutant::Id::kM197LogCutBeforeFlush)) {
+  if (mutant::Enabled(mutant::kM197LogCutBeforeFlush)) {
     log_->Compact(kStoreGroup, MetaAt(applier_.state().applied));
   } else {
     RETURN_IF_ERROR(rows_.Flush(fiber));

@@ -5,8 +5,8 @@
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/executor.h"
+#include "docs-memory/store/mutants.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -71,7 +71,7 @@ absl::Status Executor::SyncEnable(Fiber& fiber, const SyncScope& scope, WriteRes
 absl::Status Executor::SyncPull(Fiber& fiber, const PulledDocument& pulled, WriteResult& result) {
   ASSIGN_OR_RETURN(const CollectionInfo* info, CollectionFor(fiber, pulled.collection));
   // Planted bug M109: what others have seen of the time does not count.
-  if (!mutant::Enabled(mutant::Id::kM109ClockIgnoresOthers)) {
+  if (!mutant::Enabled(mutant::kM109ClockIgnoresOthers)) {
     for (const Head& head : pulled.heads.all) clock_.Receive(head.rev, stamp_ms());
   }
   Mutation pull;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "docs-memory/bson/error.h"
-#include "framework/base/mutant.h"
+#include "docs-memory/store/mutants.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -108,7 +108,7 @@ absl::Status TextRows::Change(Fiber& fiber, std::string_view id, std::string_vie
   TextTerms terms;
   if (!after.empty()) terms = TermsOf(index_, after);
   // Planted bug M120: words that an update takes away still find the document.
-  const bool forgets = mutant::Enabled(mutant::Id::kM120GoneWordStays) && !after.empty();
+  const bool forgets = mutant::Enabled(mutant::kM120GoneWordStays) && !after.empty();
   for (const auto& [word, count] : old_terms.counts) {
     if (forgets || terms.counts.contains(word)) continue;
     writes.push_back({Column::kIndex, prefix + WordPrefix(word) + std::string(id), std::nullopt});

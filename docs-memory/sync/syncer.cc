@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/store/sync_reader.h"
+#include "docs-memory/sync/mutants.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -191,7 +191,7 @@ absl::Status Syncer::Report(Fiber& fiber) {
   const ReadStateRef read = store_.state();
   // What is told to the hub is not taken back by a power loss.
   // Planted bug M208: it may be.
-  if (!mutant::Enabled(mutant::Id::kM208ReportedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
+  if (!mutant::Enabled(mutant::kM208ReportedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
   PushRequest request;
   request.tenant = options_.scope.tenant;
   request.space = options_.scope.space;
@@ -220,7 +220,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   if (queued.empty()) return false;
   // Some of it may have been acknowledged before it was durable.
   // Planted bug M107: it is pushed all the same.
-  if (!mutant::Enabled(mutant::Id::kM107PushedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
+  if (!mutant::Enabled(mutant::kM107PushedBeforeDurable)) RETURN_IF_ERROR(store_.Sync(fiber));
   PushRequest request;
   request.tenant = options_.scope.tenant;
   request.space = options_.scope.space;
@@ -232,7 +232,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   ++status_.requests;
   const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
   // Planted bug M62: what was sent has arrived.
-  if (mutant::Enabled(mutant::Id::kM62MarkedSyncedWhenSent) && !answer.ok()) {
+  if (mutant::Enabled(mutant::kM62MarkedSyncedWhenSent) && !answer.ok()) {
     std::vector<ChangeVerdict> made_up;
     for (const PushChange& change : request.changes) made_up.emplace_back().number = change.number;
     TakeVerdicts(heard_epoch_, made_up);
@@ -242,7 +242,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   RETURN_IF_ERROR(answer.status());
   // (They are asked for once more, with those before them.)
   // Planted bug M201: they count, and those before them are never asked for.
-  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM201VerdictsOfBefore)) return true;
+  if (IsPast(life) && !mutant::Enabled(mutant::kM201VerdictsOfBefore)) return true;
   if (!answer->refusal.code.empty()) {
     RETURN_IF_ERROR(OnPushRefused(fiber, answer->refusal));
     return true;
@@ -257,7 +257,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   reported_ = request.checkpoint;
   reported_at_ = fiber.now();
   // Planted bug M215: what was pushed counts as pulled, with all that others did before.
-  if (mutant::Enabled(mutant::Id::kM215PushMovesCheckpoint) && !answer->value.verdicts.empty()) {
+  if (mutant::Enabled(mutant::kM215PushMovesCheckpoint) && !answer->value.verdicts.empty()) {
     SyncInput input;
     input.progress = SyncProgress{answer->value.epoch, answer->value.verdicts.back().sequence,
                                   state().reconciling, state().clock_offset_ms};
@@ -333,13 +333,13 @@ absl::StatusOr<uint64_t> Syncer::FirstNumber(Fiber& fiber, const ReadState& read
 // A page that came before has settled what it covers: so only new verdicts are looked at.
 absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdict> fresh) {
   // Planted bug M101 has to look at all of them.
-  if (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint)) {
+  if (mutant::Enabled(mutant::kM101DroppedAtPageCheckpoint)) {
     fresh.clear();
     for (const auto& [number, verdict] : verdicts_) fresh.push_back(verdict);
   }
   if (fresh.empty()) return absl::OkStatus();
   const Held held(fiber, applying_);
-  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM201VerdictsOfBefore)) return absl::OkStatus();
+  if (IsPast(life) && !mutant::Enabled(mutant::kM201VerdictsOfBefore)) return absl::OkStatus();
   const ReadStateRef read = store_.state();
   SyncInput input;
   std::map<std::pair<std::string, std::string>, PulledDocument> dropped;
@@ -347,11 +347,11 @@ absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdi
   for (const ChangeVerdict& verdict : fresh) {
     // (No page has told of it yet, then.)
     const SyncState& sync = read->state.sync;
-    const bool at_once = mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed);
+    const bool at_once = mutant::Enabled(mutant::kM100DroppedWhenProcessed);
     if (!sync.reconciling && verdict.sequence > sync.checkpoint && !at_once) continue;
     ASSIGN_OR_RETURN(const auto queued, ReadQueuedChange(fiber, *read, verdict.number));
     const bool is_queued = queued.has_value();
-    const bool forgets = mutant::Enabled(mutant::Id::kM108RejectionForgotten);
+    const bool forgets = mutant::Enabled(mutant::kM108RejectionForgotten);
     if (is_queued && verdict.verdict == Verdict::kRejected && !forgets)
       input.rejections.push_back({verdict.number, verdict.code, verdict.detail});
     if (!is_queued || (verdict.verdict == Verdict::kRejected && !forgets)) {
@@ -363,8 +363,8 @@ absl::Status Syncer::Settle(Fiber& fiber, uint64_t life, std::vector<ChangeVerdi
     ASSIGN_OR_RETURN(auto document, ReadQueuedDocument(fiber, *read, name, mutation.id));
     const bool covered = document.base && document.base->sequence >= verdict.sequence;
     // Planted bugs M100 and M101: the two rules that look right and are not.
-    const bool drops = covered || mutant::Enabled(mutant::Id::kM100DroppedWhenProcessed) ||
-                       (mutant::Enabled(mutant::Id::kM101DroppedAtPageCheckpoint) &&
+    const bool drops = covered || mutant::Enabled(mutant::kM100DroppedWhenProcessed) ||
+                       (mutant::Enabled(mutant::kM101DroppedAtPageCheckpoint) &&
                         verdict.sequence <= sync.checkpoint);
     if (!drops || !document.base) continue;
     PulledDocument& same = dropped[{name, KeyOf(mutation.id)}];
@@ -431,7 +431,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
     status_.is_caught_up = false;
     return answer.status();
   }
-  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM202PageOfBefore)) return true;
+  if (IsPast(life) && !mutant::Enabled(mutant::kM202PageOfBefore)) return true;
   const WireError& refusal = answer->refusal;
   if (refusal.code == "E_EPOCH" || refusal.code == "E_CHECKPOINT_TOO_OLD") {
     RETURN_IF_ERROR(StartReconciling(fiber));
@@ -463,7 +463,7 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
 absl::StatusOr<bool> Syncer::ApplyPage(Fiber& fiber, uint64_t life, const PullAnswer& answer) {
   const Held held(fiber, applying_);
   // Planted bug M202: a page of before is taken for the first, or the last, of what is pulled now.
-  if (IsPast(life) && !mutant::Enabled(mutant::Id::kM202PageOfBefore)) return false;
+  if (IsPast(life) && !mutant::Enabled(mutant::kM202PageOfBefore)) return false;
   const ReadStateRef read = store_.state();
   const SyncState& sync = read->state.sync;
   // (What was queued meanwhile may be pushed, deleted and purged before this page was made.)
@@ -474,8 +474,7 @@ absl::StatusOr<bool> Syncer::ApplyPage(Fiber& fiber, uint64_t life, const PullAn
     if (sync.reconciling) reconciled_.met.insert({change.collection, KeyOf(change.id)});
     // Planted bug M216: what others have deleted stays.
     const Head* const winner = change.heads.winner();
-    if (mutant::Enabled(mutant::Id::kM216DeletionsNotPulled) && winner != nullptr &&
-        winner->deleted)
+    if (mutant::Enabled(mutant::kM216DeletionsNotPulled) && winner != nullptr && winner->deleted)
       continue;
     PulledDocument& document = input.documents.emplace_back(DocumentOf(change));
     if (sync.queued == 0 || verdicts_.empty()) continue;
@@ -501,7 +500,7 @@ absl::StatusOr<bool> Syncer::ApplyPage(Fiber& fiber, uint64_t life, const PullAn
     return true;
   }
   // Planted bug M103: the checkpoint first, then what it covers.
-  if (mutant::Enabled(mutant::Id::kM103CheckpointBeforeData) && input.progress) {
+  if (mutant::Enabled(mutant::kM103CheckpointBeforeData) && input.progress) {
     SyncInput early;
     early.progress = std::exchange(input.progress, std::nullopt);
     RETURN_IF_ERROR(Apply(fiber, std::move(early)));

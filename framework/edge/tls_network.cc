@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
+#include "framework/edge/mutants.h"
 #include "framework/edge/tls_stream.h"
 
 namespace lockstep::edge {
@@ -97,7 +97,7 @@ absl::Status TlsNetwork::Load(Fiber& fiber) {
   ASSIGN_OR_RETURN(TlsCredentials credentials, options_.load(fiber));
   if (context_ != nullptr && credentials == credentials_) return absl::OkStatus();
   // Planted bug M98: what was loaded first stays.
-  if (context_ != nullptr && mutant::Enabled(mutant::Id::kM98ReloadedCertificateUnused)) {
+  if (context_ != nullptr && mutant::Enabled(mutant::kM98ReloadedCertificateUnused)) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(context_, TlsContext::Make(credentials, options_.policy));

@@ -5,11 +5,11 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/random.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -46,7 +46,7 @@ void Raft::Core::TickElection() {
     ResetElectionTimer();
     return;
   }
-  if (mutant::Enabled(mutant::Id::kM46NoPreVote)) {
+  if (mutant::Enabled(mutant::kM46NoPreVote)) {
     StartElection(Ballot::kElection);
     return;
   }
@@ -68,7 +68,7 @@ void Raft::Core::TickLeader(Leader& leader, uint64_t number) {
   if (++leader.quorum_elapsed >= options_.election_ticks) {
     leader.quorum_elapsed = 0;
     // [thesis 6.2] Somebody else may lead by now, and clients should look for him.
-    if (!QuorumActive(leader) && !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
+    if (!QuorumActive(leader) && !mutant::Enabled(mutant::kM46NoPreVote)) {
       marks::Reach(kMarkLeaderWithoutQuorum);
       BecomeFollower(hard_.term, NodeId(0));
       return;
@@ -108,7 +108,7 @@ void Raft::Core::LostLeader(NodeId leader) {
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || leader == NodeId(0) || follower->leader != leader) return;
   // Planted bug M144: who is idle does not care.
-  const bool cares = !mutant::Enabled(mutant::Id::kM144QuiescedForGood);
+  const bool cares = !mutant::Enabled(mutant::kM144QuiescedForGood);
   if (vitals_.quiesced && !cares) return;
   vitals_.quiesced = false;
   // Without a known leader this node grants pre-votes as well.
@@ -269,7 +269,7 @@ void Raft::Core::BecomeLeader() {
   // Anything before may be a change of configuration. And with the no-op applied, an entry of the
   // own term is committed, without which a change would be unsafe [Ongaro, raft-dev 2015].
   fresh.pending_configuration = fresh.noop;
-  if (mutant::Enabled(mutant::Id::kM31ChangeBeforeOwnTerm)) fresh.pending_configuration = Index(0);
+  if (mutant::Enabled(mutant::kM31ChangeBeforeOwnTerm)) fresh.pending_configuration = Index(0);
   fresh.yield_patience = kYieldPatience;
   fresh.uncommitted_bytes = log_.BytesBetween(log_.commit(), log_.last_index());
   role_ = std::move(fresh);
@@ -315,7 +315,7 @@ bool Raft::Core::MayVoteFor(const Envelope& envelope, const VoteRequest& request
 // configuration that it has not applied yet, and its vote may be needed to get there.
 void Raft::Core::OnVoteRequest(const Envelope& envelope, const VoteRequest& request) {
   bool granted = MayVoteFor(envelope, request);
-  if (mutant::Enabled(mutant::Id::kM37LearnerRefusesVote)) {
+  if (mutant::Enabled(mutant::kM37LearnerRefusesVote)) {
     granted = granted && IsVoter(configuration_, options_.self);
   }
   if (request.pre_vote) {

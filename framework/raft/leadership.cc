@@ -5,10 +5,10 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -23,7 +23,7 @@ void Raft::Core::TransferLeadership(NodeId target) {
   leader->transfer_target = target;
   // For the rest of the term: the request to campaign may come late, and the votes that it asks for
   // are given whatever was promised. Planted bug M141: forgotten.
-  leader->lease_given_up = !mutant::Enabled(mutant::Id::kM141LeaseKeptInTransfer);
+  leader->lease_given_up = !mutant::Enabled(mutant::kM141LeaseKeptInTransfer);
   leader->transfer_elapsed = 0;
   const auto peer = leader->peers.find(target);
   CHECK(peer != leader->peers.end());

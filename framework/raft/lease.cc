@@ -12,9 +12,9 @@
 #include <optional>
 #include <variant>
 
-#include "framework/base/mutant.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 namespace {
@@ -38,8 +38,8 @@ void Raft::Core::NotePromise(Progress& progress, const HeartbeatReply& reply) co
                        reply.stamp_ns > 0 && reply.stamp_ns <= vitals_.now_ns;
   if (!is_good) return;
   // Planted bugs: M140 counts from the answer, M142 trusts the clocks.
-  const bool from_answer = mutant::Enabled(mutant::Id::kM140LeaseFromReceipt);
-  const bool trusts = mutant::Enabled(mutant::Id::kM142LeaseIgnoresDrift);
+  const bool from_answer = mutant::Enabled(mutant::kM140LeaseFromReceipt);
+  const bool trusts = mutant::Enabled(mutant::kM142LeaseIgnoresDrift);
   const int64_t begin = from_answer ? vitals_.now_ns : reply.stamp_ns;
   const int64_t slow = trusts ? 0 : std::min<int64_t>(options_.lease_drift_ppm, kMillion);
   progress.PromisedUntil(begin + reply.promise_ns * (kMillion - slow) / kMillion);

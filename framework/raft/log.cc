@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -44,7 +44,7 @@ bool Log::Matches(Index index, Term term) const {
 }
 
 bool Log::IsAtMost(Index last, Term term) const {
-  if (mutant::Enabled(mutant::Id::kM14VoteIgnoresLastTerm)) return last >= last_index();
+  if (mutant::Enabled(mutant::kM14VoteIgnoresLastTerm)) return last >= last_index();
   if (term != last_term()) return term > last_term();
   return last >= last_index();
 }
@@ -95,7 +95,7 @@ bool Log::HasConfigurationBetween(Index after, Index through) const {
 
 Index Log::FirstConflict(const LogSlice& slice) const {
   // Planted bug: a delayed copy of an old append cuts off what was appended after it.
-  if (mutant::Enabled(mutant::Id::kM07TruncateOnDuplicateAppend)) return slice.prev_index() + 1;
+  if (mutant::Enabled(mutant::kM07TruncateOnDuplicateAppend)) return slice.prev_index() + 1;
   for (const Entry& entry : slice.entries()) {
     if (!Matches(entry.index, entry.term)) return entry.index;
   }

@@ -5,9 +5,9 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -44,10 +44,10 @@ void Raft::Core::AppendConfiguration(Leader& leader, Configuration configuration
   entries[0].timestamp_ns = timestamp_ns;
   entries[0].configuration = std::make_shared<const Configuration>(std::move(configuration));
   AppendAsLeader(leader, std::move(entries));
-  if (!mutant::Enabled(mutant::Id::kM33PendingChangeIgnored)) {
+  if (!mutant::Enabled(mutant::kM33PendingChangeIgnored)) {
     leader.pending_configuration = log_.last_index();
   }
-  if (mutant::Enabled(mutant::Id::kM90ConfigurationAtOnce)) {
+  if (mutant::Enabled(mutant::kM90ConfigurationAtOnce)) {
     const Configuration early = *log_.At(log_.last_index()).configuration;
     if (IsVoter(early, options_.self)) {
       configuration_ = early;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -129,7 +129,7 @@ void Progress::SnapshotDone(Index index) {
 
 void Progress::ClearInflight() {
   inflight_.clear();
-  if (mutant::Enabled(mutant::Id::kM44InflightBytesKept)) return;
+  if (mutant::Enabled(mutant::kM44InflightBytesKept)) return;
   inflight_bytes_ = 0;
 }
 

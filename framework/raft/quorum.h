@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "framework/base/mutant.h"
+#include "framework/raft/mutants.h"
 #include "framework/raft/types.h"
 
 namespace lockstep::raft {
@@ -33,7 +33,7 @@ Index CommittedIndex(const Configuration& configuration, const IndexOf& index_of
     for (NodeId voter : voters) indices.push_back(index_of(voter));
     return MajorityIndex(std::move(indices));
   };
-  if (mutant::Enabled(mutant::Id::kM91OutgoingHalfForgotten)) return half(configuration.voters);
+  if (mutant::Enabled(mutant::kM91OutgoingHalfForgotten)) return half(configuration.voters);
   return std::min(half(configuration.voters), half(configuration.outgoing));
 }
 
@@ -49,7 +49,7 @@ VoteOutcome Outcome(const Configuration& configuration, const AnswerOf& answer_o
     }
     return MajorityOutcome(voters.size(), granted, refused);
   };
-  if (mutant::Enabled(mutant::Id::kM91OutgoingHalfForgotten)) return half(configuration.voters);
+  if (mutant::Enabled(mutant::kM91OutgoingHalfForgotten)) return half(configuration.voters);
   return JointOutcome(half(configuration.voters), half(configuration.outgoing));
 }
 

@@ -6,17 +6,17 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 namespace {
 
 // Planted bug M96: a log that went back votes as if it had lost nothing.
 HardState MayVote(HardState state) {
-  if (mutant::Enabled(mutant::Id::kM96RepairedLogVotesTooEarly)) state.abstains = false;
+  if (mutant::Enabled(mutant::kM96RepairedLogVotesTooEarly)) state.abstains = false;
   return state;
 }
 
@@ -52,11 +52,11 @@ Raft::Core::Core(const Options& options, InitialState initial)
   CHECK_GT(options_.append_bytes_max, 0u);
   CHECK_GE(hard_.term, log_.last_term());
   CheckConfiguration(configuration_);
-  if (mutant::Enabled(mutant::Id::kM32OutgoingHalfLost)) configuration_.outgoing.clear();
+  if (mutant::Enabled(mutant::kM32OutgoingHalfLost)) configuration_.outgoing.clear();
   vitals_.now_ns = initial.now_ns;
   vitals_.priority = options_.priority;
   // Whatever the process before this one promised. Planted bug M145: forgotten.
-  const bool forgets = mutant::Enabled(mutant::Id::kM145PromiseForgotten);
+  const bool forgets = mutant::Enabled(mutant::kM145PromiseForgotten);
   if (options_.lease_ns > 0 && hard_.term > Term(0) && !forgets) {
     vitals_.promised_until_ns = initial.now_ns + options_.lease_ns;
   }
@@ -77,12 +77,12 @@ void Raft::Core::Step(Message message) {
 
 bool Raft::Core::ApplyTermRule(const Message& message) {
   const auto* vote = std::get_if<VoteRequest>(&message.body);
-  if (vote != nullptr && vote->pre_vote && mutant::Enabled(mutant::Id::kM45PreVoteResetsTimer)) {
+  if (vote != nullptr && vote->pre_vote && mutant::Enabled(mutant::kM45PreVoteResetsTimer)) {
     ResetElectionTimer();
   }
   if (message.term < hard_.term) {
     AnswerStale(message);
-    return mutant::Enabled(mutant::Id::kM13VoteCountedAcrossTerms) &&
+    return mutant::Enabled(mutant::kM13VoteCountedAcrossTerms) &&
            std::holds_alternative<VoteReply>(message.body);
   }
   if (message.term > hard_.term) {
@@ -90,7 +90,7 @@ bool Raft::Core::ApplyTermRule(const Message& message) {
     // not even answer, so that a candidate that was cut off cannot spread its term.
     const bool keeps = HasLiveLeader() || Promised();
     if (vote != nullptr && !vote->leader_transfer && keeps &&
-        !mutant::Enabled(mutant::Id::kM46NoPreVote)) {
+        !mutant::Enabled(mutant::kM46NoPreVote)) {
       marks::Reach(kMarkVoteIgnored);
       return false;
     }

@@ -4,10 +4,10 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -35,7 +35,7 @@ void Raft::Core::On(Leader& leader, const Envelope& envelope, ReadIndexRequest& 
 
 void Raft::Core::AddRead(Leader& leader, ReadIndexQueue::Read read) {
   // Planted bug: believing to lead is not leading.
-  if (mutant::Enabled(mutant::Id::kM04ReadWithoutQuorum)) {
+  if (mutant::Enabled(mutant::kM04ReadWithoutQuorum)) {
     AnswerRead(read, log_.commit());
     return;
   }
@@ -52,7 +52,7 @@ void Raft::Core::AdvanceReads(Leader& leader) {
   // [thesis 6.4, step 1] Before an entry of the own term is committed, the commit index may lag
   // behind what earlier leaders acknowledged.
   const bool knows_commit =
-      log_.commit() >= leader.noop || mutant::Enabled(mutant::Id::kM02ReadBeforeOwnTermCommit);
+      log_.commit() >= leader.noop || mutant::Enabled(mutant::kM02ReadBeforeOwnTermCommit);
   while (true) {
     if (leader.reads.in_flight()) {
       if (!leader.reads.Confirmed(configuration_)) return;
@@ -106,7 +106,7 @@ void Raft::Core::On(Follower& follower, const Envelope& envelope, ReadIndexReply
   if (read == follower.reads.end()) return;  // gave up, or a copy
   follower.reads.erase(read);
   // Planted bug: what the leader has committed need not be what is at that index here.
-  if (mutant::Enabled(mutant::Id::kM15CommitByReadIndex)) {
+  if (mutant::Enabled(mutant::kM15CommitByReadIndex)) {
     log_.CommitTo(std::min(reply.index, log_.last_index()));
   }
   if (reply.rejected) {

@@ -5,10 +5,10 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/core.h"
 #include "framework/raft/log_slice.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 #include "framework/raft/quorum.h"
 
 namespace lockstep::raft {
@@ -26,7 +26,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, AppendRequest& request)
     slice->DropThrough(log_.commit(), log_.TermAt(log_.commit()));
   }
   const Index last = slice->last_index();
-  const bool unchecked = mutant::Enabled(mutant::Id::kM10EmptyAppendUnchecked) && slice->empty();
+  const bool unchecked = mutant::Enabled(mutant::kM10EmptyAppendUnchecked) && slice->empty();
   if (!unchecked && !log_.Matches(slice->prev_index(), slice->prev_term())) {
     AppendReply reply;
     reply.rejected = true;
@@ -184,7 +184,7 @@ void Raft::Core::SendHeartbeat(const Leader& leader, NodeId to, const Progress& 
   Heartbeat heartbeat;
   // Not beyond what the follower is known to share: its log may differ behind that.
   heartbeat.commit = std::min(log_.commit(), progress.match());
-  if (mutant::Enabled(mutant::Id::kM06CommitBeyondMatch)) heartbeat.commit = log_.commit();
+  if (mutant::Enabled(mutant::kM06CommitBeyondMatch)) heartbeat.commit = log_.commit();
   heartbeat.read = leader.reads.round();
   heartbeat.last_index = log_.last_index();
   // Told before this call, so not after it is sent.
@@ -276,7 +276,7 @@ bool Raft::Core::AdvanceCommit(Leader& leader) {
     return peer->second.match();
   };
   Index index = CommittedIndex(configuration_, durable_at);
-  if (mutant::Enabled(mutant::Id::kM09CommitByOwnLog)) index = writes_.durable();
+  if (mutant::Enabled(mutant::kM09CommitByOwnLog)) index = writes_.durable();
   const Index before = log_.commit();
   if (index <= before) return false;
   CHECK_LE(index, log_.last_index());
@@ -284,7 +284,7 @@ bool Raft::Core::AdvanceCommit(Leader& leader) {
   // committed only together with one of the own term.
   const bool own_term = log_.TermAt(index) == hard_.term;
   marks::Sometimes(!own_term, kMarkOldTermNotCounted);
-  if (!own_term && !mutant::Enabled(mutant::Id::kM01CommitOldTermByCount)) return false;
+  if (!own_term && !mutant::Enabled(mutant::kM01CommitOldTermByCount)) return false;
   const size_t committed = log_.BytesBetween(before, index);
   CHECK_GE(leader.uncommitted_bytes, committed);
   leader.uncommitted_bytes -= committed;

@@ -3,10 +3,10 @@
 #include <variant>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/raft/core.h"
 #include "framework/raft/marks.h"
+#include "framework/raft/mutants.h"
 
 namespace lockstep::raft {
 
@@ -28,7 +28,7 @@ void Raft::Core::On(Follower&, const Envelope& envelope, InstallSnapshot& reques
     reply.index = meta.index;
   } else if (meta.index <= log_.commit()) {
     marks::Reach(kMarkLateSnapshot);
-    if (mutant::Enabled(mutant::Id::kM35OlderConfiguration)) configuration_ = meta.configuration;
+    if (mutant::Enabled(mutant::kM35OlderConfiguration)) configuration_ = meta.configuration;
     reply.index = log_.commit();  // late: we have all that and more
   } else if (log_.Matches(meta.index, meta.term)) {
     // [Raft 7] The log already leads up to it; what follows it stays.

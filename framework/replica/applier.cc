@@ -5,11 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/envelope.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -103,7 +103,7 @@ absl::Status Applier::Run(Fiber& fiber) {
   for (;;) {
     if (install_) {
       const raft::SnapshotMeta meta = *std::exchange(install_, std::nullopt);
-      if (mutant::Enabled(mutant::Id::kM39SnapshotNotLoaded)) {
+      if (mutant::Enabled(mutant::kM39SnapshotNotLoaded)) {
         applied_ = meta;
       } else {
         RETURN_IF_ERROR(InstallSnapshot(fiber, meta));
@@ -119,7 +119,7 @@ absl::Status Applier::Run(Fiber& fiber) {
 }
 
 absl::Status Applier::ApplyBatch(Fiber& fiber) {
-  if (mutant::Enabled(mutant::Id::kM19AppliedIndexNotAtomic)) {
+  if (mutant::Enabled(mutant::kM19AppliedIndexNotAtomic)) {
     RETURN_IF_ERROR(WriteIndexEarly(fiber));
   }
   auto store = parts_.store.Begin();
@@ -148,7 +148,7 @@ absl::Status Applier::ApplyBatch(Fiber& fiber) {
     if (parts_.observer != nullptr) parts_.observer->OnApplied(parts_.group, entry, result);
   }
   // Planted bug M11: the entry after a full batch is believed to be in it.
-  if (mutant::Enabled(mutant::Id::kM11PagingSkipsEntry) && !queue_.empty() && !install_) {
+  if (mutant::Enabled(mutant::kM11PagingSkipsEntry) && !queue_.empty() && !install_) {
     reached.index = queue_.front().index;
     reached.term = queue_.front().term;
     queue_.pop_front();

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -122,7 +122,7 @@ Admission ClientSessions::Admit(const Envelope& envelope, const std::string** re
   const uint64_t at = envelope.number - session.floor;
   if (at >= kWindowMax) return Admission::kTooFarAhead;
   if (at < session.results.size() && session.results[at].has_value()) {
-    if (mutant::Enabled(mutant::Id::kM71SessionResultForgotten)) return Admission::kNew;
+    if (mutant::Enabled(mutant::kM71SessionResultForgotten)) return Admission::kNew;
     marks::Reach(kMarkRetryAnswered);
     *result = &*session.results[at];
     return Admission::kDuplicate;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 
@@ -35,7 +35,7 @@ void EffectRunner::Run(raft::Effects effects) {
     parts_.listener.OnSnapshotWanted(follower);
   }
   for (const raft::Event& event : effects.events) parts_.listener.OnEvent(event);
-  if (mutant::Enabled(mutant::Id::kM16ApplyBeforeSync) && durable_ < issued_) {
+  if (mutant::Enabled(mutant::kM16ApplyBeforeSync) && durable_ < issued_) {
     durable_ = issued_;
     ReleaseWaiting();
     Run(parts_.raft.Persisted(issued_));
@@ -65,7 +65,7 @@ std::optional<raft::Persist> EffectRunner::WholeLog() {
 void EffectRunner::StartPersist(raft::Persist persist) {
   CHECK_GT(persist.id, issued_);
   issued_ = persist.id;
-  if (mutant::Enabled(mutant::Id::kM17HardStateNotPersisted) && persist.entries.empty() &&
+  if (mutant::Enabled(mutant::kM17HardStateNotPersisted) && persist.entries.empty() &&
       !persist.snapshot) {
     persist.hard_state.reset();
   }

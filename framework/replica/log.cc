@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/fiber/sync.h"
 #include "framework/replica/log_format.h"
@@ -16,6 +15,7 @@
 #include "framework/replica/log_seal.h"
 #include "framework/replica/log_segments.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -286,7 +286,7 @@ std::vector<wire::GroupRecord> Log::Core::Head() const {
     record.group = id;
     record.compacted = group.base;
     // Planted bug M27: the term is forgotten together with the segment that held it.
-    if (mutant::Enabled(mutant::Id::kM27TermBackwardAfterSnapshot)) continue;
+    if (mutant::Enabled(mutant::kM27TermBackwardAfterSnapshot)) continue;
     record.hard_state = group.hard_state;
   }
   return head;
@@ -297,11 +297,11 @@ absl::Status Log::Core::WriteAndSync(Fiber& fiber) {
   absl::Status written = file_->WriteAndSync(fiber, offset_, buffer_);
   // Planted bug M23: the kernel dropped what it could not write, so the second sync has nothing to
   // fail for.
-  if (!written.ok() && mutant::Enabled(mutant::Id::kM23SyncFailureRetried)) {
+  if (!written.ok() && mutant::Enabled(mutant::kM23SyncFailureRetried)) {
     written = file_->DataSync(fiber);
   }
   // Planted bug M97: what found no space is acknowledged all the same.
-  if (absl::IsResourceExhausted(written) && mutant::Enabled(mutant::Id::kM97NoSpaceAcknowledged)) {
+  if (absl::IsResourceExhausted(written) && mutant::Enabled(mutant::kM97NoSpaceAcknowledged)) {
     return absl::OkStatus();
   }
   return written;

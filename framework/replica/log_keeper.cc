@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 
@@ -28,7 +28,7 @@ std::string SegmentKeeper::Path(uint64_t sequence) const {
 
 absl::Status SegmentKeeper::SyncNewName(Fiber& fiber) {
   // Planted bug M24: the segment's batches are acknowledged under a name that a power loss undoes.
-  if (mutant::Enabled(mutant::Id::kM24SegmentDirectoryNotSynced)) return absl::OkStatus();
+  if (mutant::Enabled(mutant::kM24SegmentDirectoryNotSynced)) return absl::OkStatus();
   return environment_.disk.SyncDirectory(fiber, options_.directory);
 }
 

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
 #include "framework/replica/log_read.h"
@@ -15,6 +14,7 @@
 #include "framework/replica/log_scan.h"
 #include "framework/replica/log_seal.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -115,8 +115,8 @@ class Recovery final {
     if (segment.batches.empty() && unknown) {
       return Damaged(Path(sequence), 0, "the medium does not give back all of it");
     }
-    if (!segment.later || mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
-    if (mutant::Enabled(mutant::Id::kM22DamageTakenForTornTail)) return absl::OkStatus();
+    if (!segment.later || mutant::Enabled(mutant::kM25ReplayPastGap)) return absl::OkStatus();
+    if (mutant::Enabled(mutant::kM22DamageTakenForTornTail)) return absl::OkStatus();
     marks::Reach(kMarkDamageRefused);
     return Damaged(Path(sequence), segment.end,
                    absl::StrCat("damaged, although batch ", segment.later->batch, " at offset ",
@@ -138,7 +138,7 @@ class Recovery final {
     }
     if (oldest && sequence > 1) return absl::OkStatus();
     if (segment.first_batch == log_.last_batch + 1) return absl::OkStatus();
-    if (mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return absl::OkStatus();
+    if (mutant::Enabled(mutant::kM25ReplayPastGap)) return absl::OkStatus();
     return Damaged(oldest ? Path(sequence) : Path(log_.segments.newest()), end_,
                    absl::StrCat("batches ", log_.last_batch + 1, " to ", segment.first_batch - 1,
                                 " are damaged or missing"));

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 
@@ -54,7 +54,7 @@ void Replay::Append(std::vector<raft::Entry> entries, RecoveredGroup& group) {
   const raft::Index first = entries.front().index;
   std::vector<raft::Entry>& kept = group.entries;
   if (!kept.empty() && first > kept.back().index + 1) {
-    if (mutant::Enabled(mutant::Id::kM25ReplayPastGap)) return;
+    if (mutant::Enabled(mutant::kM25ReplayPastGap)) return;
     // What is between was in segments that nobody needed; a later record says so, or Finish
     // complains.
     kept.clear();

@@ -3,7 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -66,7 +66,7 @@ std::optional<ScannedBatch> ReadBatch(const LogIdentity& identity, uint64_t sequ
   if (!header || bytes.size() - offset - sizeof(*header) < header->body_bytes) return std::nullopt;
   const std::string_view body = bytes.substr(offset + sizeof(*header), header->body_bytes);
   const uint64_t checksum = base::Checksum64(body, PlaceSeed(identity, sequence, offset));
-  if (checksum != header->body_checksum && !mutant::Enabled(mutant::Id::kM26BodyChecksumIgnored)) {
+  if (checksum != header->body_checksum && !mutant::Enabled(mutant::kM26BodyChecksumIgnored)) {
     return std::nullopt;
   }
   return ScannedBatch{offset, header->batch, body, header->magic == kSealedBatchMagic};
@@ -109,7 +109,7 @@ absl::StatusOr<ScannedSegment> ScanSegment(const LogIdentity& identity, uint64_t
       continue;
     }
     segment.later = FindLater(identity, sequence, segment.end, next, bytes);
-    if (!segment.later || !mutant::Enabled(mutant::Id::kM25ReplayPastGap)) break;
+    if (!segment.later || !mutant::Enabled(mutant::kM25ReplayPastGap)) break;
     segment.end = segment.later->offset;
     next = segment.later->batch;
   }

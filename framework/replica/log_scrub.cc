@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
 #include "framework/replica/log_scan.h"
+#include "framework/store/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -36,7 +36,7 @@ absl::Status CheckOnce(Fiber& fiber, runtime::Disk& disk, const std::string& pat
     RETURN_IF_ERROR(ReadPiece(fiber, *file, offset, absl::MakeSpan(&bytes[offset], n)));
   }
   // Planted bug M160: what was read is not compared with its checksums.
-  if (mutant::Enabled(mutant::Id::kM160ScrubberSkipsChecksums)) return absl::OkStatus();
+  if (mutant::Enabled(mutant::kM160ScrubberSkipsChecksums)) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       const ScannedSegment segment,
       ScanSegment(identity, sequence, 0, std::string_view(bytes).substr(0, used_bytes)));

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
 #include "framework/replica/log_read.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -32,7 +32,7 @@ void BatchSealer::Seal(const BatchPlace& place, size_t start, std::string* buffe
     id_.high = random_.Draw("log.seal");
     id_.low = random_.Draw("log.seal");
     // Planted bug M121: a stream is taken for new because the process is.
-    if (mutant::Enabled(mutant::Id::kM121NonceUsedTwice)) id_.high = id_.low = 1;
+    if (mutant::Enabled(mutant::kM121NonceUsedTwice)) id_.high = id_.low = 1;
     stream_ = cipher_->Stream(id_);
     CHECK(stream_ != nullptr) << "the current key is not known";
   }

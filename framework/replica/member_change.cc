@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "framework/base/mutant.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/member_codec.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -296,7 +296,7 @@ bool HasCaughtUp(const raft::PeerStatus& peer, raft::Index last) {
 raft::Configuration Wanted(const MemberList& list, const raft::Configuration& current,
                            const std::function<bool(const Member&)>& is_ready) {
   raft::Configuration wanted;
-  const bool at_once = mutant::Enabled(mutant::Id::kM93PromotedWithoutCatchingUp);
+  const bool at_once = mutant::Enabled(mutant::kM93PromotedWithoutCatchingUp);
   for (const Member& member : list.members) {
     const bool votes = !member.is_learner && (at_once || Contains(current.voters, member.id) ||
                                               (member.has_started() && is_ready(member)));
@@ -308,7 +308,7 @@ raft::Configuration Wanted(const MemberList& list, const raft::Configuration& cu
       const Member* heir = list.Find(id);
       return heir != nullptr && !heir->is_learner && !Contains(wanted.voters, id);
     });
-    if (waits || mutant::Enabled(mutant::Id::kM92RemovedStillCounted)) {
+    if (waits || mutant::Enabled(mutant::kM92RemovedStillCounted)) {
       wanted.voters.push_back(removed.member.id);
     }
   }

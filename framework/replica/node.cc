@@ -7,13 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/edge/grpc_health.h"
 #include "framework/edge/grpc_server.h"
 #include "framework/replica/agreement.h"
 #include "framework/replica/identity.h"
 #include "framework/replica/member_change.h"
+#include "framework/replica/mutants.h"
 #include "framework/replica/node_metrics.h"
 #include "framework/replica/node_networks.h"
 #include "framework/replica/shard.h"
@@ -288,7 +288,7 @@ class NodeShard final {
   // First the leaderships, while everybody is served as ever; then the clients. The other shards
   // are there as long as shard 0 has clients.
   void Drain(Fiber& fiber) {
-    if (mutant::Enabled(mutant::Id::kM185StopsWithoutHandingOver)) return;
+    if (mutant::Enabled(mutant::kM185StopsWithoutHandingOver)) return;
     const MonoTime until = fiber.now() + options_.drain_timeout;
     shard_->HandOver(fiber, fiber.now() + std::min(kHandOverTimeout, options_.drain_timeout / 2));
     if (environment_.shard == ShardId(0)) {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -58,7 +58,7 @@ uint64_t NodeMembers::DirectoryOf(NodeId node) const {
 }
 
 bool NodeMembers::HasOtherDirectory(NodeId node, uint64_t directory) const {
-  if (mutant::Enabled(mutant::Id::kM42WipedNodeLetIn)) return false;
+  if (mutant::Enabled(mutant::kM42WipedNodeLetIn)) return false;
   const uint64_t known = DirectoryOf(node);
   return known != 0 && known != directory;
 }
@@ -90,7 +90,7 @@ NodeMembers::Verdict NodeMembers::Admit(const wire::Hello& hello) const {
             {}};
   }
   if (hello.expected_directory != 0 && hello.expected_directory != self_.directory &&
-      !mutant::Enabled(mutant::Id::kM42WipedNodeLetIn)) {
+      !mutant::Enabled(mutant::kM42WipedNodeLetIn)) {
     return {HelloRefusal::kNotMeant, "this node has another data directory than is expected",
             Wiped()};
   }

@@ -6,10 +6,10 @@
 
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
-#include "framework/base/mutant.h"
 #include "framework/base/random.h"
 #include "framework/replica/envelope.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -27,7 +27,7 @@ absl::StatusOr<std::string> Proposals::Propose(Fiber& fiber, std::string command
   Adapt(fiber.now(), false);
   const absl::Status refusal = RefusalOf(fiber.now(), command.size(), deadline);
   // Planted bug M212: whoever is refused is sent all the same.
-  if (!refusal.ok() && !mutant::Enabled(mutant::Id::kM212RefusedAndSent)) return refusal;
+  if (!refusal.ok() && !mutant::Enabled(mutant::kM212RefusedAndSent)) return refusal;
   const RequestNumber number = next_;
   ++next_;
   auto owned = std::make_unique<Pending>();
@@ -65,7 +65,7 @@ absl::Status Proposals::RefusalOf(MonoTime now, size_t bytes, MonoTime deadline)
   const bool is_late = IsTooLate(now, deadline);
   marks::Sometimes(is_full, kMarkTooManyPending);
   marks::Sometimes(is_late, kMarkWouldBeLate);
-  if (mutant::Enabled(mutant::Id::kM182PendingUncounted)) return absl::OkStatus();
+  if (mutant::Enabled(mutant::kM182PendingUncounted)) return absl::OkStatus();
   if (is_full) return absl::ResourceExhaustedError("too many requests are pending");
   if (is_late) return absl::ResourceExhaustedError("it would not be answered in time");
   return absl::OkStatus();
@@ -148,7 +148,7 @@ std::vector<wire::ForwardItem> Proposals::TakeUnsent(MonoTime now, size_t bytes_
 
 void Proposals::ResendAll() {
   unsent_.clear();
-  if (mutant::Enabled(mutant::Id::kM70RetryWithFreshNumber)) {
+  if (mutant::Enabled(mutant::kM70RetryWithFreshNumber)) {
     RenumberAll();
   } else {
     for (const auto& [number, pending] : pending_) {
@@ -177,7 +177,7 @@ void Proposals::OnRefused(const std::vector<RequestNumber>& numbers) {
     if (it == pending_.end() || it->second->done.is_set()) continue;
     // Planted bug M183: it is forgotten that an earlier leader may have taken it.
     const bool is_known =
-        it->second->times_sent == 1 || mutant::Enabled(mutant::Id::kM183RefusedAfterRetry);
+        it->second->times_sent == 1 || mutant::Enabled(mutant::kM183RefusedAfterRetry);
     marks::Sometimes(is_known, kMarkRefusedByLeader);
     if (!is_known) continue;
     it->second->result = absl::ResourceExhaustedError("the leader has too much to do");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "framework/base/check.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 
@@ -47,6 +48,7 @@ void Reads::OnReady(const raft::ReadReady& ready) {
 
 void Reads::OnFailed(raft::ReadId id) {
   if (!running_ || id != running_id_) return;
+  if (mutant::Enabled(mutant::kM50FailedReadsForgotten)) return;
   last_failed_ = true;
   running_->failed = true;
   running_->done.Set();

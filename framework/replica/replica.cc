@@ -8,13 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/limits.h"
-#include "framework/base/mutant.h"
 #include "framework/base/random.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/agreement.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 #include "framework/wire/codec.h"
 
 namespace lockstep::replica {
@@ -103,7 +103,7 @@ absl::Status Replica::Recover(Fiber& fiber, raft::InitialState& initial) {
   if (initial.applied < initial.snapshot.index) {
     initial.configuration = initial.snapshot.configuration;
     // Planted bug M95: what the log continues is believed to be there.
-    if (mutant::Enabled(mutant::Id::kM95LostStateTakenForApplied)) {
+    if (mutant::Enabled(mutant::kM95LostStateTakenForApplied)) {
       applier_->PretendApplied(initial.snapshot);
       initial.applied = initial.snapshot.index;
     }
@@ -200,7 +200,7 @@ void Replica::Step(raft::Effects effects) {
 
 raft::Raft& Replica::Core() {
   // Read here and not taken from the scheduler: an instant that has passed would shorten promises.
-  const bool is_untold = raft_->quiesced() && mutant::Enabled(mutant::Id::kM213WokenUntoldOfTime);
+  const bool is_untold = raft_->quiesced() && mutant::Enabled(mutant::kM213WokenUntoldOfTime);
   if (options_.raft.lease_ns > 0 && !is_untold) {
     raft_->SetTime(environment_.clock.Monotonic().ns);
   }
@@ -352,7 +352,7 @@ void Replica::Receive(raft::Message message) {
   // As a network that is too slow: the leader's window stays closed until it is sent again.
   if (MustHoldOff(message)) return;
   // Planted bug M143: whoever sends heartbeats is believed to know the newest commit index.
-  if (mutant::Enabled(mutant::Id::kM143StalenessFromHeartbeat) &&
+  if (mutant::Enabled(mutant::kM143StalenessFromHeartbeat) &&
       std::holds_alternative<raft::Heartbeat>(message.body)) {
     reads_.Pretend(environment_.clock.Monotonic(), raft_->commit());
   }

@@ -1,16 +1,16 @@
 // A replica has its members agree on a version (agreement.h).
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/agreement.h"
+#include "framework/replica/mutants.h"
 #include "framework/replica/replica.h"
 
 namespace lockstep::replica {
 
 absl::Status Replica::AllSpeak(uint32_t version) const {
   // Planted bug M186: nobody is asked.
-  if (mutant::Enabled(mutant::Id::kM186AgreedWithoutAll)) return absl::OkStatus();
+  if (mutant::Enabled(mutant::kM186AgreedWithoutAll)) return absl::OkStatus();
   const auto check = [&](NodeId member) -> absl::Status {
     if (member == environment_.node) return absl::OkStatus();
     const uint32_t speaks = peers_.VersionOf(member);

@@ -3,10 +3,10 @@
 #include <variant>
 
 #include "framework/base/limits.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/keys.h"
 #include "framework/replica/marks.h"
+#include "framework/replica/mutants.h"
 #include "framework/replica/replica.h"
 #include "framework/wire/codec.h"
 
@@ -36,7 +36,7 @@ bool Replica::LogIsFull() const {
                        raft_->last_index() > applier_->applied().index + kUnappliedMax;
   marks::Sometimes(is_full, kMarkLogFull);
   // Planted bug M180: only what is not committed counts.
-  return is_full && !mutant::Enabled(mutant::Id::kM180FullLogTakesMore);
+  return is_full && !mutant::Enabled(mutant::kM180FullLogTakesMore);
 }
 
 bool Replica::MustHoldOff(const raft::Message& message) const {
@@ -47,7 +47,7 @@ bool Replica::MustHoldOff(const raft::Message& message) const {
   const bool is_held_off = is_full && raft_->commit() > raft_->snapshot().index;
   marks::Sometimes(is_held_off, kMarkAppendHeldOff);
   // Planted bug M181: the leader knows best.
-  return is_held_off && !mutant::Enabled(mutant::Id::kM181FollowerTakesAll);
+  return is_held_off && !mutant::Enabled(mutant::kM181FollowerTakesAll);
 }
 
 absl::Status Replica::CompactLog(Fiber& fiber, LogPressure pressure) {
@@ -59,7 +59,7 @@ absl::Status Replica::CompactLog(Fiber& fiber, LogPressure pressure) {
   // Before anything is read: there may be thousands of groups.
   if (!is_due && !eager) return absl::OkStatus();
   raft::SnapshotMeta flushed;
-  if (mutant::Enabled(mutant::Id::kM21SnapshotAndTruncateNotAtomic)) {
+  if (mutant::Enabled(mutant::kM21SnapshotAndTruncateNotAtomic)) {
     flushed = applier_->applied();
   } else {
     ASSIGN_OR_RETURN(const auto row, group_store_->GetFlushed(fiber, kAppliedKey));

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/raft/configuration.h"
 #include "framework/replica/agreement.h"
 #include "framework/replica/log_recovery.h"
 #include "framework/replica/log_repair.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -159,7 +159,7 @@ absl::Status Shard::AwaitUnreadable(Fiber& fiber) {
     fiber.SleepFor(kReadAgainPause);
     if (!absl::IsUnavailable(store_.health())) continue;
     // Planted bug M187: until somebody else comes by, what cannot be read stays so.
-    if (mutant::Enabled(mutant::Id::kM187UnreadableStaysUnread)) continue;
+    if (mutant::Enabled(mutant::kM187UnreadableStaysUnread)) continue;
     const absl::Status status = store_.ReadAgain(fiber);
     if (status.ok()) continue;
     environment_.trace.Emit(runtime::TraceLevel::kError, "store.unreadable",
@@ -220,7 +220,7 @@ void Shard::FollowMembers() {
   // A list may be applied a moment before the configurations in front of it are in force.
   for (const auto& [id, replica] : groups_) {
     const raft::Raft& core = replica->raft();
-    if (mutant::Enabled(mutant::Id::kM211OwnAdditionUncounted)) {
+    if (mutant::Enabled(mutant::kM211OwnAdditionUncounted)) {
       for (const NodeId node : raft::Members(core.configuration())) configured.insert(node);
     } else {
       configured.merge(core.AllMembers());

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/mutants.h"
 #include "framework/replica/peer_transport.h"
 
 namespace lockstep::replica {
@@ -26,7 +26,7 @@ absl::StatusOr<raft::SnapshotMeta> SnapshotSource::SendTo(Fiber& fiber, runtime:
   ASSIGN_OR_RETURN(raft::SnapshotMeta meta, wire::DecodeSnapshotMeta(*row));
   // Planted bug M161: a peer is told what only the next version understands.
   const bool can_resume =
-      version >= wire::kResumingVersion || mutant::Enabled(mutant::Id::kM161NewerThanThePeer);
+      version >= wire::kResumingVersion || mutant::Enabled(mutant::kM161NewerThanThePeer);
   wire::SnapshotBegin begin{parts_.group, meta, parts_.term, parts_.self, 0};
   if (can_resume) begin.transfer = parts_.transfer;
   RETURN_IF_ERROR(Write(fiber, stream, begin));
@@ -72,7 +72,7 @@ absl::StatusOr<size_t> SnapshotSource::AskWhereToGoOn(Fiber& fiber, runtime::Str
 absl::Status SnapshotSource::SendRows(Fiber& fiber, runtime::Stream& stream, size_t chunk) {
   ChunkEnd from = chunk == 0 ? ChunkEnd{} : ends_[chunk - 1];
   // Planted bug M47: the rows go on behind a chunk that was sent and did not arrive.
-  if (mutant::Enabled(mutant::Id::kM47ResumedChunkSkipped) && chunk > 0 && chunk < ends_.size()) {
+  if (mutant::Enabled(mutant::kM47ResumedChunkSkipped) && chunk > 0 && chunk < ends_.size()) {
     from = ends_[chunk];
   }
   SnapshotSums sums(from.sums);
@@ -132,7 +132,7 @@ absl::Status ReceiveChunks(Fiber& fiber, runtime::Stream& stream, wire::FrameDec
     if (const auto* end = std::get_if<wire::SnapshotEnd>(&frame)) {
       const wire::SnapshotEnd& sums = partial.sums.end();
       const bool fits = end->rows == sums.rows && end->checksum == sums.checksum;
-      if (!fits && !mutant::Enabled(mutant::Id::kM47ResumedChunkSkipped)) {
+      if (!fits && !mutant::Enabled(mutant::kM47ResumedChunkSkipped)) {
         return absl::DataLossError("the snapshot's rows do not match its checksum");
       }
       RETURN_IF_ERROR(partial.writer->Append(fiber, *end));

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/mutants.h"
 
 namespace lockstep::store {
 namespace {
@@ -36,7 +36,7 @@ rocksdb::ReadOptions Options() {
 bool IsMiss(const rocksdb::Status& status, const rocksdb::PinnableSlice& value) {
   if (status.IsIncomplete()) return true;
   // Planted bug M188: the empty value is believed.
-  return status.ok() && value.empty() && !mutant::Enabled(mutant::Id::kM188ClosedFileHoldsNothing);
+  return status.ok() && value.empty() && !mutant::Enabled(mutant::kM188ClosedFileHoldsNothing);
 }
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -172,7 +172,7 @@ absl::StatusOr<std::vector<machine::Row>> RocksReader::ReadRows(
     Fiber& fiber, Column column, std::string_view prefix, std::string_view from, size_t bytes_max,
     const rocksdb::Snapshot* snapshot) const {
   rocksdb::ReadOptions options = Options();
-  options.snapshot = mutant::Enabled(mutant::Id::kM210SnapshotNotPinned) ? nullptr : snapshot;
+  options.snapshot = mutant::Enabled(mutant::kM210SnapshotNotPinned) ? nullptr : snapshot;
   options.fill_cache = false;
   const std::string end = PrefixEnd(std::string(prefix));
   const rocksdb::Slice upper(end);

@@ -17,8 +17,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/mutants.h"
 #include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
 #include "framework/store/rocks_reader.h"
@@ -134,7 +134,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
 // Blocks. Reads the whole file, and not from the cache of the operating system if that can be had.
 rocksdb::Status VerifyFile(rocksdb::DB& db, const std::string& path) {
   // Planted bug M160: the file is not read.
-  if (mutant::Enabled(mutant::Id::kM160ScrubberSkipsChecksums)) return rocksdb::Status::OK();
+  if (mutant::Enabled(mutant::kM160ScrubberSkipsChecksums)) return rocksdb::Status::OK();
   rocksdb::ReadOptions read;
   read.fill_cache = false;
   rocksdb::Options options = db.GetOptions();

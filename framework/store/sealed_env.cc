@@ -12,7 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "framework/base/mutant.h"
+#include "framework/store/mutants.h"
 #include "framework/store/sealed_format.h"
 
 namespace lockstep::store {
@@ -287,7 +287,7 @@ class SealedRandomAccessFile final : public rocksdb::FSRandomAccessFile {
 
 // Planted bug M122: who reads a manifest?
 bool IsClear(const std::string& name) {
-  return mutant::Enabled(mutant::Id::kM122SmallFilesInClear) && !absl::EndsWith(name, ".sst");
+  return mutant::Enabled(mutant::kM122SmallFilesInClear) && !absl::EndsWith(name, ".sst");
 }
 
 class SealedFileSystem final : public rocksdb::FileSystemWrapper {

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
-#include "framework/base/mutant.h"
 #include "framework/replica/identity.h"
+#include "sim/cluster/mutants.h"
 
 namespace lockstep::sim {
 
@@ -71,7 +71,7 @@ bool Nemesis::Percent(Stream stream, uint64_t target, uint64_t count, uint64_t p
 
 void Nemesis::Start() {
   // Planted bug in the simulator itself: --require-faults has to notice.
-  if (mutant::Enabled(mutant::Id::kM68NemesisIdle)) return;
+  if (mutant::Enabled(mutant::kM68NemesisIdle)) return;
   const FaultRates& rates = world_.rates();
   for (uint64_t target = 0; target < nodes_.size(); ++target) {
     Plan("nemesis.kill", rates.kill_every_ns, &Nemesis::KillOne, target, 0);

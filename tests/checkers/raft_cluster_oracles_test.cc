@@ -9,6 +9,7 @@
 #include "checkers/raft_safety.h"
 #include "framework/base/mutant_on.h"
 #include "framework/base/random.h"
+#include "framework/raft/mutants.h"
 #include "tests/framework/raft/support.h"
 
 namespace lockstep::checkers {
@@ -179,9 +180,9 @@ TEST_P(PlantedBug, IsFoundByAnOracle) {
 
 INSTANTIATE_TEST_SUITE_P(
     RaftClusterOracles, PlantedBug,
-    testing::Values(mutant::Id::kM06CommitBeyondMatch, mutant::Id::kM07TruncateOnDuplicateAppend,
-                    mutant::Id::kM10EmptyAppendUnchecked, mutant::Id::kM13VoteCountedAcrossTerms,
-                    mutant::Id::kM14VoteIgnoresLastTerm),
+    testing::Values(mutant::kM06CommitBeyondMatch, mutant::kM07TruncateOnDuplicateAppend,
+                    mutant::kM10EmptyAppendUnchecked, mutant::kM13VoteCountedAcrossTerms,
+                    mutant::kM14VoteIgnoresLastTerm),
     [](const auto& planted) { return "M" + std::to_string(static_cast<int>(planted.param)); });
 
 }  // namespace

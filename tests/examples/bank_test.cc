@@ -9,6 +9,7 @@
 #include "examples/bank/bank_machine.h"
 #include "framework/base/mutant_on.h"
 #include "framework/edge/grpc_client.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "sim/cluster/run.h"
 
@@ -162,7 +163,7 @@ TEST(Bank, IsReachedFromTheOtherShard) {
 }
 
 TEST(Bank, ARequestAppliedTwiceIsNoticed) {
-  mutant::Plant(mutant::Id::kM71SessionResultForgotten);
+  mutant::Plant(mutant::kM71SessionResultForgotten);
   bool noticed = false;
   for (uint64_t seed = 1; seed <= 60 && !noticed; ++seed) {
     const sim::RunResult result = sim::RunSeed(seed, BankOptions());

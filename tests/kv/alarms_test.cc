@@ -5,6 +5,7 @@
 #include <string>
 
 #include "framework/base/mutant_on.h"
+#include "kv/mutants.h"
 #include "tests/kv/test_kv.h"
 
 namespace lockstep::kv {
@@ -127,7 +128,7 @@ TEST_F(AlarmsTest, AreFoundAgainInTheStore) {
 }
 
 TEST_F(AlarmsTest, PlantedTransactionThatPutsIsSeenByTheInvariants) {
-  mutant::Plant(mutant::Id::kM78QuotaIgnoredByTxn);
+  mutant::Plant(mutant::kM78QuotaIgnoredByTxn);
   const auto invariants = [&] {
     absl::Status status;
     kv_.machine.InFiber([&](Fiber& fiber) { status = CheckAlarms(fiber, kv_.machine.store()); });

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "framework/base/mutant_on.h"
+#include "kv/mutants.h"
 #include "kv/testing/kv_model.h"
 #include "kv/testing/kv_workload.h"
 #include "tests/kv/map_store.h"
@@ -74,13 +75,13 @@ TEST_P(KvMutants, AreNoticedByTheModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, KvMutants,
-                         testing::Values(mutant::Id::kM72RangeIgnoresRevision,
-                                         mutant::Id::kM73DeleteKeepsVersion,
-                                         mutant::Id::kM74TxnReadsBeforeOwnWrites,
-                                         mutant::Id::kM77DeletedKeyRemembered));
+                         testing::Values(mutant::kM72RangeIgnoresRevision,
+                                         mutant::kM73DeleteKeepsVersion,
+                                         mutant::kM74TxnReadsBeforeOwnWrites,
+                                         mutant::kM77DeletedKeyRemembered));
 
 TEST(KvMutant, ForgottenOlderVersionsAreNoticedByTheModel) {
-  mutant::Plant(mutant::Id::kM76OlderVersionsForgotten);
+  mutant::Plant(mutant::kM76OlderVersionsForgotten);
   EXPECT_LT(FirstDifference(1, 5000, false, HotKeys()), 5000);
   mutant::Plant(mutant::Id::kNone);
 }

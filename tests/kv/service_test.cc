@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/base/mutant_on.h"
+#include "kv/mutants.h"
 #include "tests/kv/test_kv.h"
 
 namespace lockstep::kv {
@@ -267,7 +268,7 @@ TEST_F(KvServiceTest, WithoutRoomNothingIsDone) {
 }
 
 TEST_F(KvServiceTest, PlantedStaleReadAsksForLess) {
-  mutant::Plant(mutant::Id::kM75StaleSerializableRead);
+  mutant::Plant(mutant::kM75StaleSerializableRead);
   Call(kRange, RangeOp("a").request_range());
   EXPECT_EQ(backend_.last_consistency, Consistency::kSerializable);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "docs-memory/crypto/keyring.h"
+#include "docs-memory/store/mutants.h"
 #include "docs-memory/testing/sealed_disk.h"
 #include "framework/base/mutant_on.h"
 #include "tests/docs-memory/store/device.h"
@@ -183,7 +184,7 @@ TEST(Rekey, SurvivesAPowerLossInAnyOperation) {
 }
 
 TEST(Rekey, KeysThatAreForgottenFirstAreFoundByAPowerLoss) {
-  mutant::Plant(mutant::Id::kM196KeysForgottenFirst);
+  mutant::Plant(mutant::kM196KeysForgottenFirst);
   bool opened = true;
   for (int64_t us = 0; us < 40'000 && opened; us += 400) {
     RekeyedDevice device(static_cast<uint64_t>(us) + 1);

@@ -1,4 +1,5 @@
 // What goes from the hub by itself, what is written down of it, and hubs that were restored.
+#include "docs-memory/hub/mutants.h"
 #include "docs-memory/sync/fields.h"
 #include "framework/base/mutant_on.h"
 #include "tests/docs-memory/hub/hub_fixture.h"
@@ -172,7 +173,7 @@ TEST_F(HubSecondLifeTest, ItsFirstLifesChangesStayOut) {
   });
 }
 TEST_F(HubSecondLifeTest, TakesChangesOfTheFirstWithThePlantedBug) {
-  mutant::Plant(mutant::Id::kM200NewLifeTakesOldChanges);
+  mutant::Plant(mutant::kM200NewLifeTakesOldChanges);
   Run([this](Fiber& fiber) { EXPECT_EQ(VerdictInSecondLife(fiber), "5:applied@5"); });
   mutant::Plant(mutant::Id::kNone);
 }
@@ -180,7 +181,7 @@ TEST_F(HubSecondLifeTest, WhatMayHaveBeenPushedBeforeDoesNotBeginOne) {
   Run([this](Fiber& fiber) { EXPECT_EQ(VerdictOfAgain(fiber), "1:rejected@0"); });
 }
 TEST_F(HubSecondLifeTest, WhatWasPushedBeforeBeginsOneWithThePlantedBug) {
-  mutant::Plant(mutant::Id::kM205AgainTakenForNew);
+  mutant::Plant(mutant::kM205AgainTakenForNew);
   Run([this](Fiber& fiber) { EXPECT_EQ(VerdictOfAgain(fiber), "1:applied@3"); });
   mutant::Plant(mutant::Id::kNone);
 }
@@ -193,7 +194,7 @@ TEST_F(HubRetentionTest, AReplicaThatKnowsLessOfPurgesThanTheOneBeforeSaysSo) {
     request.since = 1;
     request.floor = 2;
     EXPECT_EQ(CodeOf(Pull(fiber, request)), "E_BEHIND");
-    mutant::Plant(mutant::Id::kM203FloorOfAnotherReplica);
+    mutant::Plant(mutant::kM203FloorOfAnotherReplica);
     EXPECT_EQ(CodeOf(Pull(fiber, request)), "none");
     mutant::Plant(mutant::Id::kNone);
   });

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "docs-memory/crypto/mutants.h"
+#include "docs-memory/store/mutants.h"
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
+#include "framework/store/mutants.h"
 
 namespace lockstep::docs {
 namespace {
@@ -41,39 +45,39 @@ std::string FirstFailure(mutant::Id id, uint64_t seeds) {
 }
 
 TEST(DocsUniverse, FindsIndexEntriesThatStay) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM80IndexEntryNotRemoved, 10),
+  EXPECT_THAT(FirstFailure(mutant::kM80IndexEntryNotRemoved, 10),
               AnyOf(HasSubstr("a query of"), HasSubstr("index ")));
 }
 TEST(DocsUniverse, FindsWordsThatStay) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM120GoneWordStays, 10),
+  EXPECT_THAT(FirstFailure(mutant::kM120GoneWordStays, 10),
               AnyOf(HasSubstr("index words_text: "), HasSubstr("index of words")));
 }
 TEST(DocsUniverse, FindsNoncesThatAreUsedAgain) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM121NonceUsedTwice, 20), HasSubstr("nonce"));
+  EXPECT_THAT(FirstFailure(mutant::kM121NonceUsedTwice, 20), HasSubstr("nonce"));
 }
 TEST(DocsUniverse, FindsFilesThatAreNotSealed) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM122SmallFilesInClear, 20), HasSubstr("can be read in"));
+  EXPECT_THAT(FirstFailure(mutant::kM122SmallFilesInClear, 20), HasSubstr("can be read in"));
 }
 TEST(DocsUniverse, FindsAKeyThatIsForgottenTooEarly) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM123OldKeyDroppedEarly, 20), HasSubstr("is not known"));
+  EXPECT_THAT(FirstFailure(mutant::kM123OldKeyDroppedEarly, 20), HasSubstr("is not known"));
 }
 TEST(DocsUniverse, FindsAnOplogOutsideOfTheBatch) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM81OplogOutsideBatch, 50), HasSubstr("has no row"));
+  EXPECT_THAT(FirstFailure(mutant::kM81OplogOutsideBatch, 50), HasSubstr("has no row"));
 }
 TEST(DocsUniverse, FindsHistoryThatGoesTooEarly) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM195YoungVersionsGo, 20), HasSubstr("begins too late"));
+  EXPECT_THAT(FirstFailure(mutant::kM195YoungVersionsGo, 20), HasSubstr("begins too late"));
 }
 TEST(DocsUniverse, FindsALogThatIsCutBeforeTheFlush) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM197LogCutBeforeFlush, 10), HasSubstr("files were lost"));
+  EXPECT_THAT(FirstFailure(mutant::kM197LogCutBeforeFlush, 10), HasSubstr("files were lost"));
 }
 TEST(DocsUniverse, FindsRevisionsThatGoBack) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM82RevisionsForgotten, 50), HasSubstr("does not rise"));
+  EXPECT_THAT(FirstFailure(mutant::kM82RevisionsForgotten, 50), HasSubstr("does not rise"));
 }
 TEST(DocsUniverse, FindsADocumentThatComesBackAsItWas) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM217AfterIsBefore, 5), HasSubstr("came back as"));
+  EXPECT_THAT(FirstFailure(mutant::kM217AfterIsBefore, 5), HasSubstr("came back as"));
 }
 TEST(DocsUniverse, FindsAcknowledgementsBeforeTheSync) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM83AcknowledgedBeforeSync, 50),
+  EXPECT_THAT(FirstFailure(mutant::kM83AcknowledgedBeforeSync, 50),
               AnyOf(HasSubstr("was durable as"), HasSubstr("states that may be")));
 }
 

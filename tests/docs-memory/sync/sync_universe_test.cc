@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "docs-memory/hub/mutants.h"
+#include "docs-memory/store/mutants.h"
+#include "docs-memory/sync/mutants.h"
 #include "framework/base/mutant_on.h"
 
 namespace lockstep::docs {
@@ -77,46 +80,46 @@ std::string FirstFailure(mutant::Id id, uint64_t seeds, uint64_t first = 1, uint
 }
 
 TEST(SyncUniverse, FindsChangesThatAreDroppedOnceTheyAreProcessed) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM100DroppedWhenProcessed, 5), HasSubstr("went back"));
+  EXPECT_THAT(FirstFailure(mutant::kM100DroppedWhenProcessed, 5), HasSubstr("went back"));
 }
 TEST(SyncUniverse, FindsChangesThatAreDroppedAtTheCheckpoint) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM101DroppedAtPageCheckpoint, 5), HasSubstr("went back"));
+  EXPECT_THAT(FirstFailure(mutant::kM101DroppedAtPageCheckpoint, 5), HasSubstr("went back"));
 }
 TEST(SyncUniverse, FindsConflictsThatAreNotTold) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM64ConflictsNotPulled, 5), HasSubstr("heads"));
+  EXPECT_THAT(FirstFailure(mutant::kM64ConflictsNotPulled, 5), HasSubstr("heads"));
 }
 TEST(SyncUniverse, FindsChangesThatAreAppliedTwice) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM105PushAppliedTwice, 10), HasSubstr("applied twice"));
+  EXPECT_THAT(FirstFailure(mutant::kM105PushAppliedTwice, 10), HasSubstr("applied twice"));
 }
 TEST(SyncUniverse, FindsATenantWhereItMustNotBe) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM106TenantIgnored, 5), HasSubstr("was answered with"));
+  EXPECT_THAT(FirstFailure(mutant::kM106TenantIgnored, 5), HasSubstr("was answered with"));
 }
 TEST(SyncUniverse, FindsRefusalsThatNobodyHearsOf) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM108RejectionForgotten, 5), Not(IsEmpty()));
+  EXPECT_THAT(FirstFailure(mutant::kM108RejectionForgotten, 5), Not(IsEmpty()));
 }
 TEST(SyncUniverse, FindsAPushThatMovesTheCheckpoint) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM215PushMovesCheckpoint, 5), Not(IsEmpty()));
+  EXPECT_THAT(FirstFailure(mutant::kM215PushMovesCheckpoint, 5), Not(IsEmpty()));
 }
 TEST(SyncUniverse, FindsDeletionsThatAreNotPulled) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM216DeletionsNotPulled, 5), Not(IsEmpty()));
+  EXPECT_THAT(FirstFailure(mutant::kM216DeletionsNotPulled, 5), Not(IsEmpty()));
 }
 TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM109ClockIgnoresOthers, 40), Not(IsEmpty()));
+  EXPECT_THAT(FirstFailure(mutant::kM109ClockIgnoresOthers, 40), Not(IsEmpty()));
 }
 
 // (In every 13th universe disks hang before the power fails.)
 TEST(SyncUniverse, FindsWhatTheHubIsToldBeforeItIsDurable) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM208ReportedBeforeDurable, 200, 9, 13),
+  EXPECT_THAT(FirstFailure(mutant::kM208ReportedBeforeDurable, 200, 9, 13),
               HasSubstr("took it back"));
 }
 TEST(SyncUniverse, FindsAnOldChangeInASecondLife) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM200NewLifeTakesOldChanges, 40), HasSubstr("came back"));
+  EXPECT_THAT(FirstFailure(mutant::kM200NewLifeTakesOldChanges, 40), HasSubstr("came back"));
 }
 TEST(SyncUniverse, FindsEventsThatResumeTooFar) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM206EventsResumeTooFar, 30), HasSubstr("listens"));
+  EXPECT_THAT(FirstFailure(mutant::kM206EventsResumeTooFar, 30), HasSubstr("listens"));
 }
 TEST(SyncUniverse, FindsADeletionThatIsNeverTold) {
-  EXPECT_THAT(FirstFailure(mutant::Id::kM190PullFromBelowTheFloor, 20), HasSubstr("converge"));
+  EXPECT_THAT(FirstFailure(mutant::kM190PullFromBelowTheFloor, 20), HasSubstr("converge"));
 }
 
 }  // namespace

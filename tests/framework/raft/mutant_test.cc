@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "framework/base/mutant_on.h"
+#include "framework/raft/mutants.h"
 #include "tests/framework/raft/schedule.h"
 #include "tests/framework/raft/support.h"
 
@@ -24,7 +25,7 @@ void ExpectOnlyBugChanges(Id id, const Experiment& breaks_the_rule) {
 }
 
 TEST(Mutant, M01CommitsAnEntryOfAnEarlierTermByCounting) {
-  ExpectOnlyBugChanges(Id::kM01CommitOldTermByCount, [] {
+  ExpectOnlyBugChanges(mutant::kM01CommitOldTermByCount, [] {
     Cluster cluster(3);
     cluster.Recreate(1, HardState{Term(2), {}, {}}, LogOfTerms({1, 2}));
     cluster.set_drop(
@@ -39,7 +40,7 @@ TEST(Mutant, M01CommitsAnEntryOfAnEarlierTermByCounting) {
 }
 
 TEST(Mutant, M02AnswersReadsBeforeCommittingInItsTerm) {
-  ExpectOnlyBugChanges(Id::kM02ReadBeforeOwnTermCommit, [] {
+  ExpectOnlyBugChanges(mutant::kM02ReadBeforeOwnTermCommit, [] {
     Cluster cluster(3);
     cluster.set_drop([](const Message& m) { return std::holds_alternative<AppendReply>(m.body); });
     cluster.Campaign(1);
@@ -51,7 +52,7 @@ TEST(Mutant, M02AnswersReadsBeforeCommittingInItsTerm) {
 }
 
 TEST(Mutant, M04AnswersReadsWithoutAQuorum) {
-  ExpectOnlyBugChanges(Id::kM04ReadWithoutQuorum, [] {
+  ExpectOnlyBugChanges(mutant::kM04ReadWithoutQuorum, [] {
     Cluster cluster(3);
     cluster.Campaign(1);
     cluster.Settle();
@@ -63,7 +64,7 @@ TEST(Mutant, M04AnswersReadsWithoutAQuorum) {
 }
 
 TEST(Mutant, M06HeartbeatCommitsWhatTheFollowerMayNotShare) {
-  ExpectOnlyBugChanges(Id::kM06CommitBeyondMatch, [] {
+  ExpectOnlyBugChanges(mutant::kM06CommitBeyondMatch, [] {
     Cluster cluster(3);
     cluster.Recreate(3, HardState{Term(1), {}, {}}, LogOfTerms({1, 1}));
     cluster.Recreate(2, HardState{Term(2), {}, {}}, LogOfTerms({2}));
@@ -78,7 +79,7 @@ TEST(Mutant, M06HeartbeatCommitsWhatTheFollowerMayNotShare) {
 }
 
 TEST(Mutant, M07DuplicateAppendCutsTheLog) {
-  ExpectOnlyBugChanges(Id::kM07TruncateOnDuplicateAppend, [] {
+  ExpectOnlyBugChanges(mutant::kM07TruncateOnDuplicateAppend, [] {
     Cluster cluster(3);
     cluster.Recreate(1, HardState{Term(1), {}, {}}, LogOfTerms({1, 1, 1}));
     const AppendRequest copy{Index(0), Term(0), Index(0), LogOfTerms({1})};
@@ -88,7 +89,7 @@ TEST(Mutant, M07DuplicateAppendCutsTheLog) {
 }
 
 TEST(Mutant, M10EmptyAppendIsBelieved) {
-  ExpectOnlyBugChanges(Id::kM10EmptyAppendUnchecked, [] {
+  ExpectOnlyBugChanges(mutant::kM10EmptyAppendUnchecked, [] {
     Cluster cluster(3);
     cluster.Recreate(1, HardState{Term(1), {}, {}}, LogOfTerms({1, 1, 1}));
     const AppendRequest probe{Index(2), Term(2), Index(2), {}};
@@ -98,7 +99,7 @@ TEST(Mutant, M10EmptyAppendIsBelieved) {
 }
 
 TEST(Mutant, M13VoteOfAnEarlierTermElects) {
-  ExpectOnlyBugChanges(Id::kM13VoteCountedAcrossTerms, [] {
+  ExpectOnlyBugChanges(mutant::kM13VoteCountedAcrossTerms, [] {
     Cluster cluster(3);
     cluster.Recreate(1, HardState{Term(4), {}, {}}, {});
     cluster.Campaign(1);
@@ -111,7 +112,7 @@ TEST(Mutant, M13VoteOfAnEarlierTermElects) {
 }
 
 TEST(Mutant, M14LongerLogOfAnOlderTermWins) {
-  ExpectOnlyBugChanges(Id::kM14VoteIgnoresLastTerm, [] {
+  ExpectOnlyBugChanges(mutant::kM14VoteIgnoresLastTerm, [] {
     Cluster cluster(3);
     cluster.Recreate(1, HardState{Term(3), {}, {}}, LogOfTerms({1, 3}));
     VoteRequest request;
@@ -123,7 +124,7 @@ TEST(Mutant, M14LongerLogOfAnOlderTermWins) {
 }
 
 TEST(Mutant, M45PreVotesKeepAFollowerFromEverCampaigning) {
-  ExpectOnlyBugChanges(Id::kM45PreVoteResetsTimer, [] {
+  ExpectOnlyBugChanges(mutant::kM45PreVoteResetsTimer, [] {
     Cluster cluster(3);
     VoteRequest request;
     request.pre_vote = true;
@@ -156,7 +157,7 @@ struct Leased final {
 };
 
 TEST(Mutant, M140CountsALeaseFromTheAnswer) {
-  ExpectOnlyBugChanges(Id::kM140LeaseFromReceipt, [] {
+  ExpectOnlyBugChanges(mutant::kM140LeaseFromReceipt, [] {
     int64_t now = 1;
     Leased leased(now);
     now += 1000;
@@ -168,7 +169,7 @@ TEST(Mutant, M140CountsALeaseFromTheAnswer) {
 }
 
 TEST(Mutant, M141KeepsTheLeaseWhileLeadershipMoves) {
-  ExpectOnlyBugChanges(Id::kM141LeaseKeptInTransfer, [] {
+  ExpectOnlyBugChanges(mutant::kM141LeaseKeptInTransfer, [] {
     int64_t now = 1;
     Leased leased(now);
     leased.cluster.Isolate(1);
@@ -178,7 +179,7 @@ TEST(Mutant, M141KeepsTheLeaseWhileLeadershipMoves) {
 }
 
 TEST(Mutant, M142BelievesThatClocksAreEquallyFast) {
-  ExpectOnlyBugChanges(Id::kM142LeaseIgnoresDrift, [] {
+  ExpectOnlyBugChanges(mutant::kM142LeaseIgnoresDrift, [] {
     int64_t now = 1;
     Leased leased(now);
     now += 950;
@@ -187,7 +188,7 @@ TEST(Mutant, M142BelievesThatClocksAreEquallyFast) {
 }
 
 TEST(Mutant, M144SleepsThroughItsLeadersDeath) {
-  ExpectOnlyBugChanges(Id::kM144QuiescedForGood, [] {
+  ExpectOnlyBugChanges(mutant::kM144QuiescedForGood, [] {
     Cluster cluster(3, 1, [](Options& options) { options.quiesce_ticks = 50; });
     cluster.Campaign(1);
     cluster.RunTicks(200);
@@ -199,7 +200,7 @@ TEST(Mutant, M144SleepsThroughItsLeadersDeath) {
 }
 
 TEST(Mutant, M145ForgetsAPromiseWithItsProcess) {
-  ExpectOnlyBugChanges(Id::kM145PromiseForgotten, [] {
+  ExpectOnlyBugChanges(mutant::kM145PromiseForgotten, [] {
     int64_t now = 1;
     Leased leased(now);
     leased.cluster.Crash(2);
@@ -230,8 +231,8 @@ size_t Violations(Id id, uint64_t seeds) {
 
 TEST(MutantSchedules, ReadBugsBreakLinearizableReads) {
   EXPECT_EQ(Violations(Id::kNone, 50), 0u);
-  EXPECT_GT(Violations(Id::kM02ReadBeforeOwnTermCommit, 500), 0u);
-  EXPECT_GT(Violations(Id::kM04ReadWithoutQuorum, 500), 0u);
+  EXPECT_GT(Violations(mutant::kM02ReadBeforeOwnTermCommit, 500), 0u);
+  EXPECT_GT(Violations(mutant::kM04ReadWithoutQuorum, 500), 0u);
 }
 
 }  // namespace

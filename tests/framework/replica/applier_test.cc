@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/mutant_on.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "framework/wire/codec.h"
 #include "tests/framework/replica/log_test_support.h"
@@ -217,7 +218,7 @@ TEST_F(ApplierTest, DeathAtAnyChangeOfTheStoreAppliesNothingTwice) {
 }
 
 TEST_F(ApplierTest, PlantedBugWithASeparateAppliedIndexLosesAnEntry) {
-  mutant::Plant(mutant::Id::kM19AppliedIndexNotAtomic);
+  mutant::Plant(mutant::kM19AppliedIndexNotAtomic);
   RunInFiber([this](Fiber& fiber) {
     group_.changes_max = 1;  // the applied index is there, the entry's changes are not
     Applier applier = Make();

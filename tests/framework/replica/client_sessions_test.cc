@@ -6,6 +6,7 @@
 #include <string>
 
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "tests/framework/replica/support.h"
 
@@ -71,7 +72,7 @@ TEST_F(ClientSessionsTest, PlantedBugExecutesARetryAgain) {
   RunInFiber([this](Fiber& fiber) {
     Register(fiber, kSession, NodeId(1));
     Execute(fiber, 1, "first");
-    mutant::Plant(mutant::Id::kM71SessionResultForgotten);
+    mutant::Plant(mutant::kM71SessionResultForgotten);
     EXPECT_EQ(Admit(1), Admission::kNew);
     mutant::Plant(mutant::Id::kNone);
   });

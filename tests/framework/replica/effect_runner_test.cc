@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "tests/framework/replica/log_test_support.h"
 #include "tests/framework/replica/support.h"
@@ -140,7 +141,7 @@ TEST_F(EffectRunnerTest, AnAcknowledgementLeavesOnlyWhenItsEntriesAreDurable) {
 }
 
 TEST_F(EffectRunnerTest, PlantedBugAcknowledgesBeforeTheSync) {
-  mutant::Plant(mutant::Id::kM16ApplyBeforeSync);
+  mutant::Plant(mutant::kM16ApplyBeforeSync);
   Append(1, 0, {EntryOf(1, RegistrationOf(77, 1))}, 0);
   EXPECT_TRUE(Happened("append reply"));
   EXPECT_FALSE(Happened("sync"));

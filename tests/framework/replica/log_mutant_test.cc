@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
 #include "tests/framework/replica/log_test_support.h"
 
 namespace lockstep::replica {
@@ -26,7 +27,7 @@ LogOptions SmallSegments() {
 }
 
 TEST(LogMutants, SyncThatFailedIsRetriedAndBelieved) {
-  const Planted planted(mutant::Id::kM23SyncFailureRetried);
+  const Planted planted(mutant::kM23SyncFailureRetried);
   LogBench bench;
   bench.Listen(kA);
   ASSERT_TRUE(bench.Start().ok());
@@ -43,7 +44,7 @@ TEST(LogMutants, SyncThatFailedIsRetriedAndBelieved) {
 }
 
 TEST(LogMutants, NewSegmentVanishesWithItsName) {
-  const Planted planted(mutant::Id::kM24SegmentDirectoryNotSynced);
+  const Planted planted(mutant::kM24SegmentDirectoryNotSynced);
   LogBench bench;
   bench.Listen(kA);
   ASSERT_TRUE(bench.Start().ok());
@@ -65,7 +66,7 @@ TEST(LogMutants, RecoveryGoesOnPastABadRecord) {
   std::string& bytes = bench.disk.names.begin()->second->bytes;
   bytes[bytes.find("e2t2")] = 'x';
   EXPECT_TRUE(absl::IsDataLoss(bench.Open()));
-  const Planted planted(mutant::Id::kM25ReplayPastGap);
+  const Planted planted(mutant::kM25ReplayPastGap);
   ASSERT_TRUE(bench.Open().ok());
   EXPECT_EQ(TextOf(bench.recovered[kA]),
             "snapshot 0/0 of 0 entries 1/1=e1t1 term 3 vote 3 commit 2");
@@ -73,7 +74,7 @@ TEST(LogMutants, RecoveryGoesOnPastABadRecord) {
 
 TEST(LogMutants, TermIsForgottenWithTheSegmentThatHeldIt) {
   for (const bool plant : {false, true}) {
-    const Planted planted(plant ? mutant::Id::kM27TermBackwardAfterSnapshot : mutant::Id::kNone);
+    const Planted planted(plant ? mutant::kM27TermBackwardAfterSnapshot : mutant::Id::kNone);
     LogBench bench(SmallSegments());
     ASSERT_TRUE(bench.Start().ok());
     bench.Append(kB, Entries(1, 9, 1, 1));

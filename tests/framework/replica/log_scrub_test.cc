@@ -5,6 +5,7 @@
 
 #include "framework/base/mutant_on.h"
 #include "framework/replica/log_names.h"
+#include "framework/store/mutants.h"
 #include "tests/framework/fiber/run_in_fiber.h"
 #include "tests/framework/replica/log_test_support.h"
 
@@ -178,7 +179,7 @@ TEST(LogScrub, WhatNobodyKnowsEndsTheLogForARestartToMend) {
 TEST(LogScrub, PlantedItComparesNothing) {
   Past past;
   past.Damage(2, 300);
-  mutant::Plant(mutant::Id::kM160ScrubberSkipsChecksums);
+  mutant::Plant(mutant::kM160ScrubberSkipsChecksums);
   EXPECT_TRUE(past.CheckAll().ok());
   mutant::Plant(mutant::Id::kNone);
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
 
 namespace lockstep::replica {
 namespace {
@@ -107,13 +108,13 @@ TEST_F(MemberChangeTest, ALearnerStaysOneUntilItIsPromoted) {
 
 TEST_F(MemberChangeTest, PlantedVoteWithoutCatchingUp) {
   ASSERT_EQ(Change(Kind::kAdd, MemberOf(4)), MemberRefusal::kNone);
-  mutant::Plant(mutant::Id::kM93PromotedWithoutCatchingUp);
+  mutant::Plant(mutant::kM93PromotedWithoutCatchingUp);
   EXPECT_EQ(Next().voters, Nodes({1, 2, 3, 4}));
 }
 
 TEST_F(MemberChangeTest, PlantedVoteOfWhoWasRemoved) {
   ASSERT_EQ(Change(Kind::kRemove, 3), MemberRefusal::kNone);
-  mutant::Plant(mutant::Id::kM92RemovedStillCounted);
+  mutant::Plant(mutant::kM92RemovedStillCounted);
   EXPECT_EQ(Next().voters, Nodes({1, 2, 3}));
 }
 

@@ -8,6 +8,7 @@
 
 #include "framework/base/mutant_on.h"
 #include "framework/replica/member_change.h"
+#include "framework/replica/mutants.h"
 #include "tests/framework/replica/memory_disk.h"
 #include "tests/framework/replica/support.h"
 
@@ -175,7 +176,7 @@ TEST_F(NodeMembersTest, AnOlderListHasNoEffect) {
 }
 
 TEST_F(NodeMembersTest, PlantedWipedNodeIsLetIn) {
-  mutant::Plant(mutant::Id::kM42WipedNodeLetIn);
+  mutant::Plant(mutant::kM42WipedNodeLetIn);
   EXPECT_EQ(RefusalOf(From(2, 23)), HelloRefusal::kNone);
 }
 

@@ -9,6 +9,7 @@
 #include "framework/base/mutant_on.h"
 #include "framework/base/random.h"
 #include "framework/replica/envelope.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "tests/framework/replica/support.h"
 
@@ -108,7 +109,7 @@ TEST_F(ProposalsTest, PlantedBugSendsARetryUnderAFreshNumber) {
   Propose("a");
   Take();
   Registered();
-  mutant::Plant(mutant::Id::kM70RetryWithFreshNumber);
+  mutant::Plant(mutant::kM70RetryWithFreshNumber);
   proposals_.ResendAll();
   EXPECT_EQ(Take(), "2:a");
   mutant::Plant(mutant::Id::kNone);
@@ -171,7 +172,7 @@ TEST_F(ProposalsTest, PlantedBugRefusesWhatAnEarlierLeaderMayHaveTaken) {
   Take();
   proposals_.ResendAll();
   Take();
-  mutant::Plant(mutant::Id::kM183RefusedAfterRetry);
+  mutant::Plant(mutant::kM183RefusedAfterRetry);
   proposals_.OnRefused({RequestNumber(1)});
   mutant::Plant(mutant::Id::kNone);
   scheduler_.RunReady();
@@ -298,7 +299,7 @@ TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
   EXPECT_EQ(waiting, 1u);
   propose();
   EXPECT_EQ(waiting, 1u);
-  mutant::Plant(mutant::Id::kM182PendingUncounted);
+  mutant::Plant(mutant::kM182PendingUncounted);
   propose();
   mutant::Plant(mutant::Id::kNone);
   EXPECT_EQ(waiting, 2u);

@@ -9,6 +9,7 @@
 
 #include "framework/base/mutant_on.h"
 #include "framework/replica/keys.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "tests/framework/edge/memory_network.h"
 #include "tests/framework/fiber/run_in_fiber.h"
@@ -168,7 +169,7 @@ TEST_F(SnapshotTransferTest, WhoNoLongerLeadsStopsSending) {
 }
 
 TEST_F(SnapshotTransferTest, PlantedItSkipsAChunkAndNobodyCompares) {
-  mutant::Plant(mutant::Id::kM47ResumedChunkSkipped);
+  mutant::Plant(mutant::kM47ResumedChunkSkipped);
   bool has_lost = false;
   for (int writes = 2; writes < 9; ++writes) {
     disk_.SetContents({});

@@ -16,6 +16,7 @@
 
 #include "framework/base/mutant_on.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/mutants.h"
 #include "framework/store/rocks_reader.h"
 #include "framework/store/table_footer.h"
 #include "tests/framework/store/store_testing.h"
@@ -332,7 +333,7 @@ TEST(RocksStore, FilesOfAStoreInUseAreVerifiedOneByOneAndDamageIsToldBeforeItIsR
       file.put('~');
       break;
     }
-    mutant::Plant(mutant::Id::kM160ScrubberSkipsChecksums);
+    mutant::Plant(mutant::kM160ScrubberSkipsChecksums);
     EXPECT_TRUE(VerifyAll(fiber, *store).ok()) << "as planted";
     mutant::Plant(mutant::Id::kNone);
     EXPECT_TRUE(absl::IsDataLoss(VerifyAll(fiber, *store).status()));
@@ -491,7 +492,7 @@ TEST(RocksStore, RowsOfFilesThatAreNotOpenAreRead) {
       EXPECT_EQ(Read(fiber, *view, Column::kPrimary, "empty"), "");
       EXPECT_EQ(Read(fiber, *view, Column::kPrimary, Numbered(7)), std::string(100, 'v'));
     }
-    mutant::Plant(mutant::Id::kM188ClosedFileHoldsNothing);
+    mutant::Plant(mutant::kM188ClosedFileHoldsNothing);
     {
       const auto store = MustOpen(fiber, options);
       const auto view = store->Group(GroupId(1))->Snapshot();

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "framework/base/mutant_on.h"
+#include "framework/raft/mutants.h"
 #include "sim/cluster/oracle.h"
 #include "tests/sim/cluster/small_cluster.h"
 
@@ -96,7 +97,7 @@ class PlantedBug final {
 };
 
 TEST(Ambush, ALeaseThatIsKeptInATransferIsSeen) {
-  for (const Id bug : {Id::kNone, Id::kM141LeaseKeptInTransfer}) {
+  for (const Id bug : {Id::kNone, mutant::kM141LeaseKeptInTransfer}) {
     const PlantedBug planted(bug);
     Arena arena;
     for (int i = 0; i < 8 && !arena.Found(); ++i) {
@@ -109,7 +110,7 @@ TEST(Ambush, ALeaseThatIsKeptInATransferIsSeen) {
 }
 
 TEST(Ambush, ASiegeShowsPromisesThatAreCountedTooLongOrForgotten) {
-  for (const Id bug : {Id::kNone, Id::kM140LeaseFromReceipt, Id::kM145PromiseForgotten}) {
+  for (const Id bug : {Id::kNone, mutant::kM140LeaseFromReceipt, mutant::kM145PromiseForgotten}) {
     const PlantedBug planted(bug);
     Arena arena;
     arena.BesiegeOften();
@@ -122,7 +123,7 @@ TEST(Ambush, ASiegeShowsPromisesThatAreCountedTooLongOrForgotten) {
 }
 
 TEST(Ambush, ASiegeShowsThatClocksAreTrustedTooMuch) {
-  for (const Id bug : {Id::kNone, Id::kM142LeaseIgnoresDrift}) {
+  for (const Id bug : {Id::kNone, mutant::kM142LeaseIgnoresDrift}) {
     const PlantedBug planted(bug);
     Arena arena(/*drift_ppm=*/150'000);
     arena.BesiegeOften();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/mutant_on.h"
 #include "framework/edge/grpc_client.h"
+#include "framework/replica/mutants.h"
 #include "framework/store/memory_store.h"
 #include "sim/cluster/run.h"
 #include "sim/profile_text.h"
@@ -321,9 +322,9 @@ std::string WhoNotices(mutant::Id bug, uint64_t seeds) {
 }
 
 TEST(Cluster, PlantedBugsAreNoticedByTheirOracles) {
-  EXPECT_EQ(WhoNotices(mutant::Id::kM16ApplyBeforeSync, 10), "durability ledger");
-  EXPECT_EQ(WhoNotices(mutant::Id::kM11PagingSkipsEntry, 60), "state machine safety");
-  EXPECT_EQ(WhoNotices(mutant::Id::kM71SessionResultForgotten, 60), "counter");
+  EXPECT_EQ(WhoNotices(mutant::kM16ApplyBeforeSync, 10), "durability ledger");
+  EXPECT_EQ(WhoNotices(mutant::kM11PagingSkipsEntry, 60), "state machine safety");
+  EXPECT_EQ(WhoNotices(mutant::kM71SessionResultForgotten, 60), "counter");
 }
 
 }  // namespace

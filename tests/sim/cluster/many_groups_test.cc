@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/base/mutant_on.h"
+#include "framework/raft/mutants.h"
 #include "tests/sim/cluster/small_cluster.h"
 
 namespace lockstep::sim::testing {
@@ -113,7 +114,7 @@ TEST(ManyGroups, TheHeartbeatsOfAllGroupsTravelTogether) {
 }
 
 TEST(ManyGroups, ThePlantedSleepersAreLeftWithoutALeader) {
-  for (const mutant::Id bug : {mutant::Id::kNone, mutant::Id::kM144QuiescedForGood}) {
+  for (const mutant::Id bug : {mutant::Id::kNone, mutant::kM144QuiescedForGood}) {
     mutant::Plant(bug);
     SmallCluster cluster(30, Quiesce);
     ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllHaveLeaders(); }));

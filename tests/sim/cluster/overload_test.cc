@@ -6,6 +6,7 @@
 
 #include "framework/base/limits.h"
 #include "framework/base/mutant_on.h"
+#include "framework/replica/mutants.h"
 #include "tests/sim/cluster/small_cluster.h"
 
 namespace lockstep::sim::testing {
@@ -175,7 +176,7 @@ TEST(Overload, AFollowerThatCannotForgetTakesNoMore) {
 }
 
 TEST(Overload, PlantedBugHasAFollowerTakeAllThatComes) {
-  mutant::Plant(mutant::Id::kM181FollowerTakesAll);
+  mutant::Plant(mutant::kM181FollowerTakesAll);
   uint64_t applied = 0;
   const uint64_t most = MostLogOfFollowerThatIsStuck(&applied);
   mutant::Plant(mutant::Id::kNone);
@@ -183,7 +184,7 @@ TEST(Overload, PlantedBugHasAFollowerTakeAllThatComes) {
 }
 
 TEST(Overload, PlantedBugHasALeaderTakeAllThatComes) {
-  mutant::Plant(mutant::Id::kM180FullLogTakesMore);
+  mutant::Plant(mutant::kM180FullLogTakesMore);
   SmallCluster cluster(1, SmallLogs(kNever, kNever));
   ASSERT_TRUE(cluster.RunUntil(Seconds(10), [&] { return cluster.AllHaveLeaders(); }));
   Answers answers;
