@@ -8,7 +8,8 @@
 
 namespace lockstep::net {
 
-ThreadOffload::ThreadOffload(Loop& loop, const Options& options) : loop_(loop) {
+ThreadOffload::ThreadOffload(Loop& loop, const Options& options)
+    : loop_(loop), log_on_idle_loop_(options.log_on_idle_loop) {
   CHECK_GE(options.general_threads, 1u);
   threads_.reserve(options.general_threads + 1);
   threads_.emplace_back([this] { Work(log_lane_); });
@@ -32,15 +33,24 @@ ThreadOffload::~ThreadOffload() {
 }
 
 void ThreadOffload::Run(Fiber& fiber, runtime::Lane lane, absl::FunctionRef<void()> work) {
+  const bool is_log = lane == runtime::Lane::kLog;
+  // (One after the other, as everywhere.)
+  if (is_log && log_on_idle_loop_ && log_jobs_ == 0 && loop_.scheduler().ready_count() == 0) {
+    work();
+    return;
+  }
   Job job(work);
   struct WithdrawWhenUnwound {
     ThreadOffload& offload;
     Job& job;
+    const size_t log_jobs;
     ~WithdrawWhenUnwound() {
       if (!job.delivered.is_set()) offload.Withdraw(job);
+      offload.log_jobs_ -= log_jobs;
     }
-  } guard{*this, job};
-  LaneQueue& queue = lane == runtime::Lane::kLog ? log_lane_ : general_lane_;
+  } guard{*this, job, is_log ? size_t{1} : size_t{0}};
+  log_jobs_ += guard.log_jobs;
+  LaneQueue& queue = is_log ? log_lane_ : general_lane_;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     job.InsertBefore(queue.jobs);

@@ -15,6 +15,7 @@ absl::StatusOr<std::unique_ptr<net::NodeRuntime>> MakeRuntime(const std::string&
   net::NodeOptions node;
   node.node = NodeId(1);
   node.offload.general_threads = 1;
+  node.offload.log_on_idle_loop = true;
   node.trace.level_min =
       options.log_to_stderr ? runtime::TraceLevel::kWarning : runtime::TraceLevel::kError;
   const std::string log_directory = options.store.directory + "/log";

@@ -54,6 +54,30 @@ TEST(ThreadOffload, RunsWorkElsewhereAndComesBack) {
             }});
 }
 
+TEST(ThreadOffload, AnIdleLoopDoesTheLogsWorkItselfIfItMay) {
+  Loop loop;
+  ThreadOffload offload(loop, {.general_threads = 1, .log_on_idle_loop = true});
+  const std::thread::id here = std::this_thread::get_id();
+  const auto where = [&](Fiber& f, Lane lane) {
+    std::thread::id there;
+    offload.Run(f, lane, [&] { there = std::this_thread::get_id(); });
+    return there;
+  };
+  RunFibers(loop, {[&](Fiber& f) {
+              EXPECT_EQ(where(f, Lane::kLog), here);
+              EXPECT_NE(where(f, Lane::kGeneral), here);
+            }});
+  std::vector<int> order;
+  const auto write = [&](int number) {
+    return [&, number](Fiber& f) {
+      offload.Run(f, Lane::kLog, [&, number] { order.push_back(number); });
+    };
+  };
+  // The first finds others that want to run; nobody overtakes it.
+  RunFibers(loop, {write(0), write(1), write(2), write(3)});
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
+}
+
 TEST(ThreadOffload, TheLogLaneKeepsTheOrderOfArrival) {
   constexpr int kJobs = 2000;
   TestShard shard;
