@@ -60,8 +60,8 @@ def check_planted_bugs():
 
 def check_numbers_of_planted_bugs():
     findings, seen = [], {}
-    headers = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", "*/mutants.h"], cwd=ROOT, check=True,
-                             capture_output=True, text=True).stdout.split()
+    headers = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", "*/mutants.h", "*/mutant.h"], cwd=ROOT,
+                             check=True, capture_output=True, text=True).stdout.split()
     for path in headers:
         for name, number in re.findall(r"Id (kM\d+)\w*\{(\d+)\}", read(path)):
             if int(name[2:]) != int(number):

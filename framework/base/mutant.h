@@ -9,9 +9,11 @@
 
 namespace lockstep::mutant {
 
-// What to plant. Each folder names its own bugs (`mutants.h`), by the numbers of the table in
-// docs/simulation.md; those have gaps and are never reused.
+// What to plant. Each folder names its own bugs (`mutants.h`; those of several are here), by the
+// numbers of the table in docs/simulation.md; those have gaps and are never reused.
 enum class Id : int { kNone = 0 };
+// Of the log and of the store: the scrubber reads and compares nothing.
+inline constexpr Id kM160ScrubberSkipsChecksums{160};
 
 // Whether the given bug is planted in this run.
 bool Enabled(Id id);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "framework/base/mutant.h"
 #include "framework/base/status_macros.h"
 #include "framework/replica/log_names.h"
 #include "framework/replica/log_scan.h"
-#include "framework/store/mutants.h"
 
 namespace lockstep::replica {
 namespace {

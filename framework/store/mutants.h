@@ -8,8 +8,6 @@ namespace lockstep::mutant {
 
 // Only sorted tables are sealed.
 inline constexpr Id kM122SmallFilesInClear{122};
-// The scrubber reads and compares nothing.
-inline constexpr Id kM160ScrubberSkipsChecksums{160};
 // A row of a file that is not open reads as empty.
 inline constexpr Id kM188ClosedFileHoldsNothing{188};
 // A snapshot's chunks are of different instants.
