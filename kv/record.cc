@@ -1,6 +1,9 @@
 #include "kv/record.h"
 
+#include <optional>
+
 #include "framework/base/check.h"
+#include "framework/base/varint.h"
 
 namespace lockstep::kv {
 namespace {
@@ -24,17 +27,9 @@ void AppendVarint(int64_t signed_value, std::string& out) {
 }
 
 bool ConsumeVarint(std::string_view& bytes, int64_t& out) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < bytes.size() && i < 10; ++i) {
-    const auto byte = static_cast<uint8_t>(bytes[i]);
-    value |= static_cast<uint64_t>(byte & 0x7F) << (7 * i);
-    if (byte < 0x80) {
-      bytes.remove_prefix(i + 1);
-      out = static_cast<int64_t>(value);
-      return true;
-    }
-  }
-  return false;
+  const std::optional<uint64_t> value = base::TakeVarint(bytes);
+  if (value) out = static_cast<int64_t>(*value);
+  return value.has_value();
 }
 
 bool ConsumeFlags(std::string_view& bytes, uint8_t& flags) {

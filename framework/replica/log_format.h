@@ -103,10 +103,14 @@ inline SegmentHeader MakeSegmentHeader(const LogIdentity& identity, uint64_t seq
   return header;
 }
 
+inline bool IsIntact(const SegmentHeader& header) {
+  return std::memcmp(header.magic, kSegmentMagic, sizeof(header.magic)) == 0 &&
+         header.checksum == HeaderChecksum(header, 0);
+}
+
 // Whether the header is intact and begins the log anew.
 inline bool BeginsAnew(const SegmentHeader& header, uint64_t sequence) {
-  return header.checksum == HeaderChecksum(header, 0) && header.sequence == sequence &&
-         (header.flags & kBeginsAnew) != 0;
+  return IsIntact(header) && header.sequence == sequence && (header.flags & kBeginsAnew) != 0;
 }
 
 inline BatchHeader MakeBatchHeader(uint64_t place_seed, uint64_t batch, std::string_view body,

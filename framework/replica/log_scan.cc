@@ -15,8 +15,7 @@ absl::StatusOr<std::optional<SegmentHeader>> ReadSegmentHeader(const LogIdentity
   SegmentHeader header;
   if (bytes.size() < sizeof(header)) return std::nullopt;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, kSegmentMagic, sizeof(header.magic)) != 0) return std::nullopt;
-  if (header.checksum != HeaderChecksum(header, 0)) return std::nullopt;
+  if (!IsIntact(header)) return std::nullopt;
   if (header.version != kLogVersion) {
     return absl::FailedPreconditionError(absl::StrCat("log of format version ", header.version,
                                                       ", this program reads ", kLogVersion));
@@ -40,9 +39,7 @@ bool HasGarbledHeader(std::string_view bytes) {
   SegmentHeader header;
   if (bytes.size() < sizeof(header)) return false;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  const bool is_intact = std::memcmp(header.magic, kSegmentMagic, sizeof(header.magic)) == 0 &&
-                         header.checksum == HeaderChecksum(header, 0);
-  return !is_intact && bytes.substr(0, sizeof(header)).find_first_not_of('\0') != bytes.npos;
+  return !IsIntact(header) && bytes.substr(0, sizeof(header)).find_first_not_of('\0') != bytes.npos;
 }
 
 // The batch header at `offset`, if it is intact and in its place.

@@ -4,6 +4,7 @@
 #include <rocksdb/file_system.h>
 
 #include <string>
+#include <utility>
 
 namespace lockstep::store {
 namespace {
@@ -22,19 +23,24 @@ class FilesWithoutOptions final : public rocksdb::FileSystemWrapper {
   }
 };
 
-class EnvWithoutOptions final : public rocksdb::EnvWrapper {
+class EnvWithFiles final : public rocksdb::EnvWrapper {
  public:
-  explicit EnvWithoutOptions(rocksdb::Env* base) : EnvWrapper(base) {
-    file_system_ = std::make_shared<FilesWithoutOptions>(base->GetFileSystem());
-    system_clock_ = base->GetSystemClock();
+  EnvWithFiles(rocksdb::Env& base, std::shared_ptr<rocksdb::FileSystem> files) : EnvWrapper(&base) {
+    file_system_ = std::move(files);
+    system_clock_ = base.GetSystemClock();
   }
-  const char* Name() const override { return "EnvWithoutOptions"; }
+  const char* Name() const override { return "EnvWithFiles"; }
 };
 
 }  // namespace
 
+std::unique_ptr<rocksdb::Env> WithFiles(rocksdb::Env& base,
+                                        std::shared_ptr<rocksdb::FileSystem> files) {
+  return std::make_unique<EnvWithFiles>(base, std::move(files));
+}
+
 std::unique_ptr<rocksdb::Env> WithoutOptionsFiles(rocksdb::Env& base) {
-  return std::make_unique<EnvWithoutOptions>(&base);
+  return WithFiles(base, std::make_shared<FilesWithoutOptions>(base.GetFileSystem()));
 }
 
 }  // namespace lockstep::store

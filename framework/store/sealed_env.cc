@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/store/mutants.h"
+#include "framework/store/rocks_env.h"
 #include "framework/store/sealed_format.h"
 
 namespace lockstep::store {
@@ -364,19 +365,10 @@ class SealedFileSystem final : public rocksdb::FileSystemWrapper {
   StreamNumbers numbers_;
 };
 
-class EnvOfSealedFiles final : public rocksdb::EnvWrapper {
- public:
-  EnvOfSealedFiles(rocksdb::Env* base, const SealOptions& options) : EnvWrapper(base) {
-    file_system_ = std::make_shared<SealedFileSystem>(base->GetFileSystem(), options);
-    system_clock_ = base->GetSystemClock();
-  }
-  const char* Name() const override { return "EnvOfSealedFiles"; }
-};
-
 }  // namespace
 
 std::unique_ptr<rocksdb::Env> SealedEnv(rocksdb::Env& base, const SealOptions& options) {
-  return std::make_unique<EnvOfSealedFiles>(&base, options);
+  return WithFiles(base, std::make_shared<SealedFileSystem>(base.GetFileSystem(), options));
 }
 
 absl::StatusOr<std::set<uint32_t>> KeysOfFiles(rocksdb::Env& base, const std::string& path) {

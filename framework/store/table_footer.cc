@@ -10,6 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "framework/base/check.h"
+#include "framework/base/varint.h"
+#include "framework/store/rocks_env.h"
 
 namespace lockstep::store {
 namespace {
@@ -35,23 +37,19 @@ Number NumberAt(std::string_view bytes, size_t at) {
   return number;
 }
 
-// Takes a varint off the front; nothing if it is longer than it need be.
-std::optional<uint64_t> TakeVarint(std::string_view& from) {
-  uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64 && !from.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(from.front());
-    from.remove_prefix(1);
-    value |= uint64_t{byte & 0x7fu} << shift;
-    if (byte == 0 && shift > 0) return std::nullopt;
-    if (byte < 0x80) return value;
-  }
-  return std::nullopt;
+// Takes a number off the front; nothing if it is longer than it need be.
+std::optional<uint64_t> TakeNumber(std::string_view& from) {
+  const std::string_view all = from;
+  const std::optional<uint64_t> number = base::TakeVarint(from);
+  const size_t length = all.size() - from.size();
+  if (length > 1 && all[length - 1] == '\0') return std::nullopt;
+  return number;
 }
 
 // Takes the place of a block off the front; false if no such block fits in front of the footer.
 bool TakeHandle(std::string_view& from, uint64_t blocks_end) {
-  const std::optional<uint64_t> offset = TakeVarint(from);
-  const std::optional<uint64_t> size = offset ? TakeVarint(from) : std::nullopt;
+  const std::optional<uint64_t> offset = TakeNumber(from);
+  const std::optional<uint64_t> size = offset ? TakeNumber(from) : std::nullopt;
   return size && *size > 0 && *offset < blocks_end && *size < blocks_end &&
          *offset + *size + kBlockTrailerBytes <= blocks_end;
 }
@@ -99,15 +97,6 @@ class FilesWithCheckedFooters final : public rocksdb::FileSystemWrapper {
   }
 };
 
-class EnvWithCheckedFooters final : public rocksdb::EnvWrapper {
- public:
-  explicit EnvWithCheckedFooters(rocksdb::Env* base) : EnvWrapper(base) {
-    file_system_ = std::make_shared<FilesWithCheckedFooters>(base->GetFileSystem());
-    system_clock_ = base->GetSystemClock();
-  }
-  const char* Name() const override { return "EnvWithCheckedFooters"; }
-};
-
 }  // namespace
 
 bool IsTableFooter(std::string_view footer, uint64_t file_bytes) {
@@ -123,7 +112,7 @@ bool IsTableFooter(std::string_view footer, uint64_t file_bytes) {
 }
 
 std::unique_ptr<rocksdb::Env> WithCheckedFooters(rocksdb::Env& base) {
-  return std::make_unique<EnvWithCheckedFooters>(&base);
+  return WithFiles(base, std::make_shared<FilesWithCheckedFooters>(base.GetFileSystem()));
 }
 
 }  // namespace lockstep::store

@@ -74,6 +74,19 @@ class Hub(Cluster):
         wait_until("a hub that is ready", lambda: all(
             (self.get(node, "/ready") or (0, ""))[0] == 200 for node in self.nodes))
 
+    def back_up(self, node):
+        node.terminate()
+        backup = node.data_dir + ".backup"
+        shutil.copytree(node.data_dir, backup)
+        self.start()
+        return backup
+
+    def restore(self, node, backup):
+        node.terminate()
+        shutil.rmtree(node.data_dir)
+        shutil.copytree(backup, node.data_dir)
+        self.start()
+
     def token(self, name, *flags):
         path = os.path.join(os.path.dirname(self.admin), name)
         done = run([self.tools.lockstep, "docs", "token", "--hub", self.urls(), "--token-file", self.admin]
@@ -181,19 +194,13 @@ def a_hub_that_was_restored_gets_back_what_waits(tools, directory):
         one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
         one.agent("remember", "ann", "tea", "before the backup")
         one.must_sync()
-        node.terminate()
-        backup = node.data_dir + ".backup"
-        shutil.copytree(node.data_dir, backup)
-        hub.start()
+        backup = hub.back_up(node)
         one.agent("remember", "ann", "cup", "after the backup")
         one.must_sync()
         two.must_sync()
         check(len(two.facts()) == 2, "two facts, not %s" % two.facts())
         two.agent("remember", "ann", "pot", "queued over the restore")
-        node.terminate()
-        shutil.rmtree(node.data_dir)
-        shutil.copytree(backup, node.data_dir)
-        hub.start()
+        hub.restore(node, backup)
         headers = {"X-Docs-Protocol": "1", "Authorization": "Bearer an administrator's token"}
         told = hub.get(node, "/v1/epoch", headers, "POST", "{}")
         check(told and told[0] == 200 and "epoch" in told[1], "a new epoch: %s" % (told,))
@@ -213,18 +220,12 @@ def a_hub_without_a_new_epoch_is_found_out(tools, directory):
         one, two = Laptop(tools, hub, directory, "one"), Laptop(tools, hub, directory, "two")
         one.agent("remember", "ann", "tea", "before the backup")
         one.must_sync()
-        node.terminate()
-        backup = node.data_dir + ".backup"
-        shutil.copytree(node.data_dir, backup)
-        hub.start()
+        backup = hub.back_up(node)
         for i in range(3):
             one.agent("remember", "ann", "t%d" % i, "after the backup")
         one.must_sync()
         two.must_sync()
-        node.terminate()
-        shutil.rmtree(node.data_dir)
-        shutil.copytree(backup, node.data_dir)
-        hub.start()
+        hub.restore(node, backup)
         two.must_sync()
         check(set(two.facts().values()) == {"before the backup"}, "what the hub has, has the store: %s" % two.facts())
 
