@@ -13,8 +13,11 @@
 #include "docs-memory/bson/error.h"
 #include "docs-memory/store/sync_reader.h"
 #include "docs-memory/sync/hub_client.h"
+#include "docs-memory/sync/sync_metrics.h"
 #include "docs-memory/sync/syncer.h"
 #include "framework/base/status_macros.h"
+#include "framework/edge/http_server.h"
+#include "kv/node_config.h"
 
 namespace lockstep::cli {
 namespace {
@@ -31,6 +34,8 @@ struct Flags final {
   std::string filter;
   bool is_live = false;
   bool speaks_json = false;
+  std::string metrics_urls;
+  std::vector<runtime::Address> metrics;  // of these
   // resolve
   std::string collection;
   std::string id;
@@ -144,6 +149,25 @@ absl::Status SyncOnce(Fiber& fiber, docs::Store& store, docs::Syncer& syncer) {
   return syncer.Once(fiber);
 }
 
+// Until the process ends, with its figures at these addresses.
+absl::Status SyncLive(Fiber& fiber, docs::Store& store, docs::Syncer& syncer,
+                      const std::vector<runtime::Address>& figures) {
+  runtime::Environment& environment = store.environment();
+  docs::SyncMetrics metrics(store, syncer);
+  edge::HttpServer server(environment.scheduler, environment.trace, metrics);
+  std::vector<std::unique_ptr<runtime::Listener>> listeners;
+  for (const runtime::Address& address : figures) {
+    ASSIGN_OR_RETURN(auto listener, environment.network.Listen(address));
+    listeners.push_back(std::move(listener));
+  }
+  fiber::Scope serving(environment.scheduler);
+  for (auto& listener : listeners) {
+    serving.Spawn("sync.metrics", [&](Fiber& asked) { server.Serve(asked, *listener); });
+  }
+  syncer.Run(fiber);
+  return absl::OkStatus();
+}
+
 // On the store's thread.
 absl::Status SyncOn(Fiber& fiber, docs::Store& store, const Flags& flags,
                     const docs::SyncOptions& options, bool is_tls) {
@@ -157,17 +181,23 @@ absl::Status SyncOn(Fiber& fiber, docs::Store& store, const Flags& flags,
   runtime::Network& network =
       tls != nullptr ? static_cast<runtime::Network&>(*tls) : environment.network;
   docs::Syncer syncer(store, environment, network, options);
-  if (flags.is_live) {
-    syncer.Run(fiber);
-    return absl::OkStatus();
-  }
+  if (flags.is_live) return SyncLive(fiber, store, syncer, flags.metrics);
   const absl::Status synced = SyncOnce(fiber, store, syncer);
   if (synced.ok()) Print(flags, syncer.status(), store.state()->state.sync);
   return synced;
 }
 
-int RunSync(const Flags& flags) {
+absl::Status SettleMetrics(Flags& flags) {
+  if (flags.metrics_urls.empty()) return absl::OkStatus();
+  if (!flags.is_live) return absl::InvalidArgumentError("--listen-metrics-urls: only with --live");
+  ASSIGN_OR_RETURN(flags.metrics, kv::ParseMetricsUrls(flags.metrics_urls));
+  return absl::OkStatus();
+}
+
+int RunSync(Flags& flags) {
   bool is_tls = false;
+  if (const absl::Status settled = SettleMetrics(flags); !settled.ok())
+    return FailDocs("sync", settled);
   const auto options = OptionsOf(flags, &is_tls);
   if (!options.ok()) return FailDocs("sync", options.status());
   const auto store = Open(flags);
@@ -290,7 +320,7 @@ Examples:
   lockstep docs sync memory --hub http://10.0.0.1:2379,http://10.0.0.2:2379 --token-file laptop.token \
       --tenant acme
   lockstep docs sync memory --hub https://hub.example:7700 --token-file laptop.token --tenant acme \
-      --ns notes --live
+      --ns notes --live --listen-metrics-urls http://127.0.0.1:2381
 
 Exit status: 0 nothing is left to push or to pull; 1 the hub or the store refused, or one of them is
 damaged; 2 the command line makes no sense; 3 no node of the hub answered.)";
@@ -315,6 +345,8 @@ std::vector<Command> AddDocsSync(CLI::App& docs) {
       ->delimiter(',');
   sync->add_option("--filter", syncing->filter, "Pull only documents that match, as JSON");
   sync->add_flag("--live", syncing->is_live, "Go on until interrupted");
+  sync->add_option("--listen-metrics-urls", syncing->metrics_urls,
+                   "With --live: where GET /metrics and /health are answered (nowhere)");
   sync->add_flag("--json", syncing->speaks_json, "Speak JSON with the hub instead of BSON");
   commands.push_back({sync, [syncing] { return RunSync(*syncing); }});
 

@@ -320,6 +320,18 @@ absl::StatusOr<runtime::Address> ParseUrl(const std::string& url) {
   return address;
 }
 
+absl::StatusOr<std::vector<runtime::Address>> ParseMetricsUrls(const std::string& list) {
+  const Urls urls = Split(list, "");
+  ASSIGN_OR_RETURN(auto addresses, ListenAddressesOf("--listen-metrics-urls", urls));
+  for (const std::string& url : urls) {
+    if (!IsHttps(url)) continue;
+    return Invalid(absl::StrCat("--listen-metrics-urls: ", url,
+                                ": figures are served in the clear: use http and an address "
+                                "that only those reach who may read them"));
+  }
+  return addresses;
+}
+
 absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
   RETURN_IF_ERROR(CheckNames(settings));
   RETURN_IF_ERROR(CheckTimes(settings));
@@ -362,14 +374,7 @@ absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings) {
       config.peer_listen,
       ListenAddressesOf("--listen-peer-urls", Split(settings.listen_peer_urls, kPeerUrl)));
   if (!settings.listen_metrics_urls.empty()) {
-    const Urls urls = Split(settings.listen_metrics_urls, "");
-    ASSIGN_OR_RETURN(config.metrics_listen, ListenAddressesOf("--listen-metrics-urls", urls));
-    for (const std::string& url : urls) {
-      if (!IsHttps(url)) continue;
-      return Invalid(absl::StrCat("--listen-metrics-urls: ", url,
-                                  ": figures are served in the clear: use http and an address "
-                                  "that only those reach who may read them"));
-    }
+    ASSIGN_OR_RETURN(config.metrics_listen, ParseMetricsUrls(settings.listen_metrics_urls));
   }
   RETURN_IF_ERROR(AddTls(settings, config));
   if (config.peer_listen.size() != config.shards) {

@@ -97,6 +97,8 @@ struct NodeConfig final {
 // "http://10.0.0.1:2379" as "10.0.0.1:2379". INVALID_ARGUMENT says what is wrong with the URL.
 absl::StatusOr<runtime::Address> ParseUrl(const std::string& url);
 bool IsHttps(const std::string& url);
+// Where to bind for figures, of "http://127.0.0.1:2381,..." INVALID_ARGUMENT names the flag.
+absl::StatusOr<std::vector<runtime::Address>> ParseMetricsUrls(const std::string& list);
 
 absl::StatusOr<NodeConfig> ParseNodeConfig(const NodeSettings& settings);
 

@@ -86,6 +86,28 @@ void SimDiskCore::SwapContents(SimDiskCore& other) {
   sequence_ = other.sequence_ = std::max(sequence_, other.sequence_);
 }
 
+// (What is off has no names but durable ones. A file of two names becomes two.)
+InodeRef SimDiskCore::CopyOf(const Inode& inode, const std::string& path) {
+  auto copy = std::make_shared<Inode>(inode);
+  copy->key = KeyOf(node_.value(), StreamId(path));
+  if (!inode.is_directory) {
+    copy->links = 1;
+    used_bytes_ += (inode.image.size() + kPageBytes - 1) / kPageBytes * kPageBytes;
+  }
+  for (auto& [name, entry] : copy->entries) entry = CopyOf(*entry, absl::StrCat(path, "/", name));
+  copy->durable_entries = copy->entries;
+  return copy;
+}
+
+void SimDiskCore::CopyContents(const SimDiskCore& other) {
+  Note("copy", 0, other.node_.value());
+  CHECK(other.pending_names_.empty());
+  pending_names_.clear();
+  used_bytes_ = 0;
+  root_ = CopyOf(*other.root_, "");
+  sequence_ = std::max(sequence_, other.sequence_);
+}
+
 void SimDiskCore::Wipe() {
   Note("wipe", 0, 0);
   root_ = NewInode("", /*is_directory=*/true);

@@ -114,6 +114,8 @@ class SimDiskCore final {
   void SwapContents(SimDiskCore& other);
   // (nemesis) Holds nothing any more, as a new disk. REQUIRES: the node is off.
   void Wipe();
+  // (nemesis) Holds a copy of what the other holds. REQUIRES: both nodes are off.
+  void CopyContents(const SimDiskCore& other);
   // Hears of directories whose changed names have just become durable.
   void set_on_names_synced(absl::AnyInvocable<void(std::string_view path)> on_names_synced) {
     on_names_synced_ = std::move(on_names_synced);
@@ -161,6 +163,8 @@ class SimDiskCore final {
   void LosePowerIn(const InodeRef& directory);
   void Resize(const InodeRef& file, uint64_t old_size);
   static uint64_t DamageEnd(std::string_view path, const Inode& file);
+  // Takes space for it.
+  InodeRef CopyOf(const Inode& inode, const std::string& path);
   void AddDamageSites(const std::string& path, const InodeRef& directory,
                       std::vector<DamageSite>& sites) const;
   void MisdirectWrite(const InodeRef& file, absl::string_view data);

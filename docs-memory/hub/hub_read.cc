@@ -85,6 +85,7 @@ absl::Status ReadOwn(Fiber& fiber, const machine::StoreView& view, std::string_v
        HasPrefix(*iterator, prefix) && answer.own.size() < kPullOwnMax; iterator->Next(fiber)) {
     const uint64_t number = FromBigEndian(iterator->key().substr(prefix.size()));
     ASSIGN_OR_RETURN(HubVerdict verdict, DecodeHubVerdict(iterator->value(), number));
+    verdict.verdict.rev = verdict.rev;
     answer.own.push_back(std::move(verdict.verdict));
   }
   return iterator->status();

@@ -26,6 +26,10 @@ inline constexpr Id kM195YoungVersionsGo{195};
 inline constexpr Id kM196KeysForgottenFirst{196};
 // A clean close cuts the log of what is in memory.
 inline constexpr Id kM197LogCutBeforeFlush{197};
+// What cannot be read of what is synced is passed over.
+inline constexpr Id kM218UnreadablePassedOver{218};
+// Copies of a store make the same revisions.
+inline constexpr Id kM220CopiesWriteAlike{220};
 // A changed document comes back as it was.
 inline constexpr Id kM217AfterIsBefore{217};
 

@@ -64,6 +64,12 @@ Revision Revision::FromBytes(std::string_view bytes) {
   return {first >> 16, static_cast<uint16_t>(first & 0xFFFF), LoadBigEndian(bytes.substr(8))};
 }
 
+uint64_t WriterOf(uint64_t node, uint64_t drawn) {
+  CHECK_NE(node, 0u);
+  constexpr uint64_t kOpening = (uint64_t{1} << 24) - 1;
+  return (node & ~kOpening) | std::max<uint64_t>(drawn & kOpening, 1);
+}
+
 void HybridClock::Count() {
   if (++counter_ == 0) ++ms_;
 }

@@ -1,4 +1,5 @@
-// Revisions: a hybrid logical clock, so that a node's revisions rise for ever.
+// Revisions: a hybrid logical clock, so that a node's revisions rise for ever, and no two writes
+// have the same one.
 #ifndef LOCKSTEP_DOCS_MEMORY_STORE_REVISION_H_
 #define LOCKSTEP_DOCS_MEMORY_STORE_REVISION_H_
 
@@ -32,14 +33,21 @@ inline constexpr uint64_t kRevisionMsMax = (uint64_t{1} << 48) - 1;
 // How far a revision may be ahead of the hub's clock.
 inline constexpr uint64_t kClockSkewMsMax = 120'000;
 
+// What a store's revisions say of their node: the store, with ten of its digits, and which of its
+// openings made them. A copy of a store, and one that comes back from a backup, are opened by
+// themselves: so they never make a revision that the other makes of something else, even with
+// clocks that stand still. REQUIRES: `node` is not 0.
+uint64_t WriterOf(uint64_t node, uint64_t drawn);
+
 // [Kulkarni et al., Logical Physical Clocks, fig. 5.] The injected clock says what time it is; this
 // makes sure that no revision is smaller than one that was made or seen before.
 class HybridClock final {
  public:
   HybridClock() = default;
-  // `last`: the greatest revision that this store made or saw.
-  HybridClock(uint64_t node, const Revision& last)
-      : node_(node), ms_(last.ms), counter_(last.counter) {}
+  // `last`: the greatest revision that this store made or saw. `writer`: see WriterOf.
+  HybridClock(uint64_t writer, const Revision& last)
+      : node_(writer), ms_(last.ms), counter_(last.counter) {}
+  uint64_t writer() const { return node_; }
 
   // The revision of a write, now.
   Revision Next(int64_t now_ms);

@@ -191,13 +191,15 @@ absl::Status Store::Core::Open(Fiber& fiber) {
     persist.snapshot = MetaAt(applier_.state().applied);
     log_->Append(kStoreGroup, std::move(persist));
   }
-  // Planted bug M82: what the clock says has to do.
-  const bool forgets = mutant::Enabled(mutant::kM82RevisionsForgotten);
-  clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
   log_->Register(kStoreGroup, *this);
   fibers_.Spawn("docs.log", [this](Fiber& running) { Fail(log_->Run(running)); });
   if (applier_.state().node == 0) RETURN_IF_ERROR(Found(fiber));
-  clock_ = HybridClock(applier_.state().node, forgets ? Revision() : applier_.state().last_rev);
+  // Planted bug M82: what the clock says has to do.
+  const bool forgets = mutant::Enabled(mutant::kM82RevisionsForgotten);
+  // Planted bug M220: all that are the same node write alike.
+  uint64_t writer = WriterOf(applier_.state().node, environment_.random.Draw("docs.opening"));
+  if (mutant::Enabled(mutant::kM220CopiesWriteAlike)) writer = applier_.state().node;
+  clock_ = HybridClock(writer, forgets ? Revision() : applier_.state().last_rev);
   (void)applier_.TakeTouched();  // nobody has seen a state before
   Publish(Snapshot());
   environment_.trace.Emit(runtime::TraceLevel::kInfo, "docs.open",

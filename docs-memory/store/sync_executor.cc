@@ -93,7 +93,6 @@ absl::Status Executor::SyncApply(Fiber& fiber, const SyncInput& input, WriteResu
 
 absl::Status Executor::SyncRestamp(Fiber& fiber, int64_t hub_ms, WriteResult& result) {
   const auto limit = static_cast<uint64_t>(std::max<int64_t>(hub_ms, 0)) + kClockSkewMsMax;
-  const uint64_t node = applier_.state().node;
   Revision floor = applier_.state().sync.seen;
   std::vector<std::pair<uint64_t, Revision>> early;
   const auto iterator = transaction_.NewIterator(Column::kHistory);
@@ -108,7 +107,7 @@ absl::Status Executor::SyncRestamp(Fiber& fiber, int64_t hub_ms, WriteResult& re
   }
   RETURN_IF_ERROR(iterator->status());
   if (early.empty()) return absl::OkStatus();
-  clock_ = HybridClock(node, floor);
+  clock_ = HybridClock(clock_.writer(), floor);
   std::string bytes;
   Writer writer(bytes);
   writer.AppendInt64("limit", static_cast<int64_t>(limit));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "docs-memory/bson/compare.h"
 #include "docs-memory/bson/parse.h"
+#include "docs-memory/store/mutants.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
@@ -36,6 +37,12 @@ absl::StatusOr<Heads> WithQueue(Fiber& fiber, const machine::StoreView& view, ui
   return heads;
 }
 
+// Why a walk has ended. Planted bug M218: it is over, whatever the reason.
+absl::Status EndOf(const machine::Iterator& iterator) {
+  if (mutant::Enabled(mutant::kM218UnreadablePassedOver)) return absl::OkStatus();
+  return iterator.status();
+}
+
 // The id of a head; nothing if all are tombstones.
 std::optional<Value> IdIn(const Heads& heads) {
   for (const Head& head : heads.all) {
@@ -60,14 +67,14 @@ absl::StatusOr<std::vector<QueuedChange>> ReadQueue(Fiber& fiber, const ReadStat
     ASSIGN_OR_RETURN(change.mutation, DecodeMutation(iterator->value()));
     bytes += iterator->value().size();
   }
-  RETURN_IF_ERROR(iterator->status());
+  RETURN_IF_ERROR(EndOf(*iterator));
   return changes;
 }
 
 absl::StatusOr<uint64_t> FirstQueued(Fiber& fiber, const ReadState& state, uint64_t from) {
   const auto iterator = state.view->NewIterator(Column::kHistory);
   iterator->Seek(fiber, QueueKey(from));
-  RETURN_IF_ERROR(iterator->status());
+  RETURN_IF_ERROR(EndOf(*iterator));
   if (!HasPrefix(*iterator, kQueuePrefix)) return state.state.sync.next_number;
   return FromBigEndian(iterator->key().substr(kQueuePrefix.size()));
 }
@@ -89,7 +96,7 @@ absl::StatusOr<std::vector<uint64_t>> QueuedNumbers::Of(Fiber& fiber, std::strin
   const std::string prefix = QueuedOfPrefix(info->id, KeyOf(id));
   for (iterator_->Seek(fiber, prefix); HasPrefix(*iterator_, prefix); iterator_->Next(fiber))
     numbers.push_back(FromBigEndian(iterator_->key().substr(prefix.size())));
-  RETURN_IF_ERROR(iterator_->status());
+  RETURN_IF_ERROR(EndOf(*iterator_));
   return numbers;
 }
 
@@ -140,7 +147,7 @@ absl::StatusOr<std::vector<ConflictedDocument>> ReadConflicts(Fiber& fiber, cons
     if (heads.all.size() < 2 || !id) continue;
     all.push_back({info->name, *id, std::move(heads)});
   }
-  RETURN_IF_ERROR(iterator->status());
+  RETURN_IF_ERROR(EndOf(*iterator));
   return all;
 }
 
@@ -153,7 +160,7 @@ absl::StatusOr<std::vector<RejectedChange>> ReadRejected(Fiber& fiber, const Rea
     ASSIGN_OR_RETURN(RejectedChange rejected, DecodeRejected(iterator->value()));
     all.push_back(std::move(rejected));
   }
-  RETURN_IF_ERROR(iterator->status());
+  RETURN_IF_ERROR(EndOf(*iterator));
   return all;
 }
 
@@ -177,7 +184,7 @@ absl::Status VisitRows(Fiber& fiber, const ReadState& state, const CollectionInf
     ASSIGN_OR_RETURN(const Record record, DecodeRecord(iterator->value()));
     visit(iterator->key().substr(prefix.size()), record);
   }
-  return iterator->status();
+  return EndOf(*iterator);
 }
 
 absl::Status VerifySync(Fiber& fiber, const ReadState& state) {

@@ -29,6 +29,9 @@ inline constexpr Id kM215PushMovesCheckpoint{215};
 // A store takes no deletions from the hub.
 inline constexpr Id kM216DeletionsNotPulled{216};
 
+// What the hub says of a copy's change counts as said of one's own.
+inline constexpr Id kM219VerdictOfACopy{219};
+
 }  // namespace lockstep::mutant
 
 #endif  // LOCKSTEP_DOCS_MEMORY_SYNC_MUTANTS_H_

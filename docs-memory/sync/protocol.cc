@@ -79,6 +79,7 @@ void Append(Writer& writer, const ChangeVerdict& verdict) {
   writer.Append("seq", Int(verdict.sequence));
   if (!verdict.code.empty()) writer.AppendString("code", verdict.code);
   if (!verdict.detail.empty()) writer.AppendString("detail", verdict.detail);
+  AppendRev(writer, "rev", verdict.rev);
   AppendRev(writer, "winner", verdict.winner);
   writer.Append("conflicts", Int(verdict.conflicts));
   if (verdict.base_unknown) writer.AppendBool("base_unknown", true);
@@ -111,6 +112,7 @@ void TakeVerdicts(Fields& fields, std::string_view name, std::vector<ChangeVerdi
     verdict.sequence = one.NumberOr("seq", 0);
     verdict.code = one.StringOr("code", "");
     verdict.detail = one.StringOr("detail", "");
+    verdict.rev = one.RevOr("rev", {});
     verdict.winner = one.RevOr("winner", {});
     verdict.conflicts = one.NumberOr("conflicts", 0);
     verdict.base_unknown = one.BoolOr("base_unknown", false);

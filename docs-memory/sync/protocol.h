@@ -62,6 +62,7 @@ struct ChangeVerdict final {
   uint64_t sequence = 0;  // the hub's, at which it was applied
   std::string code;       // kRejected
   std::string detail;
+  Revision rev;  // the change's own; none: who says this does not say
   Revision winner;
   uint64_t conflicts = 0;
   bool base_unknown = false;

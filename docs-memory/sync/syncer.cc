@@ -316,6 +316,18 @@ absl::Status Syncer::Rejoin(Fiber& fiber) {
   return joined;
 }
 
+// Planted bug M219: a number is enough.
+absl::StatusOr<bool> Syncer::AreOwn(Fiber& fiber, const std::vector<ChangeVerdict>& verdicts) {
+  const ReadStateRef read = store_.state();
+  for (const ChangeVerdict& verdict : verdicts) {
+    if (mutant::Enabled(mutant::kM219VerdictOfACopy) || verdict.rev.none()) continue;
+    if (verdict.number >= read->state.sync.next_number) return false;
+    ASSIGN_OR_RETURN(const auto queued, ReadQueuedChange(fiber, *read, verdict.number));
+    if (queued && queued->rev != verdict.rev) return false;
+  }
+  return true;
+}
+
 void Syncer::TakeVerdicts(uint64_t epoch, const std::vector<ChangeVerdict>& verdicts) {
   heard_epoch_ = epoch;
   for (const ChangeVerdict& verdict : verdicts) verdicts_[verdict.number] = verdict;
@@ -454,6 +466,12 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   }
   if (!IsKnown(answer->value.epoch)) {
     RETURN_IF_ERROR(StartReconciling(fiber));
+    return true;
+  }
+  ASSIGN_OR_RETURN(const bool are_own, AreOwn(fiber, answer->value.own));
+  if (IsPast(life) && !mutant::Enabled(mutant::kM202PageOfBefore)) return true;
+  if (!are_own) {
+    RETURN_IF_ERROR(Rejoin(fiber));
     return true;
   }
   if (request.since == 0) floor_ = answer->value.floor;

@@ -111,6 +111,9 @@ class Syncer final {
   // The number of the first queued change; of the first that no verdict is known of.
   absl::StatusOr<uint64_t> FirstNumber(Fiber& fiber, const ReadState& read);
   uint64_t FirstWithoutVerdict(uint64_t first) const;
+  // Whether all of these are of this store's changes: not if another store is, or was, the same
+  // node.
+  absl::StatusOr<bool> AreOwn(Fiber& fiber, const std::vector<ChangeVerdict>& verdicts);
   void TakeVerdicts(uint64_t epoch, const std::vector<ChangeVerdict>& verdicts);
   absl::Status Apply(Fiber& fiber, SyncInput input);
   absl::Status Write(Fiber& fiber, Operation::Kind kind, int64_t hub_ms = 0);

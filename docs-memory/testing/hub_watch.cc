@@ -264,6 +264,7 @@ size_t HubWatch::RestoresBefore(uint64_t epoch) const {
 
 // (Who begins anew has a checkpoint of its own again at the end only.)
 std::string HubWatch::CheckTold(const ReadState& state) const {
+  if (has_copies_) return {};
   const SyncState& sync = state.state.sync;
   const auto told = told_.find(state.state.node);
   if (told == told_.end() || sync.reconciling || told->second.first != sync.epoch) return {};

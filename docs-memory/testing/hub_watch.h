@@ -41,6 +41,8 @@ class HubWatch final {
   // A store still had that change queued when it began anew with the restored hub: what was undone
   // of it is not lost.
   void Keeps(const Revision& rev) { undone_.erase(rev); }
+  // Stores are copied or go back: of these it is not known which of them told the hub what.
+  void ExpectCopies() { has_copies_ = true; }
   // A store has just been opened: it is at least where the hub was told that it is. "": it is.
   std::string CheckTold(const ReadState& state) const;
 
@@ -60,6 +62,7 @@ class HubWatch final {
   absl::Status NoteRestore(Fiber& fiber, const machine::StoreView& view, uint64_t epoch);
 
   const std::string space_;
+  bool has_copies_ = false;
   uint64_t index_ = 0;
   std::map<std::string, HubTruth> ever_;
   std::map<Revision, Head> undone_;

@@ -60,10 +60,21 @@ class SyncEdge final {
   void ExpectTrouble() { has_trouble_ = true; }
   // Damages a place of its disk that nobody can take for something harmless, if there is one.
   bool Spoil(base::SequentialRandom& random);
+  // The same for most of a table of rows; and from now on it is for the syncer to find such out.
+  bool SpoilTable(base::SequentialRandom& random);
+  // From now on its disk may take reads and writes for others.
+  void Misdirect() {
+    misdirects_ = true;
+    media_ = Media::kSpoiled;
+    node_.disk().set_misdirects(true);
+  }
   // It has said that its disk is damaged: nothing but a new one helps.
   bool is_broken() const { return media_ == Media::kBroken; }
-  // Its disk is empty. What the hub has not heard of is lost.
+  // Its disk is empty, or another's. What the hub has not heard of is lost.
   void Replaced();
+  // Its disk is that of when it had written so much.
+  void WentBack(uint64_t writes) { oracle_.Forgive(plan_.name, writes); }
+  uint64_t writes() const { return writes_; }
   uint64_t requests() const { return requests_; }
   sim::SimNode& node() { return node_; }
 
@@ -92,6 +103,8 @@ class SyncEdge final {
   uint64_t requests_ = 0;
   bool has_trouble_ = false;
   Media media_ = Media::kWell;
+  bool misdirects_ = false;
+  bool trusts_its_disk_ = false;  // a store is not verified when it is opened
   bool is_calm_ = false;
   bool is_quiet_ = false;
   bool is_compared_ = false;

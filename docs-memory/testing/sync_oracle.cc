@@ -61,11 +61,11 @@ void SyncOracle::Acknowledged(const Document& document) {
 
 void SyncOracle::Lost(const Head& head) { lost_.insert(MarkOf(head.document)); }
 
-void SyncOracle::Forgive(const std::string& store) {
+void SyncOracle::Forgive(const std::string& store, uint64_t after) {
   const std::string own = store + "-";
   for (auto mark = acknowledged_.lower_bound(own);
        mark != acknowledged_.end() && mark->substr(0, own.size()) == own; ++mark) {
-    forgiven_.insert(*mark);
+    if (std::stoull(mark->substr(own.size())) > after) forgiven_.insert(*mark);
   }
 }
 
@@ -107,7 +107,7 @@ std::string SyncOracle::CheckStore(Fiber& fiber, const ReadState& state,
       return absl::StrCat("sequence ", sequence, " cannot be read: ", row.status().ToString());
     const auto mutation = DecodeOplogRow(**row);
     if (!mutation.ok()) return mutation.status().ToString();
-    if (mutation->op == MutationOp::kSyncRejoin && !has_restores_)
+    if (mutation->op == MutationOp::kSyncRejoin && !has_restores_ && !has_copies_)
       return absl::StrCat("at sequence ", sequence, " the hub did not know the node any more");
     // (Before, tombstones were nobody's business; and revisions that nobody has seen were mended.)
     const bool is_progress = mutation->op == MutationOp::kSyncProgress;
@@ -204,9 +204,11 @@ std::string SyncOracle::CheckVersion(const std::string& tenant, const HubTruth::
   if (version.head.deleted) return {};
   if (const std::string wrong = CheckBody(tenant, version.head.document); !wrong.empty())
     return absl::StrCat("hub: ", wrong);
-  // (A version that is written once more has another mark.)
+  // (A version that is written once more has another mark. Of what was copied while it was queued,
+  // each copy may have to give it another revision.)
   const bool is_new = arrived_.insert(MarkOf(version.head.document)).second;
-  return is_new ? "" : absl::StrCat("applied twice: ", MarkOf(version.head.document));
+  return is_new || has_copies_ ? ""
+                               : absl::StrCat("applied twice: ", MarkOf(version.head.document));
 }
 
 std::string SyncOracle::CheckTruth(const std::string& tenant, const HubTruth& truth,

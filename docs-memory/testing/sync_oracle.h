@@ -54,8 +54,11 @@ class SyncOracle final {
   std::string CheckNothingLost() const;
   // The hub is restored from a backup: stores may have to introduce themselves anew.
   void ExpectRestores() { has_restores_ = true; }
-  // The disk of a store was lost, with what the hub has not heard of.
-  void Forgive(const std::string& store);
+  // The disk of a store was lost, or went back: and with it what the hub has not heard of of the
+  // writes behind that number.
+  void Forgive(const std::string& store, uint64_t after = 0);
+  // Stores are copied, or come back from backups: they become other nodes.
+  void ExpectCopies() { has_copies_ = true; }
   // The hub forgets what was deleted: who knew nothing of it may begin it anew.
   void ExpectPurges() { has_purges_ = true; }
   // ... and what it had applied since the backup is lost with it.
@@ -80,6 +83,7 @@ class SyncOracle final {
   std::set<std::string> forgiven_;
   bool has_restores_ = false;
   bool has_purges_ = false;
+  bool has_copies_ = false;
   uint64_t conflicts_ = 0;
 };
 

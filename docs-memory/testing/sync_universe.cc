@@ -13,6 +13,7 @@
 #include "docs-memory/hub/hub_node.h"
 #include "docs-memory/hub/token.h"
 #include "docs-memory/sync/fields.h"
+#include "docs-memory/testing/edge_disks.h"
 #include "docs-memory/testing/event_listener.h"
 #include "docs-memory/testing/hub_watch.h"
 #include "docs-memory/testing/sync_edge.h"
@@ -82,7 +83,9 @@ class Universe final {
         listener_("ours", kSpace, {"n1:2379", "n2:2379", "n3:2379"}, options.seed ^ 0x6c697374),
         cluster_((FitDisasters(), world_), Shape(), workload_, sim::OpenSimulatedRocks) {
     for (uint64_t i = 1; i <= 3; ++i) hub_.push_back(absl::StrCat("n", i, ":2379"));
-    retains_ = traits_.Below(2) == 0;
+    // (A copy pushes under other numbers what was pushed before; a hub that has trimmed the version
+    // within seconds takes it for new.)
+    retains_ = traits_.Below(2) == 0 && !copies();
     if (retains_) oracle_.ExpectPurges();
     if (traits_.Below(4) == 0) {
       backup_at_ = 3 + traits_.Below(10);
@@ -95,6 +98,7 @@ class Universe final {
     if (restore_at_ != 0) oracle_.ExpectRestores();
     const size_t count = 2 + random_.Below(4);
     for (size_t i = 0; i < count; ++i) AddEdge(i, count);
+    if (copies()) ExpectCopies();
     operator_ = AddMachine(150, "operator");
     if (options.seed % 3 == 0) listening_ = AddMachine(160, "listener");
   }
@@ -110,9 +114,10 @@ class Universe final {
     for (auto& edge : edges_) {
       BootEdge(*edge);
       PlanTrouble(*edge);
-      if (options_.seed % 13 == 5) PlanDamage(*edge);
-      if (hangs()) PlanHang(*edge);
+      if (options_.seed % 13 == 5) disks_.Damage(*edge, extent());
+      if (hangs()) disks_.Hang(*edge);
     }
+    PlanDisks();
     if (listening_ != nullptr) {
       listening_->Boot([this](Fiber& fiber, runtime::Environment& env) {
         listener_.Live(fiber, env, tokens_["ours"]);
@@ -138,8 +143,19 @@ class Universe final {
   // The hub again and again, from the same backup.
   bool restores_often() const { return options_.seed % 7 == 2; }
 
+  // Of what goes bad on disks of stores.
+  EdgeDisks::Extent extent() const {
+    return options_.seed % 4 == 0 ? EdgeDisks::Extent::kTable : EdgeDisks::Extent::kSector;
+  }
+
   // Disks of stores, just before the power fails, while the hub is told all the time.
   bool hangs() const { return options_.seed % 13 == 9; }
+
+  // Stores, to where others were, and to where they were themselves some time ago.
+  bool copies() const { return options_.seed % 17 == 0 && options_.seed % 13 != 5; }
+
+  // Disks of stores read and write elsewhere now and then.
+  bool misdirects() const { return options_.seed % 19 == 8; }
 
   // The profile's intervals are for a minute.
   void FitDisasters() {
@@ -177,6 +193,8 @@ class Universe final {
     plan.has_private = hangs();
     if (traits_.Below(4) == 0)
       plan.filter = Document{{"body.n", Value(Document{{"$lt", Value(int64_t{500})}})}};
+    // (A copy is synced in the scope of what it is a copy of.)
+    if (copies()) plan.filter = Document();
     sim::SimNode* const node = AddMachine(101 + i, plan.name);
     edges_.push_back(
         std::make_unique<SyncEdge>(plan, options_.seed * 31 + i, *node, oracle_, watch_));
@@ -202,7 +220,7 @@ class Universe final {
   void PlanTrouble(SyncEdge& edge) {
     Later(edge, Milliseconds(static_cast<int64_t>(100 + random_.Below(2500))), [this, &edge] {
       if (is_healed_) return;
-      if (traits_.Below(6) == 0) FillDisk(edge);
+      if (traits_.Below(6) == 0) disks_.Fill(edge, traits_);
       switch (random_.Below(4)) {
         case 0:
           edge.node().PowerLoss();
@@ -220,47 +238,17 @@ class Universe final {
     });
   }
 
-  // A sector goes; mostly, the store has to begin with what is there.
-  void PlanDamage(SyncEdge& edge) {
-    Later(edge, Milliseconds(static_cast<int64_t>(500 + rare_.Below(6000))), [this, &edge] {
-      if (is_healed_) return;
-      if (edge.Spoil(rare_)) ++report_.spoiled;
-      if (rare_.Below(3) != 0) {
-        edge.node().PowerLoss();
-        BootLater(edge);
-      }
-      PlanDamage(edge);
-    });
+  void ExpectCopies() {
+    oracle_.ExpectCopies();
+    watch_.ExpectCopies();
   }
 
-  void PlanHang(SyncEdge& edge) {
-    Later(edge, Milliseconds(static_cast<int64_t>(200 + rare_.Below(2500))), [this, &edge] {
-      if (is_healed_) return;
-      edge.node().disk().Hang(world_.now() + Seconds(1));
-      Later(edge, Milliseconds(static_cast<int64_t>(20 + rare_.Below(900))), [this, &edge] {
-        edge.node().PowerLoss();
-        BootLater(edge);
-        PlanHang(edge);
-      });
-    });
-  }
-
-  // It gets everything that the hub has from there.
-  void ReplaceDisk(SyncEdge& edge) {
-    ++report_.replaced;
-    edge.node().PowerLoss();
-    edge.node().disk().Wipe();
-    edge.Replaced();
-    BootLater(edge);
-  }
-
-  // What is on it has room, and little more.
-  void FillDisk(SyncEdge& edge) {
-    ++report_.full;
-    edge.ExpectTrouble();
-    edge.node().disk().set_capacity(edge.node().disk().used_bytes() + traits_.Below(64 * 1024));
-    Later(edge, Milliseconds(static_cast<int64_t>(50 + traits_.Below(1500))),
-          [&edge] { edge.node().disk().set_capacity(kRoomyBytes); });
+  // What goes wrong with disks of stores in this universe.
+  void PlanDisks() {
+    for (size_t i = 0; i < edges_.size(); ++i) {
+      if (copies()) disks_.Copy(*edges_[i], *AddMachine(170 + i, absl::StrCat("b", i)));
+      if (misdirects()) disks_.Misdirect(*edges_[i]);
+    }
   }
 
   void GoOffline(SyncEdge& edge) {
@@ -279,6 +267,7 @@ class Universe final {
 
   void Heal() {
     is_healed_ = true;
+    disks_.Heal();
     world_.rates().power_loss_in_operation_ppm = 0;
     cluster_.Heal();
     for (auto& edge : edges_) {
@@ -309,7 +298,7 @@ class Universe final {
       world_.RunUntil(std::min(limit, world_.now() + kLook));
       for (const auto& edge : edges_) {
         if (!edge->failure().empty()) Fail(edge->failure());
-        if (edge->is_broken()) ReplaceDisk(*edge);
+        if (edge->is_broken()) disks_.Replace(*edge);
       }
       if (!intrusion_.empty()) Fail(intrusion_);
       Fail(listener_.failure());
@@ -336,6 +325,8 @@ class Universe final {
       Insist(fiber, environment, "/test/restore", "{}");
       if (restores_often() && !is_healed_) restore_at_ = round + 2 + rare_.Below(5);
     }
+    // (What a store pushed before it went back may still be under way within the hub.)
+    if (copies()) fiber.SleepFor(Seconds(20));
     // (What ends soon ends first.)
     for (int i = 0; i < 20 && HasEnding(fiber, environment); ++i) fiber.SleepFor(Seconds(1));
     while (!AllQuiet()) fiber.SleepFor(Milliseconds(300));
@@ -587,6 +578,7 @@ class Universe final {
   bool is_audited_ = false;
   std::vector<std::unique_ptr<sim::SimNode>> machines_;
   std::vector<std::unique_ptr<SyncEdge>> edges_;
+  EdgeDisks disks_{world_, rare_, report_, [this](SyncEdge& edge) { BootLater(edge); }};
   sim::SimNode* operator_ = nullptr;
   sim::SimNode* listening_ = nullptr;  // in some universes
 };

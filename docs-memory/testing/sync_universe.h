@@ -31,6 +31,7 @@ struct SyncUniverseReport final {
   uint64_t full = 0;      // disks of stores
   uint64_t spoiled = 0;   // sectors of stores
   uint64_t replaced = 0;  // disks of stores, once their stores had said that they are damaged
+  uint64_t copied = 0;    // disks of stores, to another's place, or to where they were
   uint64_t events = 0;    // told to who listens
   int64_t virtual_ms = 0;
   uint64_t hash = 0;

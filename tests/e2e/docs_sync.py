@@ -350,6 +350,50 @@ def a_damaged_store_is_told_from_a_hub_that_is_away(tools, directory):
         check(laptop.sync().returncode == 0, "it is whole again")
 
 
+def a_live_sync_serves_its_figures(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        one = Laptop(tools, hub, directory, "one")
+        one.agent("remember", "ann", "tea", "ann drinks green tea")
+        port = free_ports(1)[0]
+        flags = ["--hub", hub.urls(), "--token-file", one.token, "--listen-metrics-urls"] + [
+            "http://127.0.0.1:%d" % port]
+        early = one.docs("sync", *flags, *TENANT)
+        check(early.returncode == 2 and "--live" in early.stderr, early.stderr)
+        sealed = one.docs("sync", *flags[:-1], "https://127.0.0.1:%d" % port, "--live", *TENANT)
+        check(sealed.returncode == 2 and "in the clear" in sealed.stderr, sealed.stderr)
+        live = subprocess.Popen([tools.lockstep, "docs", "sync", one.path, "--live"] + flags + TENANT,
+                                stderr=subprocess.DEVNULL)
+        try:
+            def ask(path):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                try:
+                    connection.request("GET", path)
+                    answer = connection.getresponse()
+                    return answer.status, answer.read().decode()
+                except OSError:
+                    return 0, ""
+                finally:
+                    connection.close()
+
+            def figure(name):
+                found = re.search(r"^%s (\S+)$" % name, ask("/metrics")[1], re.MULTILINE)
+                return float(found.group(1)) if found else None
+
+            wait_until("it is caught up", lambda: figure("docs_sync_caught_up") == 1)
+            check(figure("docs_sync_pushed_total") == 1, ask("/metrics")[1])
+            check(figure("docs_sync_pending") == 0, ask("/metrics")[1])
+            check(ask("/health") == (200, '{ "health" : "true", "reason" : "" }'), ask("/health"))
+            check(ask("/nothing")[0] == 404, "there is more than /metrics and /health")
+            # A hub that is away is seen, and is no ailment of the store's.
+            hub.nodes[0].kill()
+            wait_until("failures are counted", lambda: figure("docs_sync_failures_total") > 0)
+            check(figure("docs_sync_caught_up") == 0 and ask("/health")[0] == 200, ask("/metrics")[1])
+        finally:
+            live.kill()
+            live.wait()
+
+
 def bad_flags_are_refused(tools, directory):
     port = free_ports(1)[0]
     for flags, text in (
@@ -367,4 +411,4 @@ if __name__ == "__main__":
           a_hub_that_was_restored_gets_back_what_waits, a_hub_without_a_new_epoch_is_found_out,
           stores_and_hubs_encrypt_what_they_say, nobody_gets_in_without_the_right_token,
           a_long_sync_shows_its_progress_to_a_terminal_alone,
-          a_damaged_store_is_told_from_a_hub_that_is_away, bad_flags_are_refused])
+          a_damaged_store_is_told_from_a_hub_that_is_away, a_live_sync_serves_its_figures, bad_flags_are_refused])

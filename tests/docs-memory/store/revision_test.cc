@@ -15,6 +15,14 @@ TEST(Revision, HasOneTextThatSortsAsItDoes) {
   EXPECT_EQ(Revision::FromBytes(bytes), rev);
 }
 
+TEST(HybridClock, OfACopyMakesNoRevisionOfTheOriginalsAlthoughTimeStands) {
+  constexpr uint64_t kNode = 0x123456789abcdef0;
+  HybridClock original(WriterOf(kNode, 0x111), {500, 9, 7});
+  HybridClock copy(WriterOf(kNode, 0x222), {500, 9, 7});
+  EXPECT_NE(original.Next(10), copy.Next(10));
+  EXPECT_EQ(WriterOf(kNode, 0x111) >> 24, kNode >> 24) << "it is still seen who wrote";
+  EXPECT_NE(WriterOf(0x1000000, 0), 0u);
+}
 TEST(HybridClock, RisesWhenTimeStandsOrGoesBack) {
   HybridClock clock(7, {});
   const Revision a = clock.Next(100);

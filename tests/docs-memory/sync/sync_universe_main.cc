@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     all.full += report.full;
     all.spoiled += report.spoiled;
     all.replaced += report.replaced;
+    all.copied += report.copied;
     all.events += report.events;
     all.virtual_ms += report.virtual_ms;
     all.hash = all.hash * 31 + report.hash;
@@ -49,8 +50,8 @@ int main(int argc, char** argv) {
               number(all.restamped), number(all.requests));
   std::printf(
       "%llu documents expired, %llu tombstones purged, %llu hubs restored, %llu full disks, "
-      "%llu sectors spoiled, %llu disks replaced, %llu events\n",
+      "%llu sectors spoiled, %llu disks replaced, %llu copied, %llu events\n",
       number(all.expired), number(all.purged), number(all.restored), number(all.full),
-      number(all.spoiled), number(all.replaced), number(all.events));
+      number(all.spoiled), number(all.replaced), number(all.copied), number(all.events));
   return failures == 0 ? 0 : 1;
 }

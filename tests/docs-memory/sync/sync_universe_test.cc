@@ -54,6 +54,28 @@ TEST(SyncUniverse, ADamagedStoreSaysSoAndLosesNothingThatTheHubHas) {
   EXPECT_GT(all.replaced, 10u);
 }
 
+// In these, what was acknowledged was once lost: what the hub said of a copy's changes was taken
+// for said of the original's, and copies made revisions that were the same.
+TEST(SyncUniverse, CopiesAndStoresThatWentBackLoseNothing) {
+  uint64_t copied = 0;
+  for (const uint64_t seed : {34, 119, 527}) {
+    const SyncUniverseReport report = RunSyncUniverse({.seed = seed});
+    EXPECT_EQ(report.failure, "");
+    copied += report.copied;
+  }
+  EXPECT_GT(copied, 10u);
+}
+
+TEST(SyncUniverse, WhatIsReadOrWrittenElsewhereIsDamageThatIsTold) {
+  uint64_t replaced = 0;
+  for (const uint64_t seed : {84, 103}) {
+    const SyncUniverseReport report = RunSyncUniverse({.seed = seed});
+    EXPECT_EQ(report.failure, "");
+    replaced += report.replaced;
+  }
+  EXPECT_GT(replaced, 5u);
+}
+
 TEST(SyncUniverse, BeginsAnewWithAHubThatIsRestoredAgainAndAgain) {
   uint64_t restored = 0;
   for (const uint64_t seed : {2, 16, 93, 275}) {
@@ -111,6 +133,13 @@ TEST(SyncUniverse, FindsAClockThatIgnoresOthers) {
 TEST(SyncUniverse, FindsWhatTheHubIsToldBeforeItIsDurable) {
   EXPECT_THAT(FirstFailure(mutant::kM208ReportedBeforeDurable, 200, 9, 13),
               HasSubstr("took it back"));
+}
+// (In every 17th stores are copied.)
+TEST(SyncUniverse, FindsAVerdictOfACopysChange) {
+  EXPECT_THAT(FirstFailure(mutant::kM219VerdictOfACopy, 200, 17, 17), Not(IsEmpty()));
+}
+TEST(SyncUniverse, FindsCopiesThatMakeTheSameRevisions) {
+  EXPECT_THAT(FirstFailure(mutant::kM220CopiesWriteAlike, 200, 17, 17), HasSubstr("lost"));
 }
 TEST(SyncUniverse, FindsAnOldChangeInASecondLife) {
   EXPECT_THAT(FirstFailure(mutant::kM200NewLifeTakesOldChanges, 40), HasSubstr("came back"));
