@@ -193,6 +193,7 @@ class Run final : public RunControl {
       bool met_damage = false;
       if (auto violation = cluster_.CompareStates(met_damage)) return violation;
       if (!met_damage) {
+        if (auto violation = cluster_.CheckReads()) return violation;
         if (auto violation = cluster_.CheckScrubbed()) return violation;
         return FirstViolation();
       }
