@@ -36,6 +36,7 @@ class Arena final {
             cluster_.world(), cluster_.network(), nodes_, [](SimNode& node) { node.PowerLoss(); },
             [this](SimNode& node) { cluster_.Boot(node.id().value()); }) {
     oracle_.ExpectLeases();
+    oracle_.ExpectStepDown(44);  // four election timeouts, and a few
     oracle_.set_on_send([this](GroupId, const raft::Message& message) { ambush_.OnSent(message); });
     for (size_t i = 0; i < nodes_.size(); ++i) {
       nodes_[i]->trace().set_on_emit(
@@ -122,6 +123,21 @@ TEST(Ambush, ASiegeShowsPromisesThatAreCountedTooLongOrForgotten) {
   }
 }
 
+TEST(Ambush, ALeaderWhomNobodyAnswersMustNotLeadOn) {
+  for (const Id bug : {Id::kNone, mutant::kM46NoPreVote}) {
+    const PlantedBug planted(bug);
+    Arena arena;
+    ASSERT_TRUE(arena.AwaitLeader());
+    const HostId leader = arena.cluster().node(arena.cluster().LeaderOf(1)).host();
+    for (uint64_t id = 1; id <= 3; ++id) {
+      const HostId other = arena.cluster().node(id).host();
+      if (other != leader) arena.cluster().network().Cut(other, leader);
+    }
+    arena.cluster().world().RunFor(Seconds(6));
+    EXPECT_EQ(arena.Oracle(), bug == Id::kNone ? "" : "check quorum");
+  }
+}
+
 TEST(Ambush, ASiegeShowsThatClocksAreTrustedTooMuch) {
   for (const Id bug : {Id::kNone, mutant::kM142LeaseIgnoresDrift}) {
     const PlantedBug planted(bug);
@@ -172,6 +188,28 @@ TEST(Ambush, TwoSnapshotsForOneFollowerDoNotKeepEachOtherFromArriving) {
   EXPECT_TRUE(cluster.RunUntil(Seconds(30), [&] { return arrived > 0; }));
   cluster.world().RunFor(Seconds(10));
   EXPECT_EQ(arrived, 1);
+}
+
+TEST(Ambush, WhoCountsByAJointConfigurationIsCutOffAndStartsAgainFromAFlushedState) {
+  Arena arena;
+  arena.cluster().world().rates().joint_split_percent = 100;
+  ASSERT_TRUE(arena.AwaitLeader());
+  const uint64_t leader = arena.cluster().LeaderOf(1);
+  SimNode& node = arena.cluster().node(leader);
+  const uint64_t incarnation = node.incarnation();
+  const runtime::TraceField joint[] = {
+      {"group", uint64_t{1}}, {"index", uint64_t{3}}, {"outgoing", uint64_t{3}}};
+  arena.ambush().OnTrace(leader - 1, {node.id(), ShardId(0), runtime::TraceLevel::kInfo,
+                                      "raft.configuration", absl::MakeConstSpan(joint)});
+  arena.cluster().world().RunFor(Milliseconds(1));
+  EXPECT_EQ(arena.Count(FaultClass::kJointSplit), 1u);
+  EXPECT_TRUE(node.fault_points().Fire("replica.eager_compaction")) << "demanded";
+  EXPECT_FALSE(
+      arena.cluster().node(leader % 3 + 1).fault_points().Fire("replica.eager_compaction"));
+  arena.cluster().world().RunFor(Seconds(20));
+  EXPECT_GT(node.incarnation(), incarnation);
+  EXPECT_FALSE(node.fault_points().Fire("replica.eager_compaction")) << "no more";
+  EXPECT_TRUE(arena.AwaitLeader()) << "the cut does not last";
 }
 
 TEST(Ambush, WhenItIsOverNobodyIsStruck) {
