@@ -5,11 +5,14 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/docs_command.h"
 #include "cli/docs_hub.h"
 #include "docs-memory/blocking/blocking_store.h"
+#include "docs-memory/bson/error.h"
 #include "docs-memory/store/sync_reader.h"
+#include "docs-memory/sync/hub_client.h"
 #include "docs-memory/sync/syncer.h"
 #include "framework/base/status_macros.h"
 
@@ -45,6 +48,38 @@ absl::StatusOr<std::unique_ptr<docs::BlockingStore>> Open(const Flags& flags) {
   ASSIGN_OR_RETURN(docs::BlockingOptions options, DocsOptionsOf(flags.store));
   options.log_to_stderr = flags.is_live;
   return docs::BlockingStore::Open(flags.store.directory, options);
+}
+
+// A disk that does not give back what the store has written. (What the store refuses has a code;
+// once it is read-only, that is the one.)
+bool IsOfTheDisk(const absl::Status& status) {
+  if (docs::IsHubFailure(status)) return false;
+  const absl::string_view text = status.message();
+  if (docs::Is(status, docs::ErrorCode::kReadOnly))
+    return absl::StrContains(text, "Corruption") || absl::StrContains(text, "IO error");
+  if (!docs::CodeOf(status).empty()) return false;
+  return absl::IsDataLoss(status) || absl::IsUnavailable(status);
+}
+
+int FailStore(const std::string& what, const Flags& flags, const absl::Status& status) {
+  const std::string text(status.message());
+  if (IsOfTheDisk(status)) {
+    const std::string& directory = flags.store.directory;
+    PrintError(absl::StrCat("docs ", what),
+               absl::StrCat("the store ", directory, " cannot be read: ", text, "; `lockstep docs ",
+                            "doctor ", directory, "` says what is damaged, `lockstep docs export` ",
+                            "saves what is not; a new store gets from the hub what that has"));
+    return kExitFailed;
+  }
+  if (docs::IsHubFailure(status) && absl::IsDataLoss(status)) {
+    PrintError(absl::StrCat("docs ", what),
+               absl::StrCat("the hub cannot read its own store: ", text,
+                            "; nothing is lost here, what is queued waits"));
+    return kExitFailed;
+  }
+  PrintError(absl::StrCat("docs ", what), text);
+  if (docs::IsHubFailure(status)) return kExitUnreachable;
+  return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;
 }
 
 absl::StatusOr<docs::SyncOptions> OptionsOf(const Flags& flags, bool* is_tls) {
@@ -136,13 +171,13 @@ int RunSync(const Flags& flags) {
   const auto options = OptionsOf(flags, &is_tls);
   if (!options.ok()) return FailDocs("sync", options.status());
   const auto store = Open(flags);
-  if (!store.ok()) return FailDocs("sync", store.status());
+  if (!store.ok()) return FailStore("sync", flags, store.status());
   const auto done =
       (*store)->OnStore([&](Fiber& fiber, docs::Store& on) -> absl::StatusOr<docs::WriteResult> {
         RETURN_IF_ERROR(SyncOn(fiber, on, flags, *options, is_tls));
         return docs::WriteResult();
       });
-  return done.ok() ? kExitOk : FailDocs("sync", done.status());
+  return done.ok() ? kExitOk : FailStore("sync", flags, done.status());
 }
 
 std::string Show(const docs::Head& head) {
@@ -172,11 +207,11 @@ docs::Document Describe(const docs::ConflictedDocument& one) {
 
 int RunConflicts(const Flags& flags) {
   const auto store = Open(flags);
-  if (!store.ok()) return FailDocs("conflicts", store.status());
+  if (!store.ok()) return FailStore("conflicts", flags, store.status());
   absl::StatusOr<std::vector<docs::ConflictedDocument>> all = absl::UnknownError("not read");
   const docs::ReadStateRef state = (*store)->state();
   (*store)->Read([&](Fiber& fiber) { all = docs::ReadConflicts(fiber, *state, kShownMax); });
-  if (!all.ok()) return FailDocs("conflicts", all.status());
+  if (!all.ok()) return FailStore("conflicts", flags, all.status());
   for (const docs::ConflictedDocument& one : *all) {
     if (flags.hub.format == "json") {
       std::printf("%s\n", docs::ToJson(Describe(one)).c_str());
@@ -215,21 +250,21 @@ absl::StatusOr<docs::WriteResult> Resolve(Fiber& fiber, docs::Store& store, cons
 
 int RunResolve(const Flags& flags) {
   const auto store = Open(flags);
-  if (!store.ok()) return FailDocs("resolve", store.status());
+  if (!store.ok()) return FailStore("resolve", flags, store.status());
   const auto done =
       (*store)->OnStore([&](Fiber& fiber, docs::Store& on) { return Resolve(fiber, on, flags); });
-  if (!done.ok()) return FailDocs("resolve", done.status());
+  if (!done.ok()) return FailStore("resolve", flags, done.status());
   std::printf("written as %s\n", done->rev.ToText().c_str());
   return kExitOk;
 }
 
 int RunRejected(const Flags& flags) {
   const auto store = Open(flags);
-  if (!store.ok()) return FailDocs("rejected", store.status());
+  if (!store.ok()) return FailStore("rejected", flags, store.status());
   absl::StatusOr<std::vector<docs::RejectedChange>> all = absl::UnknownError("not read");
   const docs::ReadStateRef state = (*store)->state();
   (*store)->Read([&](Fiber& fiber) { all = docs::ReadRejected(fiber, *state, kShownMax); });
-  if (!all.ok()) return FailDocs("rejected", all.status());
+  if (!all.ok()) return FailStore("rejected", flags, all.status());
   for (const docs::RejectedChange& one : *all) {
     const bool is_put = one.mutation.op == docs::MutationOp::kPut;
     const docs::Document shown{
@@ -257,8 +292,8 @@ Examples:
   lockstep docs sync memory --hub https://hub.example:7700 --token-file laptop.token --tenant acme \
       --ns notes --live
 
-Exit status: 0 nothing is left to push or to pull; 1 the hub or the store refused; 2 the command line
-makes no sense; 3 no node of the hub answered.)";
+Exit status: 0 nothing is left to push or to pull; 1 the hub or the store refused, or one of them is
+damaged; 2 the command line makes no sense; 3 no node of the hub answered.)";
 
 CLI::App* AddCommand(CLI::App& docs, const char* name, const char* what, const FlagsRef& flags) {
   CLI::App* const app = docs.add_subcommand(name, what);

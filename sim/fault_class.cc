@@ -112,6 +112,8 @@ std::string_view NameOf(FaultClass fault) {
       return "ambush.snapshot_broken";
     case FaultClass::kSnapshotAnswerLost:
       return "ambush.snapshot_answer_lost";
+    case FaultClass::kJointSplit:
+      return "ambush.joint_split";
     case FaultClass::kFiberOrder:
       return "sched.fiber_order";
     case FaultClass::kFiberDelay:

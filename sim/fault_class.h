@@ -68,6 +68,7 @@ enum class FaultClass : uint8_t {
   kPromiseRaced,        // ... and others were heard as soon as they might be voted for
   kSnapshotBroken,      // a snapshot was interrupted in the middle
   kSnapshotAnswerLost,  // a snapshot was there, and its sender did not hear of it
+  kJointSplit,          // who counted by a joint configuration was cut off and started again
   // Scheduling
   kFiberOrder,   // a fiber ran before one that had been ready for longer
   kFiberDelay,   // a ready fiber had to wait

@@ -117,6 +117,7 @@ constexpr Line kLines[] = {
     LOCKSTEP_LINE(siege_every_ns, 0, 2 * kS, 20 * kS, 0),
     LOCKSTEP_LINE(snapshot_break_percent, 0, 20, 100, 0),
     LOCKSTEP_LINE(clock_extremes, 0, 1, 1, 0),
+    LOCKSTEP_LINE(joint_split_percent, 0, 50, 100, 0),
 };
 // clang-format on
 #undef LOCKSTEP_LINE
@@ -255,6 +256,8 @@ bool MayTakeEffect(const FaultProfile& profile, FaultClass fault) {
     case FaultClass::kSnapshotBroken:
     case FaultClass::kSnapshotAnswerLost:
       return on(profile.snapshot_break_percent);
+    case FaultClass::kJointSplit:
+      return on(profile.joint_split_percent) && changes_members;
     case FaultClass::kFiberOrder:
       return on(profile.fiber_shuffle);
     case FaultClass::kFiberDelay:

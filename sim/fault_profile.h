@@ -134,6 +134,8 @@ struct FaultTable final {
   T snapshot_break_percent;  // of the snapshots: interrupted again and again, answered in vain
   // --- More of clocks ---
   T clock_extremes;  // 1: each is as fast or as slow as any may be
+  // --- More ambushes ---
+  T joint_split_percent;  // of the joint configurations: whom they join is cut apart
 };
 
 using FaultProfile = FaultTable<Knob>;

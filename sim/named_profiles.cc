@@ -142,6 +142,7 @@ churn_percent 40% 50 100 0
 kill_every_ns 70% 4s 30s 0
 partition_every_ns 60% 4s 20s 0
 snapshot_break_percent 50% 30 100 0
+joint_split_percent 60% 50 100 0
 )";
 
 // Nothing is broken: what takes its time or comes in pieces has to be borne without a failure.

@@ -81,6 +81,7 @@ class SimNode final {
   Process& process() { return process_; }
   NodeClock& clock() { return clock_; }
   SimDiskCore& disk() { return disk_core_; }
+  SimFaultPoints& fault_points() { return fault_points_; }
   TraceRing& trace() { return trace_; }
   runtime::Environment& environment(ShardId shard) { return shards_[shard.value()]->environment(); }
 

@@ -6,8 +6,12 @@ bool SimFaultPoints::Fire(std::string_view site) {
   constexpr uint64_t kPercent = kMillion / 100;
   const FaultRates& rates = world_.rates();
   Draws& draws = world_.draws();
-  if (rates.fault_point_site_percent == 0 && !draws.replaying("fault_point.fire")) return false;
   const uint64_t id = StreamId(site);
+  if (const auto it = demanded_.find(id); it != demanded_.end()) {
+    if (world_.now() < it->second) return true;
+    demanded_.erase(it);
+  }
+  if (rates.fault_point_site_percent == 0 && !draws.replaying("fault_point.fire")) return false;
   // Whether a site is active is one fact per universe, not a new decision on each visit.
   const bool active = base::KeyedDraw(world_.seed(), "fault_point.site", id, 0) % 100 <
                       rates.fault_point_site_percent;

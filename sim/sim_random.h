@@ -3,6 +3,7 @@
 #define LOCKSTEP_SIM_SIM_RANDOM_H_
 
 #include <cstdint>
+#include <map>
 #include <string_view>
 
 #include "framework/base/ids.h"
@@ -34,10 +35,14 @@ class SimFaultPoints final : public runtime::FaultPoints {
   SimFaultPoints(World& world, NodeId node) : world_(world), node_(node) {}
 
   bool Fire(std::string_view site) override;
+  // Until then the site fires on every visit, whether it is active or not: for a disaster that
+  // needs the rare path just now.
+  void Demand(std::string_view site, VirtualTime until) { demanded_[StreamId(site)] = until; }
 
  private:
   World& world_;
   NodeId node_;
+  std::map<uint64_t, VirtualTime> demanded_;  // by site
 };
 
 }  // namespace lockstep::sim

@@ -29,7 +29,8 @@ struct Reader final {
 
 absl::Status StoreError(const absl::Status& status) {
   const std::string text(status.message());
-  if (text.find("lock") != std::string::npos) {
+  // (Of RocksDB's file of that name; other messages are of blocks, and of directories.)
+  if (text.find("/LOCK: ") != std::string::npos) {
     return Error(ErrorCode::kStoreInUse, "", "",
                  "another process or another object has the store open: " + text);
   }

@@ -14,9 +14,13 @@ namespace {
 using Work = std::function<absl::Status(Fiber&, runtime::Environment&, const Keyring*)>;
 
 absl::Status CheckThere(const std::string& directory) {
+  // (Which of its files is missing, opening it tells.)
   std::error_code error;
-  if (std::filesystem::exists(directory + "/" + kRowsName + "/CURRENT", error))
-    return absl::OkStatus();
+  for (std::filesystem::directory_iterator at(directory + "/" + kRowsName, error), end;
+       !error && at != end; at.increment(error)) {
+    if (at->path().filename() == "CURRENT" || at->path().extension() == ".sst")
+      return absl::OkStatus();
+  }
   return absl::NotFoundError(directory + " holds no store of documents");
 }
 

@@ -429,8 +429,17 @@ void HubMachine::LeaderDuty(Fiber& fiber, machine::Proposer& proposer) {
   }
 }
 
+// What a device does not give back is damage to whoever asks, and others have it: that is not to be
+// taken for a node without a leader.
 absl::StatusOr<std::string> HubMachine::Query(Fiber& fiber, std::string_view request,
                                               const machine::StoreView& view) {
+  auto reply = Read(fiber, request, view);
+  if (!absl::IsUnavailable(reply.status())) return reply;
+  return absl::DataLossError(reply.status().message());
+}
+
+absl::StatusOr<std::string> HubMachine::Read(Fiber& fiber, std::string_view request,
+                                             const machine::StoreView& view) {
   const auto call = DecodeCall(request);
   if (!call.ok()) return Encode(Malformed(call.status()));
   if (call->what == "policy") {

@@ -71,6 +71,8 @@ class HubMachine final : public machine::StateMachine {
                                    machine::ApplyContext& context);
   absl::StatusOr<HubReply> Push(Fiber& fiber, const HubCall& call, machine::ApplyContext& context);
   absl::StatusOr<HubReply> Retain(Fiber& fiber, machine::ApplyContext& context);
+  absl::StatusOr<std::string> Read(Fiber& fiber, std::string_view request,
+                                   const machine::StoreView& view);
   absl::StatusOr<HubReply> Answer(Fiber& fiber, const HubCall& call,
                                   const machine::StoreView& view);
   void NoteDue(int64_t due_ms);

@@ -40,6 +40,9 @@ HubReply Malformed(const absl::Status& status) {
 HubReply Unavailable(const absl::Status& failure) {
   if (absl::IsResourceExhausted(failure))
     return Fail(503, "E_OVERLOADED", std::string(failure.message()), true);
+  // (Other nodes have a store of their own.)
+  if (absl::IsDataLoss(failure))
+    return Fail(503, "E_DAMAGED", std::string(failure.message()), true);
   return Fail(503, "E_NO_LEADER", std::string(failure.message()), true);
 }
 

@@ -2,11 +2,25 @@
 
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
 
 namespace lockstep::docs {
+namespace {
+
+constexpr char kHubPayload[] = "lockstep/docs.hub";
+
+}  // namespace
+
+absl::Status HubFailure(absl::StatusCode code, std::string_view text) {
+  absl::Status status(code, {text.data(), text.size()});
+  status.SetPayload(kHubPayload, absl::Cord());
+  return status;
+}
+
+bool IsHubFailure(const absl::Status& status) { return status.GetPayload(kHubPayload).has_value(); }
 
 HubClient::HubClient(runtime::Network& network, HubOptions options)
     : network_(network), options_(std::move(options)) {
@@ -33,14 +47,16 @@ absl::StatusOr<std::pair<int, Document>> HubClient::Call(Fiber& fiber, const std
   if (client_ == nullptr) client_ = std::make_unique<edge::HttpClient>(network_, address());
   auto response = client_->Send(fiber, request, deadline);
   if (!response.ok()) {
+    const std::string text = absl::StrCat(address(), ": ", response.status().message());
     TryNextNode();
-    return response.status();
+    return HubFailure(response.status().code(), text);
   }
   auto body =
       ParseEnvelope(response->body, response->headers.Find("Content-Type").value_or(kJsonType));
   if (!body.ok()) {
-    return absl::UnavailableError(absl::StrCat(address(), " is no hub: status ", response->status,
-                                               ", ", std::string(body.status().message())));
+    return HubFailure(absl::StatusCode::kUnavailable,
+                      absl::StrCat(address(), " is no hub: status ", response->status, ", ",
+                                   body.status().message()));
   }
   return std::make_pair(response->status, *std::move(body));
 }

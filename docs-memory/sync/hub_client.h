@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "docs-memory/sync/protocol.h"
 #include "framework/edge/http_client.h"
@@ -26,8 +28,13 @@ struct HubAnswer final {
   T value;
 };
 
+// The hub is what failed: no node of it answered or, DATA_LOSS, one that is damaged did. (Other
+// statuses are of the store, or the hub's last word.)
+absl::Status HubFailure(absl::StatusCode code, std::string_view text);
+bool IsHubFailure(const absl::Status& status);
+
 // Used by one fiber at a time. A node that fails is left for the next one, which the next call
-// asks. Statuses are failures to get an answer: what was asked may have happened.
+// asks. Statuses are failures to get an answer (see HubFailure): what was asked may have happened.
 class HubClient final {
  public:
   // The network outlives this. REQUIRES: an address.

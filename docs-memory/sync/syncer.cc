@@ -92,10 +92,12 @@ absl::Status Syncer::Prepare(Fiber& fiber) {
 absl::Status Syncer::Once(Fiber& fiber) {
   RETURN_IF_ERROR(Prepare(fiber));
   const int tries = 2 * static_cast<int>(options_.hub.addresses.size());
+  hub_damage_ = absl::OkStatus();
   for (int failures = 0;;) {
     const absl::Status status = OnceThrough(fiber);
-    const bool is_away = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-    if (!is_away || failures + 1 >= tries) return status;
+    if (!IsHubFailure(status)) return status;
+    // (A node that is damaged may end before it is asked again.)
+    if (failures + 1 >= tries) return hub_damage_.ok() ? status : hub_damage_;
     BackOff(fiber, status, &failures);
   }
 }
@@ -141,8 +143,11 @@ void Syncer::Run(Fiber& fiber) {
 // [AWS, Exponential Backoff and Jitter: "full jitter".]
 void Syncer::BackOff(Fiber& fiber, const absl::Status& failure, int* failures) {
   status_.last_failure = failure;
-  environment_.trace.Emit(runtime::TraceLevel::kInfo, "docs.sync.failed",
-                          {{"error", std::string(failure.message())}});
+  // (Stores go offline every day; what else there is, somebody has to look at.)
+  const bool is_away = IsHubFailure(failure) && !absl::IsDataLoss(failure);
+  environment_.trace.Emit(
+      is_away ? runtime::TraceLevel::kInfo : runtime::TraceLevel::kError, "docs.sync.failed",
+      {{"at", IsHubFailure(failure) ? "hub" : "store"}, {"error", std::string(failure.message())}});
   Duration bound = options_.retry_min;
   for (int i = 0; i < std::min(*failures, kBackOffDoublingsMax); ++i)
     bound = std::min(2 * bound, options_.retry_max);
@@ -153,11 +158,14 @@ void Syncer::BackOff(Fiber& fiber, const absl::Status& failure, int* failures) {
                                     Milliseconds(std::exchange(retry_after_ms_, 0))));
 }
 
-absl::Status Syncer::Refused(const WireError& refusal) {
+absl::Status Syncer::Refused(const WireError& refusal, const runtime::Address& by) {
   ++status_.failures;
   retry_after_ms_ = refusal.retry_after_ms;
-  const std::string text = absl::StrCat(refusal.code, ": ", refusal.message);
-  if (refusal.retryable || refusal.status >= 500) return absl::UnavailableError(text);
+  const std::string text = absl::StrCat(refusal.code, ": ", refusal.message, " (so says ", by, ")");
+  if (refusal.code == "E_DAMAGED")
+    return hub_damage_ = HubFailure(absl::StatusCode::kDataLoss, text);
+  if (refusal.retryable || refusal.status >= 500)
+    return HubFailure(absl::StatusCode::kUnavailable, text);
   if (refusal.status == 401 || refusal.status == 403) return absl::PermissionDeniedError(text);
   return absl::FailedPreconditionError(text);
 }
@@ -267,7 +275,7 @@ absl::StatusOr<bool> Syncer::PushSome(Fiber& fiber) {
   RETURN_IF_ERROR(FollowClock(fiber, answer->value.server_ms));
   RETURN_IF_ERROR(Settle(fiber, life, answer->value.verdicts));
   if (answer->value.verdicts.empty())
-    return absl::UnavailableError("the hub has processed nothing of a push");
+    return HubFailure(absl::StatusCode::kUnavailable, "the hub has processed nothing of a push");
   return true;
 }
 
@@ -281,8 +289,9 @@ absl::Status Syncer::OnPushRefused(Fiber& fiber, const WireError& refusal) {
   // backup, or the store was, or there are two of it.
   if (refusal.code == "E_GAP" || refusal.code == "E_NODE_REGRESSED") return Rejoin(fiber);
   if (refusal.code == "E_EPOCH") return StartReconciling(fiber);
+  const runtime::Address by = push_client_.address();
   if (refusal.retryable) push_client_.TryNextNode();
-  return Refused(refusal);
+  return Refused(refusal, by);
 }
 
 // Nobody has seen the changes whose revisions are ahead of time, so they may get others.
@@ -439,8 +448,9 @@ absl::StatusOr<bool> Syncer::PullPage(Fiber& fiber, PullWait wait) {
   }
   if (!refusal.code.empty()) {
     // Another node may have applied more.
+    const runtime::Address by = pull_client_.address();
     if (refusal.retryable) pull_client_.TryNextNode();
-    return Refused(refusal);
+    return Refused(refusal, by);
   }
   if (!IsKnown(answer->value.epoch)) {
     RETURN_IF_ERROR(StartReconciling(fiber));

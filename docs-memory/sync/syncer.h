@@ -33,13 +33,13 @@ struct SyncOptions final {
 
 struct SyncStatus final {
   uint64_t requests = 0;
-  uint64_t pushed = 0;      // changes with a verdict
-  uint64_t pulled = 0;      // states of documents
-  uint64_t rejected = 0;    // changes that went to the dead letters
-  uint64_t failures = 0;    // requests without an answer, or refused
-  uint64_t reconciled = 0;  // times that everything was pulled once more
-  uint64_t conflicts = 0;   // of the states that were pulled, those with losers
-  absl::Status last_failure;
+  uint64_t pushed = 0;        // changes with a verdict
+  uint64_t pulled = 0;        // states of documents
+  uint64_t rejected = 0;      // changes that went to the dead letters
+  uint64_t failures = 0;      // requests without an answer, or refused
+  uint64_t reconciled = 0;    // times that everything was pulled once more
+  uint64_t conflicts = 0;     // of the states that were pulled, those with losers
+  absl::Status last_failure;  // a HubFailure, or the store's
   bool is_caught_up = false;  // with the hub, as of the last pull
   MonoTime caught_up_at;      // the last time that it was
 };
@@ -64,7 +64,8 @@ class Syncer final {
   Syncer& operator=(const Syncer&) = delete;
 
   // Makes the store a synced one, if it is not, pushes all that is queued and pulls all there is.
-  // UNAVAILABLE: no node of the hub answered. E_SYNCED: the store is synced in another scope.
+  // A HubFailure: no node of the hub answered, or (DATA_LOSS) none but damaged ones did. E_SYNCED:
+  // the store is synced in another scope. Others: what the hub refused; what ails the store.
   absl::Status Once(Fiber& fiber);
   // Goes on for ever: pushes what is queued as it comes, waits for news, tries again after failures
   // with growing pauses.
@@ -114,7 +115,7 @@ class Syncer final {
   absl::Status Apply(Fiber& fiber, SyncInput input);
   absl::Status Write(Fiber& fiber, Operation::Kind kind, int64_t hub_ms = 0);
   absl::Status FollowClock(Fiber& fiber, int64_t server_ms);
-  absl::Status Refused(const WireError& refusal);
+  absl::Status Refused(const WireError& refusal, const runtime::Address& by);
   void BackOff(Fiber& fiber, const absl::Status& failure, int* failures);
   const SyncState& state() const { return store_.state()->state.sync; }
 
@@ -142,6 +143,7 @@ class Syncer final {
   uint64_t reported_ = 0;  // checkpoint, to the hub
   uint64_t floor_ = 0;     // of the hub, when everything was begun to be pulled
   MonoTime reported_at_;
+  absl::Status hub_damage_;  // that a node told of, since Once began
   SyncStatus status_;
 };
 

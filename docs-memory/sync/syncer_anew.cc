@@ -40,7 +40,8 @@ absl::Status Syncer::Skip(Fiber& fiber, uint64_t from) {
   ++status_.requests;
   const auto answer = push_client_.Push(fiber, request, fiber.now() + options_.timeout);
   RETURN_IF_ERROR(answer.status());
-  return answer->refusal.code.empty() ? absl::OkStatus() : Refused(answer->refusal);
+  return answer->refusal.code.empty() ? absl::OkStatus()
+                                      : Refused(answer->refusal, push_client_.address());
 }
 
 absl::Status Syncer::FindAbsent(Fiber& fiber, const ReadState& state, uint64_t checkpoint,

@@ -313,6 +313,13 @@ raft::Configuration Wanted(const MemberList& list, const raft::Configuration& cu
     }
   }
   if (wanted.voters.empty()) return current;  // the floor, whatever the list says
+  const bool stays = std::any_of(wanted.voters.begin(), wanted.voters.end(),
+                                 [&](NodeId id) { return Contains(current.voters, id); });
+  if (!stays) {
+    // Whoever leads could hand over to nobody: first the new ones join those of now.
+    wanted.voters.insert(wanted.voters.end(), current.voters.begin(), current.voters.end());
+    std::erase_if(wanted.learners, [&](NodeId id) { return Contains(current.voters, id); });
+  }
   std::sort(wanted.voters.begin(), wanted.voters.end());
   return wanted;
 }

@@ -92,7 +92,8 @@ std::optional<MemberRefusal> DecodeRefusal(std::string_view result);
 bool HasCaughtUp(const raft::PeerStatus& peer, raft::Index last);
 
 // The configuration that a leader should go to now: who is wanted as a voter votes once `is_ready`
-// (until then it learns, so that no quorum counts on it), and who is being replaced as long.
+// (until then it learns, so that no quorum counts on it), and who is being replaced as long. If
+// none of the voters of now stays, the new ones join them first: a leader that goes needs an heir.
 raft::Configuration Wanted(const MemberList& list, const raft::Configuration& current,
                            const std::function<bool(const Member&)>& is_ready);
 

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/status_macros.h"
+#include "framework/store/current_file.h"
 #include "framework/store/mutants.h"
 #include "framework/store/rocks_env.h"
 #include "framework/store/rocks_options.h"
@@ -95,10 +96,17 @@ rocksdb::Env* Checked(const RocksStoreOptions& options, rocksdb::Env* base, Data
   return database.checked.get();
 }
 
+// What RocksDB makes of a damaged CURRENT is a manifest that nobody knows of.
+absl::Status WhyNotOpen(const rocksdb::Status& status, rocksdb::Env& env,
+                        const RocksStoreOptions& options) {
+  const absl::Status current = CheckCurrentFile(env, options.path, options.seal.cipher != nullptr);
+  return absl::IsDataLoss(current) ? current : FromRocks(status);
+}
+
 // Blocks. Creating all columns at once costs one attempt at an OPTIONS file; creating them as
 // missing ones in Open costs one each. A crash in between leaves missing ones, which Open then
 // creates. A simulated env refuses OPTIONS files itself, so the light profile needs no wrapper.
-rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
+absl::Status OpenDatabase(const RocksStoreOptions& options, Database& database) {
   rocksdb::Options rocks = ToRocksOptions(options);
   if (options.profile == RocksProfile::kProduction) {
     database.env = WithoutOptionsFiles(*options.env);
@@ -106,7 +114,9 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   }
   rocks.env = Checked(options, rocks.env, database);
   const std::vector<std::string>& names = ColumnNames();
-  const bool exists = options.env->FileExists(options.path + "/CURRENT").ok();
+  const bool is_sealed = options.seal.cipher != nullptr;
+  const bool exists = !options.env->FileExists(options.path + "/CURRENT").IsNotFound();
+  if (!exists) RETURN_IF_ERROR(CheckCurrentFile(*rocks.env, options.path, is_sealed));
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   for (size_t i = 0; i < (exists ? names.size() : 1); ++i) {
     columns.emplace_back(names[i],
@@ -115,7 +125,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(rocks, options.path, columns, &handles, &db);
-  if (!status.ok()) return status;
+  if (!status.ok()) return WhyNotOpen(status, *rocks.env, options);
   database.db.reset(db);
   if (!exists) {
     for (size_t i = 1; i < names.size(); ++i) {
@@ -128,7 +138,7 @@ rocksdb::Status OpenDatabase(const RocksStoreOptions& options, Database& databas
   }
   CHECK_LE(handles.size(), database.handles.size());
   std::copy(handles.begin(), handles.end(), database.handles.begin());
-  return status.ok() && exists ? CompactRangeTombstones(database) : status;
+  return FromRocks(status.ok() && exists ? CompactRangeTombstones(database) : status);
 }
 
 // Blocks. Reads the whole file, and not from the cache of the operating system if that can be had.
@@ -152,12 +162,13 @@ rocksdb::Status VerifyFile(rocksdb::DB& db, const std::string& path) {
 
 // Blocks. Changes nothing.
 absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& options) {
-  if (options.env->FileExists(options.path + "/CURRENT").IsNotFound()) {
-    return absl::NotFoundError(absl::StrCat(options.path, ": there is no store"));
-  }
   auto database = std::make_unique<Database>();
   rocksdb::Options rocks = ToRocksOptions(options);
   rocks.env = Checked(options, rocks.env, *database);
+  if (options.env->FileExists(options.path + "/CURRENT").IsNotFound()) {
+    RETURN_IF_ERROR(CheckCurrentFile(*rocks.env, options.path, options.seal.cipher != nullptr));
+    return absl::NotFoundError(absl::StrCat(options.path, ": there is no store"));
+  }
   rocks.create_if_missing = false;
   rocks.create_missing_column_families = false;
   // A database that is open for reading alone has nobody to delete in the background.
@@ -171,7 +182,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenToRead(const RocksStoreOptions& op
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::OpenForReadOnly(rocks, options.path, columns, &handles, &db);
-  if (!status.ok()) return FromRocks(status);
+  if (!status.ok()) return WhyNotOpen(status, *rocks.env, options);
   database->db.reset(db);
   std::copy(handles.begin(), handles.end(), database->handles.begin());
   return database;
@@ -552,17 +563,15 @@ absl::StatusOr<std::unique_ptr<machine::OrderedStore>> RocksStore::Open(
     Fiber& fiber, const RocksStoreOptions& options) {
   CHECK(options.env != nullptr);
   auto database = std::make_unique<Database>();
-  rocksdb::Status status;
+  absl::Status status;
   const auto open = [&] { status = OpenDatabase(options, *database); };
   if (options.offload != nullptr) {
     options.offload->Run(fiber, runtime::Lane::kGeneral, open);
   } else {
     open();
   }
-  if (!status.ok()) {
-    const absl::Status error = FromRocks(status);
-    return absl::Status(error.code(), absl::StrCat("open ", options.path, ": ", error.message()));
-  }
+  if (!status.ok())
+    return absl::Status(status.code(), absl::StrCat("open ", options.path, ": ", status.message()));
   if (options.trace != nullptr) {
     options.trace->Emit(runtime::TraceLevel::kInfo, "store.open",
                         {{"path", std::string_view(options.path)}});
@@ -590,8 +599,9 @@ absl::Status RocksStore::RewriteFiles(RocksStoreOptions options,
   // Written once, at first; opening makes it again out of the manifest.
   (void)options.env->DeleteFile(options.path + "/IDENTITY");
   Database database;
-  rocksdb::Status status = OpenDatabase(options, database);
-  if (status.ok()) database.db->GetAggregatedIntProperty("rocksdb.live-sst-files-size", &all);
+  RETURN_IF_ERROR(OpenDatabase(options, database));
+  rocksdb::Status status;
+  database.db->GetAggregatedIntProperty("rocksdb.live-sst-files-size", &all);
   for (rocksdb::ColumnFamilyHandle* const column : database.handles)
     if (status.ok()) status = RewriteColumn(*database.db, column);
   return FromRocks(status);

@@ -130,6 +130,9 @@ void Ambush::OnTrace(size_t target, const TraceEvent& event) {
     transfers_.erase({target, NumberOf(event, "to") - 1});
   } else if (event.name == "snapshot.received" && IsOk(event)) {
     LoseAnswer(NumberOf(event, "from") - 1, target, KeyOf(target, ++ambushes_));
+  } else if (event.name == "raft.configuration" && NumberOf(event, "group") <= 1 &&
+             NumberOf(event, "outgoing") > 0) {
+    SplitJoint(target, KeyOf(target, NumberOf(event, "index")));
   }
 }
 
@@ -349,6 +352,46 @@ void Ambush::LoseAnswer(size_t from, size_t to, uint64_t key) {
   Later(Duration(0), to, [this, from, to, key] {
     world_.CountFault(FaultClass::kSnapshotAnswerLost);
     ResetSome(from, to, key);
+  });
+}
+
+// --- two halves of a configuration ---------------------------------------------------------------
+
+// Whoever counts by it first is cut off together with as many as a majority of the new voters are,
+// and starts again, from a state that was flushed meanwhile; the others still go by the old one.
+void Ambush::SplitJoint(size_t target, uint64_t key) {
+  const uint64_t percent = world_.rates().joint_split_percent;
+  if (stopped_ || is_split_ || siege_) return;
+  Draws& draws = world_.draws();
+  if (!draws.Chance("ambush.joint", key, percent * kPercent)) return;
+  std::vector<size_t> others = AllBut(target);
+  std::erase_if(others, [this](size_t other) { return !nodes_[other]->running(); });
+  if (others.empty()) return;
+  const uint64_t first = draws.Range("ambush.joint_side", key, 0, others.size() - 1, 0);
+  std::rotate(others.begin(), others.begin() + static_cast<ptrdiff_t>(first), others.end());
+  // (Who came last is a new voter: on this side more often than not.)
+  if (draws.Chance("ambush.joint_newest", key, 60 * kPercent)) {
+    std::iter_swap(others.begin(), std::max_element(others.begin(), others.end()));
+  }
+  others.resize(others.size() / 2);
+  is_split_ = true;
+  Later(Duration(0), target, [this, target, key, side = std::move(others)] {
+    world_.CountFault(FaultClass::kJointSplit);
+    for (size_t other = 0; other < nodes_.size(); ++other) {
+      if (other == target || Contains(side, other)) continue;
+      CutInto(other, side);
+      CutOutOf(other, side);
+      CutInto(other, {target});
+      CutOutOf(other, {target});
+    }
+    const Duration timeout = ElectionTimeout();
+    const Duration wait = LogUniform("ambush.joint_wait", key, Milliseconds(5), Seconds(1));
+    nodes_[target]->fault_points().Demand("replica.eager_compaction", world_.now() + wait);
+    Later(wait, target, [this, target, key, timeout] { Crash(target, key, timeout / 2); });
+    Later(wait + LogUniform("ambush.joint_lasts", key, 2 * timeout, 8 * timeout), target, [this] {
+      is_split_ = false;
+      network_.RestoreAll();
+    });
   });
 }
 

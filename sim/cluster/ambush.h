@@ -2,7 +2,8 @@
 //
 // Some promises are only at stake for a few milliseconds, between two messages: while leadership is
 // handed over, while a leader counts on what a voter has just promised, while a snapshot is half
-// there. Disasters at random times hardly ever hit these moments; these wait for them.
+// there, while two halves of a configuration have to agree. Disasters at random times hardly ever
+// hit these moments; these wait for them.
 #ifndef LOCKSTEP_SIM_CLUSTER_AMBUSH_H_
 #define LOCKSTEP_SIM_CLUSTER_AMBUSH_H_
 
@@ -75,6 +76,7 @@ class Ambush final {
   void Break(size_t from, size_t to, uint64_t key, uint64_t breaks);
   void ResetSome(size_t from, size_t to, uint64_t key);
   void LoseAnswer(size_t from, size_t to, uint64_t key);
+  void SplitJoint(size_t target, uint64_t key);
 
   // Every link into, or out of, the node from or to any of those.
   void CutInto(size_t target, const std::vector<size_t>& others);
@@ -101,6 +103,7 @@ class Ambush final {
   uint64_t newest_term_ = 0;
   std::optional<Siege> siege_;
   std::set<std::pair<size_t, size_t>> transfers_;  // snapshots under way: from, to
+  bool is_split_ = false;                          // for a joint configuration
   uint64_t ambushes_ = 0;
   bool stopped_ = false;
 };

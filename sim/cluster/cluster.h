@@ -98,6 +98,10 @@ class Cluster final : private OperatedCluster, private UpgradedCluster {
   // REQUIRES and runs as CompareStates.
   std::optional<checkers::Violation> CheckScrubbed();
 
+  // Each of those nodes answers a linearizable read.
+  // REQUIRES and runs as CompareStates.
+  std::optional<checkers::Violation> CheckReads();
+
   // What nodes hold is within their bounds.
   void CheckBounds();
 
@@ -108,6 +112,7 @@ class Cluster final : private OperatedCluster, private UpgradedCluster {
   uint64_t process_failures() const { return process_failures_; }
 
  private:
+  static constexpr ClusterId kCluster{0x10C4};
   static constexpr GroupId kGroup{1};  // the one that has clients
   struct Member;
 
@@ -120,6 +125,7 @@ class Cluster final : private OperatedCluster, private UpgradedCluster {
   void BootClient(uint32_t index);
   replica::Shard* ShardOf(SimNode& node, GroupId group);
   absl::Status ExamineLogOf(SimNode& node);
+  bool AnswersRead(SimNode& node);
   replica::Replica* ReplicaOf(SimNode& node, GroupId group);
   // The groups without clients have leaders, too.
   bool MoreGroupsConverged(const std::vector<size_t>& core);

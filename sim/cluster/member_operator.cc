@@ -94,6 +94,8 @@ void MemberOperator::Act(Fiber& fiber, runtime::Environment& environment, const 
     AddSpare(true, change);
   } else if (dice < 45 && learner != NodeId(0)) {
     AddStep(Kind::kPromote, learner, change);
+    // (In the place of another: takes a joint configuration.)
+    if (Draw("nemesis.member_swap", 2, 0) == 1) AddStep(Kind::kDemote, voter, change);
     fault = FaultClass::kMemberPromoted;
   } else if (dice < 55) {
     AddStep(Kind::kDemote, voter, change);

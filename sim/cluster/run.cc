@@ -42,7 +42,7 @@ void ShapeOverload(World& world, ClusterShape& shape) {
   Draws& draws = world.draws();
   shape.clients *= 3;
   shape.operations_per_second *= 4;
-  shape.log_bytes_retained = draws.LogUniform("overload.retained", 0, 1024, 8 * 1024, 8 * 1024);
+  shape.log_bytes_retained = draws.LogUniform("overload.retained", 0, 256, 8 * 1024, 8 * 1024);
   shape.proposals.count_max = draws.Range("overload.pending", 0, 1, 6, 6);
   shape.proposals.bytes_max = draws.LogUniform("overload.pending_bytes", 0, 150, 4'000, 4'000);
   // As with large values: their bytes reach the bound first.
@@ -197,6 +197,7 @@ class Run final : public RunControl {
       bool met_damage = false;
       if (auto violation = cluster_.CompareStates(met_damage)) return violation;
       if (!met_damage) {
+        if (auto violation = cluster_.CheckReads()) return violation;
         if (auto violation = cluster_.CheckScrubbed()) return violation;
         return FirstViolation();
       }

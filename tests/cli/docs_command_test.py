@@ -190,6 +190,27 @@ class DocsCommand(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertEqual(run("doctor", self.path("nothing")).returncode, 1)
 
+    def test_a_damaged_current_file_is_named_and_nothing_is_lost(self):
+        self.filled(['{"_id":%d}' % i for i in range(200)])
+        current = os.path.join(self.store, "rows", "CURRENT")
+        with open(current, encoding="ascii") as file:
+            whole = file.read()
+        for text in ("", "rubbish", whole.replace("0", "8", 1), None):
+            os.remove(current)
+            if text is not None:
+                with open(current, "w", encoding="ascii") as file:
+                    file.write(text)
+            for words in (("find", self.store, "c"), ("doctor", self.store),
+                          ("index", self.store, "c", '{"n":1}')):
+                done = run(*words)
+                self.assertEqual(done.returncode, 1, words)
+                said = " ".join((done.stdout + done.stderr).split())
+                self.assertIn(current + " is damaged", said, words)
+                self.assertIn("write the line `%s`" % whole.strip(), said, words)
+        with open(current, "w", encoding="ascii") as file:
+            file.write(whole)
+        self.assertEqual(len(self.ok("export", self.store, "c").splitlines()), 200)
+
     def test_what_was_flushed_can_be_read_although_the_log_is_damaged(self):
         self.filled(['{"_id":%d,"t":"tea"}' % i for i in range(50)])
         logs = [path for path in files_of(self.store) if "/log/0" in path]

@@ -316,6 +316,40 @@ def a_long_sync_shows_its_progress_to_a_terminal_alone(tools, directory):
         check(one.sync().stderr == "", "nobody looks")
 
 
+def a_damaged_store_is_told_from_a_hub_that_is_away(tools, directory):
+    with Hub(tools, 1, directory) as hub:
+        hub.start()
+        laptop = Laptop(tools, hub, directory, "one")
+        check(laptop.docs("init").returncode == 0, "a new store")
+        lines = "".join('{"_id":%d,"t":"%s"}\n' % (i, os.urandom(200).hex()) for i in range(3000))
+        done = run([tools.lockstep, "docs", "import", laptop.path, "c", "-"], stdin=lines)
+        check(done.returncode == 0, done.stderr)
+        rows = os.path.join(laptop.path, "rows")
+        tables = [os.path.join(rows, name) for name in os.listdir(rows) if name.endswith(".sst")]
+        largest = max(tables, key=os.path.getsize)
+        whole = open(largest, "rb").read()
+
+        def expect_advice(what):
+            for command in ([laptop.sync()] + [laptop.docs(name) for name in ("conflicts", "rejected")])[:what]:
+                check(command.returncode == 1, "%d: %s" % (command.returncode, command.stderr))
+                check("cannot be read" in command.stderr and "lockstep docs doctor" in command.stderr, command.stderr)
+
+        # Every block says something else than was written.
+        with open(largest, "r+b") as file:
+            for at in range(0, len(whole) - 20000, 2000):
+                file.seek(at)
+                file.write(bytes([whole[at] ^ 1]))
+        expect_advice(1)
+        # A device that gives nothing back.
+        os.remove(largest)
+        os.symlink(largest, largest)
+        expect_advice(3)
+        os.remove(largest)
+        with open(largest, "wb") as file:
+            file.write(whole)
+        check(laptop.sync().returncode == 0, "it is whole again")
+
+
 def bad_flags_are_refused(tools, directory):
     port = free_ports(1)[0]
     for flags, text in (
@@ -332,4 +366,5 @@ if __name__ == "__main__":
     main([two_laptops_change_one_fact_while_the_leader_dies, a_hub_of_one_node_keeps_what_it_has_over_sigkill,
           a_hub_that_was_restored_gets_back_what_waits, a_hub_without_a_new_epoch_is_found_out,
           stores_and_hubs_encrypt_what_they_say, nobody_gets_in_without_the_right_token,
-          a_long_sync_shows_its_progress_to_a_terminal_alone, bad_flags_are_refused])
+          a_long_sync_shows_its_progress_to_a_terminal_alone,
+          a_damaged_store_is_told_from_a_hub_that_is_away, bad_flags_are_refused])

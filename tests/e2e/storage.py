@@ -68,5 +68,50 @@ def a_log_that_rotted_is_mended_counted_and_told(tools, directory):
         check(tools.status(cluster.nodes[0])["errors"] == [], "another node has errors")
 
 
+def a_store_whose_current_file_is_damaged_comes_back_from_the_leader(tools, directory):
+    ports = dict(zip(("n1", "n2", "n3"), free_ports(3)))
+    with Cluster(tools.serve, 3, directory,
+                 extra=lambda name: ["--listen-metrics-urls", "http://127.0.0.1:%d" % ports[name]]) as cluster:
+        cluster.start()
+        tools.await_leader(cluster.nodes)
+        check(tools.put(cluster.nodes[0], "k", "value").returncode == 0, "a put failed")
+        victim = cluster.nodes[2]
+        victim.kill()
+        state = os.path.join(victim.data_dir, "shard-0", "state")
+        with open(os.path.join(state, "CURRENT"), "w") as file:
+            file.write("MANIF")
+        victim.start()
+        tools.await_leader(cluster.nodes)
+        wait_until("it is counted", lambda: figure(ports["n3"], "storage_state_set_aside_total") == 1)
+        check(tools.get(victim, "k") == "value", "the state is not back")
+        check(os.path.exists(state + ".damaged"), "people may want to look at it")
+
+
+def a_single_node_with_a_damaged_current_file_says_what_to_do(tools, directory):
+    with Cluster(tools.serve, 1, directory) as cluster:
+        cluster.start()
+        node = cluster.nodes[0]
+        tools.await_leader(cluster.nodes)
+        check(tools.put(node, "k", "value").returncode == 0, "a put failed")
+        node.kill()
+        current = os.path.join(node.data_dir, "shard-0", "state", "CURRENT")
+        with open(current) as file:
+            whole = file.read()
+        with open(current, "w") as file:
+            file.write("?")
+        node.start()
+        wait_until("it ends", lambda: not node.alive())
+        text = node.log()
+        node.kill()
+        check(current + " is damaged" in text, text[-500:])
+        check("write the line `%s`" % whole.strip() in text, text[-500:])
+        with open(current, "w") as file:
+            file.write(whole)
+        node.start()
+        tools.await_leader(cluster.nodes)
+        check(tools.get(node, "k") == "value", "something was lost")
+
+
 if __name__ == "__main__":
-    main([a_log_that_rotted_is_mended_counted_and_told])
+    main([a_log_that_rotted_is_mended_counted_and_told, a_store_whose_current_file_is_damaged_comes_back_from_the_leader,
+          a_single_node_with_a_damaged_current_file_says_what_to_do])

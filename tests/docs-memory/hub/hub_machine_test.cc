@@ -1,4 +1,5 @@
 // The hub's state machine: pushes again and out of order, pages, tokens.
+#include "docs-memory/hub/hub_request.h"
 #include "tests/docs-memory/hub/hub_fixture.h"
 
 namespace lockstep::docs {
@@ -25,6 +26,39 @@ TEST_F(HubMachineTest, TellsGapsAndCopiesOfANode) {
     // What was confirmed is not known any more.
     EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(2, "b", 12)}, 1))), "2:applied@2");
     EXPECT_EQ(VerdictsOf(Push(fiber, RequestOf({Put(1, "a", 10)}))), "E_NODE_REGRESSED");
+  });
+}
+
+// A store that its device does not give back.
+class UnreadableView final : public machine::StoreView {
+ public:
+  absl::StatusOr<std::optional<std::string>> Get(Fiber&, machine::Column,
+                                                 std::string_view) const override {
+    return absl::UnavailableError("rocksdb: IO error: unreadable sector");
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      Fiber&, machine::Column, const std::vector<std::string>&) const override {
+    return absl::UnavailableError("rocksdb: IO error: unreadable sector");
+  }
+  absl::StatusOr<std::vector<machine::Row>> ReadRows(Fiber&, machine::Column, std::string_view,
+                                                     size_t) const override {
+    return absl::UnavailableError("rocksdb: IO error: unreadable sector");
+  }
+  std::unique_ptr<machine::Iterator> NewIterator(machine::Column) const override { return nullptr; }
+};
+
+TEST_F(HubMachineTest, WhatItCannotReadIsDamageAndNotAHubWithoutALeader) {
+  Run([this](Fiber& fiber) {
+    HubCall call;
+    call.what = "pull";
+    call.token_hash = TokenHash("ann's");
+    call.body = Encode(All());
+    const absl::Status read = hub_.Query(fiber, Encode(call), UnreadableView()).status();
+    EXPECT_TRUE(absl::IsDataLoss(read)) << read;
+    const HubReply reply = Unavailable(read);
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_EQ(CodeOf(reply), "E_DAMAGED");
+    EXPECT_EQ(CodeOf(Unavailable(absl::UnavailableError("no leader"))), "E_NO_LEADER");
   });
 }
 

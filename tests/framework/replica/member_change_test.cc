@@ -160,6 +160,21 @@ TEST_F(MemberChangeTest, WhoIsReplacedVotesUntilItsHeirDoes) {
   EXPECT_EQ(Next().voters, Nodes({1, 2})) << "there is nobody to wait for";
 }
 
+TEST_F(MemberChangeTest, IfNoVoterStaysTheNewOnesJoinThemFirst) {
+  configuration_.voters = Nodes({3});
+  configuration_.learners = Nodes({1, 2});
+  list_ = InitialList({MemberOf(1, true), MemberOf(2, true), MemberOf(3)});
+  ASSERT_EQ(Change({{Kind::kPromote, MemberOf(1)}, {Kind::kDemote, MemberOf(3)}}),
+            MemberRefusal::kNone);
+  configuration_ = Next({1});
+  EXPECT_EQ(configuration_.voters, Nodes({1, 3})) << "the only voter needs an heir";
+  EXPECT_EQ(configuration_.learners, Nodes({2}));
+  configuration_ = Next({1});
+  EXPECT_EQ(configuration_.voters, Nodes({1}));
+  EXPECT_EQ(configuration_.learners, Nodes({2, 3}));
+  EXPECT_TRUE(IsFinal(list_, configuration_));
+}
+
 TEST_F(MemberChangeTest, AllStepsAreTakenOrNone) {
   const MemberList before = list_;
   EXPECT_EQ(Change({{Kind::kAdd, MemberOf(4)}, {Kind::kRemove, MemberOf(9)}}),

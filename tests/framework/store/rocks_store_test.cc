@@ -29,6 +29,7 @@ using machine::GroupStore;
 using machine::OrderedStore;
 using machine::StoreTransaction;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // The real files, except that tables cannot be created while it is told so.
 class MoodyFiles final : public rocksdb::FileSystemWrapper {
@@ -255,6 +256,64 @@ TEST(RocksStore, OpenToReadItShowsTheLastFlushAndFindsRot) {
       EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
       EXPECT_TRUE(absl::IsDataLoss(rotten->health())) << "somebody has to set it aside";
     }
+  });
+}
+
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+void Write(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+}
+
+// A store with a row in a table.
+RocksStoreOptions Flushed(Fiber& fiber, RocksProfile profile) {
+  RocksStoreOptions options = Options();
+  options.profile = profile;
+  auto store = MustOpen(fiber, options);
+  Change(fiber, *store->Group(GroupId(1)),
+         [](StoreTransaction& t) { t.Put(Column::kPrimary, "k", "v"); });
+  CHECK_OK(store->Flush(fiber));
+  return options;
+}
+
+TEST(RocksStore, ADamagedCurrentIsNamedAndNothingIsLost) {
+  RunInFiber([](Fiber& fiber) {
+    for (const RocksProfile profile : {RocksProfile::kProduction, RocksProfile::kLight}) {
+      const RocksStoreOptions options = Flushed(fiber, profile);
+      const std::string path = options.path + "/CURRENT";
+      const std::string whole = ContentOf(path);
+      std::string flipped = whole;
+      flipped[whole.size() - 2] ^= 2;
+      for (const std::string& text :
+           {std::string(), whole.substr(0, 5), whole.substr(0, whole.size() - 1), flipped,
+            whole + whole, std::string("\0\xff", 2), std::string("gone")}) {
+        Write(path, text);
+        if (text == "gone") std::filesystem::remove(path);
+        for (const absl::Status& opened :
+             {RocksStore::Open(fiber, options).status(), RocksStore::OpenReadOnly(options).status(),
+              RocksStore::VerifyFiles(options)}) {
+          EXPECT_TRUE(absl::IsDataLoss(opened)) << opened;
+          EXPECT_THAT(std::string(opened.message()), HasSubstr(path + " is damaged"));
+          EXPECT_THAT(std::string(opened.message()),
+                      HasSubstr("write the line `" + whole.substr(0, whole.size() - 1) + "`"));
+        }
+      }
+      Write(path, whole);
+      const auto store = MustOpen(fiber, options);
+      EXPECT_EQ(Read(fiber, *store->Group(GroupId(1))->Snapshot(), Column::kPrimary, "k"), "v");
+    }
+  });
+}
+
+TEST(RocksStore, WhatACrashLeavesOfAStoreThatWasNeverMadeIsNoDamage) {
+  RunInFiber([](Fiber& fiber) {
+    const RocksStoreOptions options = Options();
+    std::filesystem::create_directories(options.path);
+    Write(options.path + "/MANIFEST-000001", "torn");
+    const auto store = MustOpen(fiber, options);
+    EXPECT_TRUE(Scan(fiber, *store->Group(GroupId(1))->Snapshot(), Column::kPrimary).empty());
   });
 }
 

@@ -174,6 +174,28 @@ TEST(Ambush, TwoSnapshotsForOneFollowerDoNotKeepEachOtherFromArriving) {
   EXPECT_EQ(arrived, 1);
 }
 
+TEST(Ambush, WhoCountsByAJointConfigurationIsCutOffAndStartsAgainFromAFlushedState) {
+  Arena arena;
+  arena.cluster().world().rates().joint_split_percent = 100;
+  ASSERT_TRUE(arena.AwaitLeader());
+  const uint64_t leader = arena.cluster().LeaderOf(1);
+  SimNode& node = arena.cluster().node(leader);
+  const uint64_t incarnation = node.incarnation();
+  const runtime::TraceField joint[] = {
+      {"group", uint64_t{1}}, {"index", uint64_t{3}}, {"outgoing", uint64_t{3}}};
+  arena.ambush().OnTrace(leader - 1, {node.id(), ShardId(0), runtime::TraceLevel::kInfo,
+                                      "raft.configuration", absl::MakeConstSpan(joint)});
+  arena.cluster().world().RunFor(Milliseconds(1));
+  EXPECT_EQ(arena.Count(FaultClass::kJointSplit), 1u);
+  EXPECT_TRUE(node.fault_points().Fire("replica.eager_compaction")) << "demanded";
+  EXPECT_FALSE(
+      arena.cluster().node(leader % 3 + 1).fault_points().Fire("replica.eager_compaction"));
+  arena.cluster().world().RunFor(Seconds(20));
+  EXPECT_GT(node.incarnation(), incarnation);
+  EXPECT_FALSE(node.fault_points().Fire("replica.eager_compaction")) << "no more";
+  EXPECT_TRUE(arena.AwaitLeader()) << "the cut does not last";
+}
+
 TEST(Ambush, WhenItIsOverNobodyIsStruck) {
   Arena arena;
   ASSERT_TRUE(arena.AwaitLeader());
