@@ -209,6 +209,8 @@ void Cluster::SetTimers(const SimNode& node, replica::NodeOptions& options) {
   // A leader with long timeouts is still heard by followers with short ones.
   const uint64_t heartbeat = std::clamp<uint64_t>(shortest / 3, 1, 5);
   options.raft.heartbeat_ticks = static_cast<raft::Ticks>(heartbeat);
+  // (It looks once in an election timeout; those that serve a read count as well.)
+  oracle_.ExpectStepDown(4 * usual / heartbeat + 4);
   options.raft.lost_leader_ticks = static_cast<raft::Ticks>(std::min<uint64_t>(10, own));
   if (shape_.has_priorities) {
     options.raft.priority = static_cast<uint32_t>(

@@ -35,8 +35,10 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
       state.led = raft.term();
       auto& newest = oracle_.newest_leader_[group];
       newest = std::max(newest, std::pair(raft.term(), node_));
+      state.rounds_unheard = 0;
       oracle_.CheckElected(node_, group, raft);
     }
+    CheckHeard(group, raft, effects, state);
     if (oracle_.expects_leases_ && KnowsTheTime(effects)) oracle_.CheckLease(node_, group, raft);
     if (oracle_.on_snapshot_) {
       for (const NodeId to : effects.send_snapshot_to) oracle_.on_snapshot_(node_, to);
@@ -68,7 +70,9 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     if (oracle_.on_send_) oracle_.on_send_(group, message);
   }
 
-  void OnReceive(GroupId, const raft::Message&) override {}
+  void OnReceive(GroupId group, const raft::Message&) override {
+    groups_[group].rounds_unheard = 0;
+  }
 
   void OnApplied(GroupId group, const raft::Entry& entry, std::string_view result) override {
     ++oracle_.applied_count_;
@@ -85,6 +89,7 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
     std::deque<raft::Persist> writes;  // started and not yet durable
     raft::Index commit;
     raft::Term led;  // the last term that it led
+    uint64_t rounds_unheard = 0;
     raft::Index applied;
     raft::Configuration configuration;
   };
@@ -123,6 +128,23 @@ class Oracle::NodeObserver final : public replica::ReplicaObserver {
         }
       }
     }
+  }
+
+  // Counts rounds and not time, so that it does not matter how this node's clock goes.
+  void CheckHeard(GroupId group, const raft::Raft& raft, const raft::Effects& effects,
+                  State& state) {
+    const bool needs_others = raft.configuration().voters.size() > 1;
+    if (raft.role() != raft::Role::kLeader || !needs_others) return;
+    const bool is_round = std::any_of(
+        effects.send_now.begin(), effects.send_now.end(),
+        [](const auto& message) { return std::holds_alternative<raft::Heartbeat>(message.body); });
+    if (!is_round || ++state.rounds_unheard <= oracle_.rounds_unheard_max_) return;
+    oracle_.Report(
+        checkers::Violation{"check quorum",
+                            absl::StrCat("node ", node_.value(), " has sent ", state.rounds_unheard,
+                                         " rounds of heartbeats in term ", raft.term().value(),
+                                         ", has heard nobody, and leads"),
+                            absl::StrCat("group ", group.value(), ", node ", node_.value())});
   }
 
   // A core that was only told of a durable write, say, has not been told the time; one that asks

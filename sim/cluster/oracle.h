@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +50,8 @@ class Oracle final {
   }
   // Clocks differ by no more than leaders believe: whoever holds a lease is the only one who leads.
   void ExpectLeases() { expects_leases_ = true; }
+  // A leader that sends so many rounds of heartbeats and hears nobody leads no longer [thesis 6.2].
+  void ExpectStepDown(uint64_t rounds) { rounds_unheard_max_ = rounds; }
 
   void Report(std::optional<checkers::Violation> violation);
   const std::optional<checkers::Violation>& violation() const { return violation_; }
@@ -80,6 +83,7 @@ class Oracle final {
   std::function<void(GroupId, const raft::Message&)> on_send_;
   std::function<void(NodeId, NodeId)> on_snapshot_;
   bool expects_leases_ = false;
+  uint64_t rounds_unheard_max_ = std::numeric_limits<uint64_t>::max();
   std::optional<checkers::Violation> violation_;
   uint64_t applied_count_ = 0;
 };

@@ -36,6 +36,7 @@ class Arena final {
             cluster_.world(), cluster_.network(), nodes_, [](SimNode& node) { node.PowerLoss(); },
             [this](SimNode& node) { cluster_.Boot(node.id().value()); }) {
     oracle_.ExpectLeases();
+    oracle_.ExpectStepDown(44);  // four election timeouts, and a few
     oracle_.set_on_send([this](GroupId, const raft::Message& message) { ambush_.OnSent(message); });
     for (size_t i = 0; i < nodes_.size(); ++i) {
       nodes_[i]->trace().set_on_emit(
@@ -119,6 +120,21 @@ TEST(Ambush, ASiegeShowsPromisesThatAreCountedTooLongOrForgotten) {
     EXPECT_GT(arena.Count(FaultClass::kLeaderBesieged), 15u);
     EXPECT_GT(arena.Count(FaultClass::kAnswersHeld), 3u);
     EXPECT_GT(arena.Count(FaultClass::kVoterRestarted), 3u);
+  }
+}
+
+TEST(Ambush, ALeaderWhomNobodyAnswersMustNotLeadOn) {
+  for (const Id bug : {Id::kNone, mutant::kM46NoPreVote}) {
+    const PlantedBug planted(bug);
+    Arena arena;
+    ASSERT_TRUE(arena.AwaitLeader());
+    const HostId leader = arena.cluster().node(arena.cluster().LeaderOf(1)).host();
+    for (uint64_t id = 1; id <= 3; ++id) {
+      const HostId other = arena.cluster().node(id).host();
+      if (other != leader) arena.cluster().network().Cut(other, leader);
+    }
+    arena.cluster().world().RunFor(Seconds(6));
+    EXPECT_EQ(arena.Oracle(), bug == Id::kNone ? "" : "check quorum");
   }
 }
 
