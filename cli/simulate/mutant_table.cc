@@ -107,6 +107,8 @@ const std::vector<MutantInfo>& AllMutants() {
        "membership"},
       {mutant::kM212RefusedAndSent, "M212", "who is refused is sent all the same", "overload"},
       {mutant::kM213WokenUntoldOfTime, "M213", "a sleeping group is not told the time", "groups"},
+      {mutant::kM224PendingBytesUncounted, "M224", "of requests that wait, the bytes do not count",
+       "overload"},
   };
   return all;
 }

@@ -20,8 +20,15 @@ void Adjust(MemoryBudget& budget, size_t& charged, size_t bytes) {
 
 }  // namespace
 
+size_t GrpcBudget::begun_bytes_free() const {
+  const size_t set_aside = requests.bytes_max() / 4;
+  return requests.free_bytes() - std::min(requests.free_bytes(), set_aside);
+}
+
 size_t GrpcBudget::missing_bytes() const {
-  const size_t requests_free_min = std::min(requests.bytes_max() / 4, limits::kGrpcMessageBytesMax);
+  // Any request may begin.
+  const size_t quarter = requests.bytes_max() / 4;
+  const size_t requests_free_min = quarter + std::min(quarter, limits::kGrpcMessageBytesMax);
   const size_t requests_missing =
       requests_free_min - std::min(requests_free_min, requests.free_bytes());
   return std::max({requests_missing, responses.missing_bytes(), overflow.missing_bytes()});

@@ -33,6 +33,7 @@ struct GrpcBudget final {
   bool is_short() const { return missing_bytes() > 0; }
   // How much must go until that is over.
   size_t missing_bytes() const;
+  size_t begun_bytes_free() const;
 
   fiber::WaitQueue pressure;  // woken when it becomes short
   MemoryBudget requests;
@@ -60,6 +61,8 @@ class ConnectionBudget final {
   void Settle(size_t request_bytes, size_t queued_bytes);
   // How many more bytes of requests the server takes.
   size_t request_bytes_free() const { return server_.requests.free_bytes(); }
+  // The same for requests that are not complete: a quarter is for those that come in one go.
+  size_t begun_bytes_free() const { return server_.begun_bytes_free(); }
 
   // Suspends while more is queued to this client than it may have. False at the deadline.
   bool AwaitQueue(Fiber& fiber, MonoTime deadline) { return queue_.Acquire(fiber, 0, deadline); }

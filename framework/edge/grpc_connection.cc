@@ -147,8 +147,10 @@ void GrpcConnection::Serve(Fiber& fiber, absl::string_view already_read) {
 bool GrpcConnection::Feed(Fiber& fiber, absl::string_view bytes) {
   const bool was_greeted = session_.greeted();
   last_heard_ = fiber.now();
-  session_.SetRequestBytesMax(std::min(options_.limits.request_bytes_max,
-                                       session_.request_bytes() + budget_.request_bytes_free()));
+  const size_t own = session_.request_bytes();
+  const size_t own_max = options_.limits.request_bytes_max;
+  session_.SetRequestBytesMax(std::min(own_max, own + budget_.request_bytes_free()),
+                              std::min(own_max / 4 * 3, own + budget_.begun_bytes_free()));
   state_.pinged = false;
   const bool is_sane = session_.Feed(fiber.now(), bytes).ok();
   HandleEvents();

@@ -63,6 +63,11 @@ bool MessageReader::HasMessage() const {
   return HasPrefix() && buffered_bytes() - kGrpcPrefixBytes >= MessageBytes();
 }
 
+size_t MessageReader::missing_bytes() const {
+  if (!HasPrefix() || HasMessage()) return 0;
+  return kGrpcPrefixBytes + MessageBytes() - buffered_bytes();
+}
+
 absl::string_view MessageReader::Front() const {
   CHECK(HasMessage());
   return absl::string_view(buffer_).substr(head_ + kGrpcPrefixBytes, MessageBytes());

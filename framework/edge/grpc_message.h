@@ -32,6 +32,8 @@ class MessageReader final {
   void Pop();
   // Bytes held; 0 means that no message has been begun.
   size_t buffered_bytes() const { return buffer_.size() - head_; }
+  // Of the first message, with its prefix, what is not here yet; 0 if the prefix does not say.
+  size_t missing_bytes() const;
   void Clear();
 
  private:

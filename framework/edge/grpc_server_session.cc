@@ -127,6 +127,7 @@ GrpcServerSession::GrpcServerSession(const GrpcRegistry& registry, const GrpcSer
     : registry_(registry),
       limits_(limits),
       request_bytes_max_(limits.request_bytes_max),
+      begun_bytes_max_(limits.request_bytes_max / 4 * 3),
       session_(ServerCallbacks::NewSession(this, limits)) {}
 
 GrpcServerSession::~GrpcServerSession() = default;
@@ -242,9 +243,8 @@ void GrpcServerSession::OnData(ServerCall& call, string_view bytes) {
   if (!is_taken_in) return Consume(call);
   const bool had_message = call.reader_.HasMessage();
   call.reader_.Append(bytes);
-  request_bytes_ += bytes.size();
   GrpcStatus fault = had_message ? GrpcStatus() : call.reader_.Check();
-  if (fault.ok() && request_bytes_ > request_bytes_max_) {
+  if (fault.ok() && !Hold(call)) {
     fault = GrpcStatus(GrpcCode::kResourceExhausted, limits_.busy_text);
   }
   if (!fault.ok()) return Abort(call, std::move(fault));
@@ -298,9 +298,23 @@ void GrpcServerSession::Consume(ServerCall& call) {
   call.unconsumed_bytes_ = 0;
 }
 
+// Many large requests that all arrive at once, a frame of each in turn, would be in each other's
+// way: none of them would be complete before its deadline. So only as many begin as there is room
+// for when they are.
+bool GrpcServerSession::Hold(ServerCall& call) {
+  const size_t arrived = call.reader_.buffered_bytes();
+  const size_t to_come = call.method_->unary != nullptr ? call.reader_.missing_bytes() : 0;
+  const size_t held = arrived + to_come;
+  CHECK_GE(held, call.held_bytes_);
+  const bool begins = to_come > 0 && held > call.held_bytes_;
+  request_bytes_ += held - call.held_bytes_;
+  call.held_bytes_ = held;
+  return request_bytes_ <= (begins ? begun_bytes_max_ : request_bytes_max_);
+}
+
 void GrpcServerSession::DropRequest(ServerCall& call) {
-  CHECK_GE(request_bytes_, call.reader_.buffered_bytes());
-  request_bytes_ -= call.reader_.buffered_bytes();
+  CHECK_GE(request_bytes_, call.held_bytes_);
+  request_bytes_ -= std::exchange(call.held_bytes_, 0);
   call.reader_.Clear();
   if (call.phase_ != ServerCall::Phase::kClosed) Consume(call);
   call.unconsumed_bytes_ = 0;
@@ -316,7 +330,9 @@ GrpcServerSession::ReadOutcome GrpcServerSession::Read(ServerCall& call, std::st
   }
   const string_view front = call.reader_.Front();
   message->assign(front.data(), front.size());
-  request_bytes_ -= front.size() + kGrpcPrefixBytes;
+  const size_t taken = front.size() + kGrpcPrefixBytes;
+  request_bytes_ -= taken;
+  call.held_bytes_ -= taken;
   call.reader_.Pop();
   if (!call.reader_.HasMessage()) Consume(call);
   GrpcStatus fault = call.reader_.Check();

@@ -23,7 +23,8 @@ struct GrpcServerLimits final {
   size_t message_bytes_max = limits::kGrpcMessageBytesMax;
   uint32_t concurrent_calls_max = limits::kConcurrentStreamsMax;
   // Request bytes held for one connection: incomplete, not yet handled or being handled. Beyond
-  // it, calls that send more are refused.
+  // it, calls that send more are refused. Of a unary request all that is to come counts from the
+  // start; requests that begin and are not complete leave a quarter for those that come in one go.
   size_t request_bytes_max = limits::kRequestBytesHeldMax;
   // What a call is told that is refused because too much is held.
   std::string busy_text = "too many requests";
@@ -87,6 +88,7 @@ class ServerCall final {
   size_t header_bytes_ = 0;
   MonoTime deadline_ = kNoDeadline;
   MessageReader reader_;
+  size_t held_bytes_ = 0;        // counted in request_bytes()
   size_t unconsumed_bytes_ = 0;  // received, but the client's window is not open again for them
   MessageQueue out_;
   GrpcStatus status_;
@@ -94,7 +96,8 @@ class ServerCall final {
 
 // Invariants:
 //   1. Every call is either on the wire, in an event that was not taken yet, or free.
-//   2. request_bytes() and queued_bytes() are the sums over the calls.
+//   2. request_bytes() and queued_bytes() are the sums over the calls; what is still to come of
+//      unary requests is part of the former.
 // Nothing here suspends, and nothing of it may be called from within nghttp2's callbacks.
 class GrpcServerSession final {
  public:
@@ -143,8 +146,12 @@ class GrpcServerSession final {
   // Calls that come after this are refused, those that are open go on.
   void GoAway();
   void Ping();
-  // Calls that would make request_bytes() exceed this are refused, whatever the limits allow.
-  void SetRequestBytesMax(size_t bytes) { request_bytes_max_ = bytes; }
+  // Calls that would make request_bytes() exceed this are refused, whatever the limits allow; those
+  // of which more is to come, already beyond `begun_max`.
+  void SetRequestBytesMax(size_t bytes_max, size_t begun_max) {
+    request_bytes_max_ = bytes_max;
+    begun_bytes_max_ = begun_max;
+  }
 
   bool greeted() const { return greeted_; }
   bool finished() const;
@@ -173,6 +180,8 @@ class GrpcServerSession final {
   void SubmitTrailers(ServerCall& call);
   void ResumeSending(ServerCall& call);
   void Consume(ServerCall& call);
+  // Counts what the call holds, and what of its request is to come. False: that is too much.
+  bool Hold(ServerCall& call);
   void DropRequest(ServerCall& call);
 
   const GrpcRegistry& registry_;
@@ -182,6 +191,7 @@ class GrpcServerSession final {
   std::vector<Event> events_;
   MonoTime now_;
   size_t request_bytes_max_;
+  size_t begun_bytes_max_;
   size_t request_bytes_ = 0;
   size_t queued_bytes_ = 0;
   Duration reset_debt_{0};  // leaky bucket: time that the resets so far are worth

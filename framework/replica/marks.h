@@ -35,6 +35,7 @@ inline constexpr Mark kMarkSnapshotGivesWay{"replica.snapshot_gives_way"};
 // Rare: no run of a few hundred universes has to reach it.
 inline constexpr Mark kMarkAppendHeldOff{"replica.append_held_off_by_full_log"};
 inline constexpr Mark kMarkWouldBeLate{"replica.request_would_be_late"};
+inline constexpr Mark kMarkLargeWouldBeLate{"replica.large_request_would_be_late"};
 
 inline constexpr std::array kMarks = {
     kMarkRetryAnswered,         kMarkSentAgain,         kMarkAnswerInSnapshot,

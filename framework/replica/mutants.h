@@ -74,6 +74,8 @@ inline constexpr Id kM211OwnAdditionUncounted{211};
 inline constexpr Id kM212RefusedAndSent{212};
 // A sleeping group's core is not told the time.
 inline constexpr Id kM213WokenUntoldOfTime{213};
+// Requests that wait are counted, their bytes are not.
+inline constexpr Id kM224PendingBytesUncounted{224};
 
 }  // namespace lockstep::mutant
 

@@ -19,6 +19,10 @@ constexpr uint32_t kDoublingsMax = 3;
 // How often it is decided anew how many are let in, and by how many more at least.
 constexpr Duration kAdaptPause = Milliseconds(250);
 constexpr size_t kShareStep = 8;
+// So much that the largest request finds room beside small ones.
+constexpr size_t kByteShareMin = 16;
+static_assert(limits::kPendingProposalBytesMax / Proposals::kShareWhole * kByteShareMin >
+              limits::kRequestBytesMax);
 
 }  // namespace
 
@@ -75,8 +79,13 @@ absl::Status Proposals::RefusalOf(MonoTime now, size_t bytes, MonoTime deadline)
 bool Proposals::IsFull(size_t bytes) const {
   if (pending_.empty()) return false;
   return pending_.size() * kShareWhole >= limits_.count_max * share_ ||
-         next_ - acked_below() >= ClientSessions::kWindowMax ||
-         pending_bytes_ + bytes > limits_.bytes_max / kShareWhole * share_;
+         next_ - acked_below() >= ClientSessions::kWindowMax || IsTooMuch(bytes);
+}
+
+bool Proposals::IsTooMuch(size_t bytes) const {
+  // Planted bug M224: only how many wait counts.
+  if (mutant::Enabled(mutant::kM224PendingBytesUncounted)) return false;
+  return pending_bytes_ + bytes > limits_.bytes_max / kShareWhole * std::max(share_, kByteShareMin);
 }
 
 Duration Proposals::WaitNow(MonoTime now) const {
@@ -86,8 +95,11 @@ Duration Proposals::WaitNow(MonoTime now) const {
 
 // Only where answers take long anyway: without a leader, say, a request waits for a moment.
 bool Proposals::IsTooLate(MonoTime now, MonoTime deadline) const {
-  return share_ < kShareWhole && pending_.size() * kShareWhole > limits_.count_max &&
-         deadline - now < WaitNow(now);
+  const bool has_many = pending_.size() * kShareWhole > limits_.count_max;
+  const bool has_much = pending_bytes_ > limits_.bytes_max / kShareWhole;
+  const bool is_late = share_ < kShareWhole && deadline - now < WaitNow(now);
+  marks::Sometimes(is_late && has_much && !has_many, kMarkLargeWouldBeLate);
+  return is_late && (has_many || has_much);
 }
 
 // What is pending now takes as long as the watched request waits. Of it so much is let in as takes
@@ -140,6 +152,7 @@ std::vector<wire::ForwardItem> Proposals::TakeUnsent(MonoTime now, size_t bytes_
     if (it == pending_.end() || it->second->done.is_set()) continue;
     it->second->sent_at = now;
     ++it->second->times_sent;
+    ++it->second->copies_out;
     bytes += it->second->payload->size();
     items.push_back({number, it->second->payload});
   }
@@ -171,13 +184,15 @@ void Proposals::ResendOverdue(MonoTime now, Duration patience) {
   if (!unsent_.empty()) work_.WakeOne();
 }
 
-void Proposals::OnRefused(const std::vector<RequestNumber>& numbers) {
+void Proposals::OnRefused(const std::vector<RequestNumber>& numbers, bool is_overloaded) {
   for (const RequestNumber number : numbers) {
     const auto it = pending_.find(Translate(number));
     if (it == pending_.end() || it->second->done.is_set()) continue;
+    if (it->second->copies_out > 0) --it->second->copies_out;
+    if (!is_overloaded) continue;
     // Planted bug M183: it is forgotten that an earlier leader may have taken it.
     const bool is_known =
-        it->second->times_sent == 1 || mutant::Enabled(mutant::kM183RefusedAfterRetry);
+        it->second->copies_out == 0 || mutant::Enabled(mutant::kM183RefusedAfterRetry);
     marks::Sometimes(is_known, kMarkRefusedByLeader);
     if (!is_known) continue;
     it->second->result = absl::ResourceExhaustedError("the leader has too much to do");

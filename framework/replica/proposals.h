@@ -61,9 +61,10 @@ class Proposals final {
   // Sends again what was sent for the first time `patience` ago and is not answered; what was sent
   // again, after twice that, and so on.
   void ResendOverdue(MonoTime now, Duration patience);
-  // The leader did not take these. Whoever was sent once is told; the others' earlier copies may be
-  // in a log, so they are overdue one day.
-  void OnRefused(const std::vector<RequestNumber>& numbers);
+  // Whoever got them did not take these; once for each time that they were sent, at most. If it was
+  // overloaded, who was refused as often as it was sent is told; an earlier copy of the others may
+  // be in a log, so they are overdue one day.
+  void OnRefused(const std::vector<RequestNumber>& numbers, bool is_overloaded);
   // Woken when there is something to send.
   fiber::WaitQueue& work() { return work_; }
 
@@ -80,6 +81,8 @@ class Proposals final {
   size_t share() const { return share_; }
   static constexpr size_t kShareWhole = 256;
   static constexpr size_t kShareMin = 4;
+  // Before anything was answered, nobody knows how long that takes.
+  static constexpr size_t kShareFirst = kShareWhole / 4;
 
  private:
   struct Pending {
@@ -87,12 +90,14 @@ class Proposals final {
     MonoTime since;                  // somebody waits for it
     MonoTime sent_at = kNoDeadline;  // kNoDeadline: is in unsent_
     uint32_t times_sent = 0;
+    uint32_t copies_out = 0;  // of these, not refused: one may be in a log
     fiber::Event done;
     absl::StatusOr<std::string> result{absl::UnknownError("pending")};
   };
 
   absl::Status RefusalOf(MonoTime now, size_t bytes, MonoTime deadline) const;
   bool IsFull(size_t bytes) const;
+  bool IsTooMuch(size_t bytes) const;
   // Whether a request would not be answered by then, as far as one can tell.
   bool IsTooLate(MonoTime now, MonoTime deadline) const;
   // How long the watched request has been waiting, or the last one waited.
@@ -111,7 +116,7 @@ class Proposals final {
   SessionId session_;
   NodeId owner_;
   ProposalLimits limits_;
-  size_t share_ = kShareWhole;
+  size_t share_ = kShareFirst;
   MonoTime adapted_;
   RequestNumber watched_;  // one request after another shows how long answers take
   Duration last_wait_{0};

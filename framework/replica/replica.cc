@@ -316,7 +316,8 @@ void Replica::DispatchLocal(std::vector<wire::ForwardItem> items) {
   const std::vector<RequestNumber> numbers = NumbersOf(items);
   const raft::ProposeRefusal refusal = AppendRequests(session, std::move(items));
   // Another refusal (a transfer) passes: what is overdue is sent again.
-  if (refusal == raft::ProposeRefusal::kTooMuchUncommitted) proposals_.OnRefused(numbers);
+  if (refusal == raft::ProposeRefusal::kNone) return;
+  proposals_.OnRefused(numbers, refusal == raft::ProposeRefusal::kTooMuchUncommitted);
 }
 
 void Replica::ReceiveForward(NodeId from, wire::Forward forward) {
@@ -344,7 +345,7 @@ void Replica::ReceiveForwardRefused(const wire::ForwardRefused& refused) {
       runtime::TraceLevel::kDebug, "replica.forward_refused",
       {{"group", options_.group.value()}, {"reason", static_cast<int>(refused.reason)}});
   // When the leader is someone else by now, OnEvent resends; otherwise the requests become overdue.
-  if (refused.reason == wire::ForwardRefusal::kOverloaded) proposals_.OnRefused(refused.numbers);
+  proposals_.OnRefused(refused.numbers, refused.reason == wire::ForwardRefusal::kOverloaded);
 }
 
 void Replica::Receive(raft::Message message) {

@@ -45,6 +45,10 @@ void ShapeOverload(World& world, ClusterShape& shape) {
   shape.log_bytes_retained = draws.LogUniform("overload.retained", 0, 256, 8 * 1024, 8 * 1024);
   shape.proposals.count_max = draws.Range("overload.pending", 0, 1, 6, 6);
   shape.proposals.bytes_max = draws.LogUniform("overload.pending_bytes", 0, 150, 4'000, 4'000);
+  // As with large values: their bytes reach the bound first.
+  if (draws.Chance("overload.large", 0, kMillion / 2)) {
+    shape.proposals.count_max = ClusterShape{}.proposals.count_max;
+  }
   // How long an answer may take before fewer are let in.
   shape.proposals.wait_max = Nanoseconds(static_cast<int64_t>(
       draws.LogUniform("overload.wait_max", 0, 4'000'000, 2'000'000'000, 2'000'000'000)));

@@ -182,7 +182,7 @@ TEST(GrpcServerSession, OversizedMessageIsRefusedByItsPrefixAlone) {
 
 TEST(GrpcServerSession, TooManyRequestBytesOnOneConnectionAreRefused) {
   GrpcServerLimits limits;
-  limits.request_bytes_max = 40'000;
+  limits.request_bytes_max = 90'000;
   Peer peer(limits);
   peer.Feed(wire::Hello());
   for (const uint32_t stream : {1u, 3u, 5u}) {
@@ -192,7 +192,34 @@ TEST(GrpcServerSession, TooManyRequestBytesOnOneConnectionAreRefused) {
   }
   EXPECT_FALSE(peer.IsTrailersOnly(3));
   EXPECT_TRUE(peer.IsTrailersOnly(5));
-  EXPECT_LE(peer.session->request_bytes(), 40'000u);
+  EXPECT_LE(peer.session->request_bytes(), 90'000u);
+}
+
+// Five requests that arrive a frame of each in turn: as many begin as there is room for when they
+// are complete, the others are refused by their first frame.
+TEST(GrpcServerSession, OfLargeRequestsOnlyAsManyBeginAsThereIsRoomFor) {
+  GrpcServerLimits limits;
+  limits.request_bytes_max = 80'000;
+  Peer peer(limits);
+  peer.Feed(wire::Hello());
+  const std::string message = wire::Message(std::string(20'000, 'x'));
+  const std::vector<uint32_t> streams = {1, 3, 5, 7, 9};
+  for (const uint32_t stream : streams) {
+    peer.Feed(wire::Headers(stream, wire::RequestHeaders("/test.Echo/Echo")) +
+              wire::Frame(wire::kData, 0, stream, message.substr(0, 10)));
+  }
+  EXPECT_EQ(peer.session->request_bytes(), 2 * message.size());
+  for (const uint32_t stream : streams)
+    EXPECT_EQ(peer.IsTrailersOnly(stream), stream > 3) << stream;
+  peer.Feed(wire::Request(11, "/test.Echo/Echo", std::string(10'000, 'y')));
+  EXPECT_EQ(peer.Data(11).size(), 10'005u) << "what comes in one go has room";
+  for (const uint32_t stream : {1u, 3u}) {
+    peer.Feed(wire::Frame(wire::kData, 0, stream, message.substr(10, 10'000)) +
+              wire::Frame(wire::kData, wire::kEndStream, stream, message.substr(10'010)));
+  }
+  EXPECT_EQ(peer.Data(1), message);
+  EXPECT_EQ(peer.Data(3), message);
+  EXPECT_EQ(peer.session->request_bytes(), 0u);
 }
 
 TEST(GrpcServerSession, TimeoutBecomesADeadline) {

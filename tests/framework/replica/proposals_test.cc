@@ -143,7 +143,7 @@ TEST_F(ProposalsTest, WhoWasRefusedByTheOnlyLeaderThatHeardOfItIsTold) {
   Registered();
   const Caller& once = Propose("a");
   EXPECT_EQ(Take(), "1:a");
-  proposals_.OnRefused({RequestNumber(1), RequestNumber(9)});
+  proposals_.OnRefused({RequestNumber(1), RequestNumber(9)}, true);
   scheduler_.RunReady();
   ASSERT_TRUE(once.done);
   EXPECT_TRUE(absl::IsResourceExhausted(once.result.status()));
@@ -158,12 +158,41 @@ TEST_F(ProposalsTest, ARefusalSaysNothingOfAnEarlierCopy) {
   EXPECT_EQ(Take(), "1:a");
   proposals_.ResendAll();
   EXPECT_EQ(Take(), "1:a");
-  proposals_.OnRefused({RequestNumber(1)});
+  proposals_.OnRefused({RequestNumber(1)}, true);
   scheduler_.RunReady();
   EXPECT_FALSE(twice.done) << "the first leader may have taken it";
   Applied(1, Admission::kNew, "result");
   ASSERT_TRUE(twice.done);
   EXPECT_EQ(*twice.result, "result");
+}
+
+TEST_F(ProposalsTest, WhoWasRefusedAsOftenAsItWasSentIsTold) {
+  Registered();
+  const Caller& thrice = Propose("a");
+  Take();
+  for (int again = 0; again < 2; ++again) {
+    proposals_.ResendAll();
+    EXPECT_EQ(Take(), "1:a");
+  }
+  proposals_.OnRefused({RequestNumber(1)}, true);
+  proposals_.OnRefused({RequestNumber(1)}, false);
+  scheduler_.RunReady();
+  EXPECT_FALSE(thrice.done) << "a copy is on its way, or in a log";
+  proposals_.OnRefused({RequestNumber(1)}, true);
+  scheduler_.RunReady();
+  ASSERT_TRUE(thrice.done);
+  EXPECT_TRUE(absl::IsResourceExhausted(thrice.result.status()));
+}
+
+TEST_F(ProposalsTest, WhoDoesNotLeadSendsNobodyAway) {
+  Registered();
+  const Caller& caller = Propose("a");
+  Take();
+  proposals_.OnRefused({RequestNumber(1)}, false);
+  scheduler_.RunReady();
+  EXPECT_FALSE(caller.done);
+  proposals_.ResendAll();
+  EXPECT_EQ(Take(), "1:a") << "another one may take it";
 }
 
 TEST_F(ProposalsTest, PlantedBugRefusesWhatAnEarlierLeaderMayHaveTaken) {
@@ -173,7 +202,7 @@ TEST_F(ProposalsTest, PlantedBugRefusesWhatAnEarlierLeaderMayHaveTaken) {
   proposals_.ResendAll();
   Take();
   mutant::Plant(mutant::kM183RefusedAfterRetry);
-  proposals_.OnRefused({RequestNumber(1)});
+  proposals_.OnRefused({RequestNumber(1)}, true);
   mutant::Plant(mutant::Id::kNone);
   scheduler_.RunReady();
   EXPECT_TRUE(twice.done);
@@ -204,7 +233,7 @@ TEST_F(ProposalsTest, NoMoreIsHeldThanTheLimitsSay) {
     ASSERT_LE(proposals.pending_bytes(), kLimits.bytes_max + 64 * kLimits.count_max);
     most_bytes = std::max(most_bytes, proposals.pending_bytes());
     for (const wire::ForwardItem& item : proposals.TakeUnsent(scheduler_.now(), 1 << 20)) {
-      if (random.Below(4) == 0) proposals.OnRefused({item.number});
+      if (random.Below(4) == 0) proposals.OnRefused({item.number}, true);
     }
     scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(1));
     scheduler_.RunReady();
@@ -283,6 +312,43 @@ TEST_F(ProposalsTest, BehindTheFirstWaveHardlyAnybodyWaitsInVain) {
   EXPECT_TRUE(absl::IsResourceExhausted(hasty.result.status())) << hasty.result.status();
 }
 
+// Two hundred callers with large requests, of which ten a second are answered: what is pending is
+// few, and much.
+TEST_F(ProposalsTest, OfLargeRequestsHardlyAnyWaitsInVain) {
+  Registered();
+  size_t answered = 0;
+  size_t late = 0;
+  fiber::Scope scope(scheduler_);
+  for (int i = 0; i < 200; ++i) {
+    scope.Spawn("caller", [&](Fiber& fiber) {
+      for (;;) {
+        const auto result =
+            proposals_.Propose(fiber, std::string(500'000, 'c'), fiber.now() + Seconds(5));
+        answered += result.ok() ? 1 : 0;
+        late += absl::IsDeadlineExceeded(result.status()) ? 1 : 0;
+        if (!result.ok()) fiber.SleepFor(Milliseconds(100));
+      }
+    });
+  }
+  scheduler_.RunReady();
+  EXPECT_LE(proposals_.pending_bytes(), proposals_.limits().bytes_max / 4 + 500'100)
+      << "nobody knows yet how long answers take";
+  for (int i = 0; i < 10 * 60; ++i) {
+    Take();
+    if (proposals_.pending_count() > 0) {
+      Applied(proposals_.acked_below().value(), Admission::kNew, "");
+    }
+    scheduler_.AdvanceTo(scheduler_.now() + Milliseconds(100));
+    scheduler_.RunReady();
+  }
+  EXPECT_GT(answered, 550u);
+  EXPECT_EQ(late, 0u);
+  // Who has less time than others wait is told so, however few they are.
+  const Caller& hasty = Propose("h", scheduler_.now() + Milliseconds(10));
+  ASSERT_TRUE(hasty.done);
+  EXPECT_TRUE(absl::IsResourceExhausted(hasty.result.status())) << hasty.result.status();
+}
+
 TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
   Proposals proposals(kSession, kOwner, {.count_max = 100, .bytes_max = 10});
   fiber::Scope scope(scheduler_);
@@ -299,10 +365,13 @@ TEST_F(ProposalsTest, ALargeRequestPassesAloneAndPlantedBugLetsEverybodyIn) {
   EXPECT_EQ(waiting, 1u);
   propose();
   EXPECT_EQ(waiting, 1u);
-  mutant::Plant(mutant::kM182PendingUncounted);
-  propose();
-  mutant::Plant(mutant::Id::kNone);
-  EXPECT_EQ(waiting, 2u);
+  for (const mutant::Id id : {mutant::kM182PendingUncounted, mutant::kM224PendingBytesUncounted}) {
+    const size_t before = waiting;
+    mutant::Plant(id);
+    propose();
+    mutant::Plant(mutant::Id::kNone);
+    EXPECT_EQ(waiting, before + 1);
+  }
 }
 
 TEST_F(ProposalsTest, AtItsDeadlineTheOutcomeIsUnknownAndNothingIsRetried) {
