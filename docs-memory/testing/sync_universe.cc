@@ -345,6 +345,8 @@ class Universe final {
     }
     world_.After(Milliseconds(static_cast<int64_t>(200 + rare_.Below(2000))),
                  {operator_->id(), sim::EventKind::kNemesis, 0}, [this, left] {
+                   // (By then all links are restored but those of who stays broken.)
+                   if (is_healed_) return;
                    for (const auto& node : cluster_.nodes()) {
                      cluster_.network().Restore(left, node->host());
                      cluster_.network().Restore(node->host(), left);
