@@ -314,6 +314,8 @@ class Universe final {
       while (tokens_[tenant].empty()) tokens_[tenant] = MakeToken(fiber, environment, tenant);
     }
     if (retains_) SetPolicy(fiber, environment);
+    // (What a copy pushes again would be new to a hub that had forgotten it.)
+    if (copies()) Insist(fiber, environment, "/v1/retention", R"({"versions_max": 10000})");
     uint64_t round = 0;
     while (!is_healed_ || !AllQuiet()) {
       TryDoors(fiber, environment);
