@@ -185,8 +185,8 @@ class Universe final {
     plan.speaks_json = random_.Below(2) == 0;
     plan.pull_count = static_cast<int64_t>(1 + random_.Below(6));
     plan.push_count = 1 + random_.Below(6);
-    // (JSON as libbson reads it nests less deep; a copy may be where JSON is spoken.)
-    plan.goes_deep = !plan.speaks_json && random_.Below(3) == 0 && !copies();
+    // (JSON as libbson reads it nests less deep.)
+    plan.goes_deep = !plan.speaks_json && random_.Below(3) == 0;
     // (What everybody writes to all the time is never deleted for long.)
     if (retains_) plan.documents += static_cast<int>(traits_.Below(20));
     plan.expires = retains_ && traits_.Below(2) == 0;
@@ -314,8 +314,6 @@ class Universe final {
       while (tokens_[tenant].empty()) tokens_[tenant] = MakeToken(fiber, environment, tenant);
     }
     if (retains_) SetPolicy(fiber, environment);
-    // (What a copy pushes again would be new to a hub that had forgotten it.)
-    if (copies()) Insist(fiber, environment, "/v1/retention", R"({"versions_max": 10000})");
     uint64_t round = 0;
     while (!is_healed_ || !AllQuiet()) {
       TryDoors(fiber, environment);

@@ -1,5 +1,5 @@
 // Universes of synced stores, as many as one likes: docs_sync_universes FIRST_SEED COUNT [BUG].
-// With the number of a planted bug, until it is found.
+// With a planted bug (M62), until it is found.
 #include <cstdio>
 #include <cstdlib>
 
@@ -10,7 +10,12 @@ int main(int argc, char** argv) {
   using lockstep::docs::SyncUniverseReport;
   const uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   const uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100;
-  const int bug = argc > 3 ? std::atoi(argv[3]) : 0;
+  const char* name = argc > 3 ? argv[3] : "0";
+  const int bug = std::atoi(*name == 'M' ? name + 1 : name);
+  if (argc > 3 && bug == 0) {
+    std::fprintf(stderr, "'%s' is no planted bug: give its number, such as M62\n", name);
+    return 2;
+  }
   lockstep::mutant::Plant(static_cast<lockstep::mutant::Id>(bug));
   SyncUniverseReport all;
   int failures = 0;
