@@ -374,15 +374,14 @@ void Ambush::SplitJoint(size_t target, uint64_t key) {
     std::iter_swap(others.begin(), std::max_element(others.begin(), others.end()));
   }
   others.resize(others.size() / 2);
+  others.push_back(target);
   is_split_ = true;
   Later(Duration(0), target, [this, target, key, side = std::move(others)] {
     world_.CountFault(FaultClass::kJointSplit);
     for (size_t other = 0; other < nodes_.size(); ++other) {
-      if (other == target || Contains(side, other)) continue;
+      if (Contains(side, other)) continue;
       CutInto(other, side);
       CutOutOf(other, side);
-      CutInto(other, {target});
-      CutOutOf(other, {target});
     }
     const Duration timeout = ElectionTimeout();
     const Duration wait = LogUniform("ambush.joint_wait", key, Milliseconds(5), Seconds(1));

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "framework/base/check.h"
 #include "framework/base/checksum.h"
@@ -31,6 +32,13 @@ absl::StatusOr<uint64_t> HashView(Fiber& fiber, const machine::StoreView& view) 
   return hash;
 }
 
+// Until then, for so long at most, or until nothing happens any more.
+void RunUntil(World& world, Duration limit, absl::FunctionRef<bool()> done) {
+  const VirtualTime end = world.now() + limit;
+  while (!done() && world.now() < end && world.Step()) {
+  }
+}
+
 }  // namespace
 
 std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
@@ -55,12 +63,9 @@ std::optional<checkers::Violation> Cluster::CompareStates(bool& met_damage) {
       digest.done = true;
     });
   }
-  const VirtualTime limit = world_.now() + Seconds(60);
-  const auto all_done = [&] {
+  RunUntil(world_, Seconds(60), [&] {
     return std::all_of(digests.begin(), digests.end(), [](const Digest& one) { return one.done; });
-  };
-  while (!all_done() && world_.now() < limit && world_.Step()) {
-  }
+  });
   scopes.clear();
   const FaultCounters& faults = world_.faults();
   const bool is_damaged = faults.of(FaultClass::kBitRot) + faults.of(FaultClass::kLatentSector) +
@@ -112,7 +117,6 @@ std::optional<checkers::Violation> Cluster::CheckReads() {
 
 bool Cluster::AnswersRead(SimNode& node) {
   replica::Replica* replica = ReplicaOf(node, kGroup);
-  const VirtualTime limit = world_.now() + kReadLimit;
   absl::Status answer = absl::UnavailableError("it is not up");
   bool is_done = false;
   std::optional<fiber::Scope> scope;
@@ -123,8 +127,7 @@ bool Cluster::AnswersRead(SimNode& node) {
       is_done = true;
     });
   }
-  while (!is_done && world_.now() < limit && world_.Step()) {
-  }
+  RunUntil(world_, kReadLimit, [&] { return is_done; });
   return answer.ok();
 }
 
@@ -175,9 +178,7 @@ absl::Status Cluster::ExamineLogOf(SimNode& node) {
     }
     is_done = true;
   });
-  const VirtualTime limit = world_.now() + Seconds(60);
-  while (!is_done && world_.now() < limit && world_.Step()) {
-  }
+  RunUntil(world_, Seconds(60), [&] { return is_done; });
   return found;
 }
 

@@ -40,10 +40,15 @@ def rot(node, word):
     check(False, "no log of %s has %s" % (node.name, word))
 
 
+def three_nodes(tools, directory, ports):
+    """A cluster whose nodes tell their figures at these ports."""
+    return Cluster(tools.serve, 3, directory,
+                   extra=lambda name: ["--listen-metrics-urls", "http://127.0.0.1:%d" % ports[name]])
+
+
 def a_log_that_rotted_is_mended_counted_and_told(tools, directory):
     ports = dict(zip(("n1", "n2", "n3"), free_ports(3)))
-    with Cluster(tools.serve, 3, directory,
-                 extra=lambda name: ["--listen-metrics-urls", "http://127.0.0.1:%d" % ports[name]]) as cluster:
+    with three_nodes(tools, directory, ports) as cluster:
         cluster.start()
         tools.await_leader(cluster.nodes)
         for i in range(40):
@@ -70,8 +75,7 @@ def a_log_that_rotted_is_mended_counted_and_told(tools, directory):
 
 def a_store_whose_current_file_is_damaged_comes_back_from_the_leader(tools, directory):
     ports = dict(zip(("n1", "n2", "n3"), free_ports(3)))
-    with Cluster(tools.serve, 3, directory,
-                 extra=lambda name: ["--listen-metrics-urls", "http://127.0.0.1:%d" % ports[name]]) as cluster:
+    with three_nodes(tools, directory, ports) as cluster:
         cluster.start()
         tools.await_leader(cluster.nodes)
         check(tools.put(cluster.nodes[0], "k", "value").returncode == 0, "a put failed")
